@@ -1,0 +1,50 @@
+"""The group of commands, and what is the same for all: errors, interrupts, exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+from fastslow_cli.analyze import analyze
+from fastslow_cli.presets import presets
+from fastslow_cli.show import show
+
+from fastslow import __version__
+
+DONE, BAD_INPUT, NOT_CERTAIN, INTERRUPTED = 0, 2, 3, 130
+"""Exit codes: done; bad input; done, but not certified or a disagreement without explanation; interrupted."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="fastslow")
+def cli() -> None:
+    """Bifurcation and continuation analysis of fast-slow dynamical systems.
+
+    \b
+    fastslow analyze fig4                                       a setting of the paper
+    fastslow analyze --c 1,1,1 --c-star 1,-1,1 --a0 3,5         your own network
+    fastslow analyze model.toml -o out                          a model file; pictures, JSON, graph
+    """
+
+
+cli.add_command(analyze)
+cli.add_command(presets)
+cli.add_command(show)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    try:
+        code = cli.main(args=arguments, prog_name="fastslow", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe (head, a pager) has what it wanted.
+        sys.stderr.close()
+        code = DONE
+    sys.exit(code if isinstance(code, int) else DONE)

@@ -1,0 +1,61 @@
+"""fastslow: bifurcation and continuation analysis of fast-slow dynamical systems.
+
+>>> import fastslow as fs
+>>> print(fs.analyze("fig4").summary())  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from fastslow.analysis import Analysis as Analysis
+    from fastslow.analysis import analyze as analyze
+    from fastslow.errors import FastSlowError as FastSlowError
+    from fastslow.errors import InputError as InputError
+    from fastslow.errors import RecordError as RecordError
+    from fastslow.manifold.continuation import trace_curve as trace_curve
+    from fastslow.manifold.critical_manifold import critical_manifold as critical_manifold
+    from fastslow.records import load as load
+    from fastslow.systems.classics import fitzhugh_nagumo as fitzhugh_nagumo
+    from fastslow.systems.classics import van_der_pol as van_der_pol
+    from fastslow.systems.polynomials import variables as variables
+    from fastslow.systems.presets import PRESETS as PRESETS
+    from fastslow.systems.system import FastSlowSystem as FastSlowSystem
+    from fastslow.systems.two_layer import TwoLayer as TwoLayer
+
+# Where each public name lives. They are imported at first use, so that `import fastslow` costs nothing.
+_HOMES = {
+    "Analysis": "fastslow.analysis",
+    "FastSlowError": "fastslow.errors",
+    "FastSlowSystem": "fastslow.systems.system",
+    "InputError": "fastslow.errors",
+    "PRESETS": "fastslow.systems.presets",
+    "RecordError": "fastslow.errors",
+    "TwoLayer": "fastslow.systems.two_layer",
+    "analyze": "fastslow.analysis",
+    "critical_manifold": "fastslow.manifold.critical_manifold",
+    "fitzhugh_nagumo": "fastslow.systems.classics",
+    "load": "fastslow.records",
+    "trace_curve": "fastslow.manifold.continuation",
+    "van_der_pol": "fastslow.systems.classics",
+    "variables": "fastslow.systems.polynomials",
+}
+
+__all__ = sorted([*_HOMES, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        import importlib
+
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'fastslow' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,280 @@
+"""Adaptive integration of an autonomous stiff system u' = F(u; p) by Rodas5P.
+
+`advance` takes a trajectory on by a limited number of steps and leaves all it
+needs to go on in its arrays, so that a caller can work in pieces: pieces give
+the same numbers, bit for bit, as one go. Zeros of event functions are sought by
+`fastslow.core.step_events`; the public module is `fastslow.flow.integrate`.
+
+Arrays of `advance` (n unknowns, m events):
+
+clock (5,)
+    TIME, END, the STEP to try next (0: choose one), and the controller's memory.
+counters (8,) of int64
+    Set all to 0 at a start; ROWS and HITS to 0 to empty the buffers.
+options (6,)
+    RTOL, MAX_STEP, MIN_STEP, MAX_STEPS, PIECE_STEPS, OUTPUT.
+scales (2, n)
+    Absolute tolerances; bounds on |u_i|, beyond which the run stops.
+times (k,), rows (k or more, 1 + n)
+    Output as (t, u): rows for the requested times, or for each accepted step.
+event_options (3, m), event_memory (2, m), hits (c, 4 + n)
+    See `step_events`.
+"""
+
+import numpy as np
+from numba import njit, types
+
+from fastslow.core.rodas5p import (
+    HELPER,
+    JACOBIAN,
+    SLOPE,
+    STAGES,
+    STATE,
+    STEP_FINE,
+    STEP_OUTSIDE,
+    WORK_ROWS,
+    all_finite,
+    dense_state,
+    prepare_dense,
+    step,
+)
+from fastslow.core.signatures import EVENTS, FIELD, MATRIX, VECTOR
+from fastslow.core.step_events import (
+    HIT_TIME,
+    HITS_PER_STEP,
+    NO_TERMINAL,
+    SCAN_FAILED,
+    remember_start,
+    scan_step,
+)
+
+DONE = 0
+EVENT = 1
+MAX_STEPS_REACHED = 2
+STEP_TOO_SMALL = 3
+GROWTH = 4
+OUTSIDE = 5
+SINGULAR = 6
+EVENTS_OUTSIDE = 7
+PAUSED = 10
+"""The piece is used up or a buffer is full: empty the buffers and call again."""
+
+TIME, END, STEP, STEP_BEFORE, ERROR_BEFORE = range(5)
+ACCEPTED, REJECTED, ROWS, HITS, NEXT_TIME, AFTER_REJECTION, FIELD_CALLS, CAUSE = range(8)
+RTOL, MAX_STEP, MIN_STEP, MAX_STEPS, PIECE_STEPS, OUTPUT = range(6)
+ATOL, BOUND = range(2)
+FINAL_STATE, EVERY_STEP, AT_TIMES = range(3)
+
+SAFETY = 0.9
+SHRINK = 0.2
+GROW = 8.0
+SHRINK_OUTSIDE = 0.25
+EXPONENT = 1.0 / 5.0
+LEAST_ERROR = 1e-8
+EPSILON = np.finfo(np.float64).eps
+
+
+@njit(EVENTS.signature, cache=True)
+def no_events(u, p, values):
+    """What to pass as `events` where there are none."""
+    return 0
+
+
+@HELPER
+def first_step(u, slope, jacobian, options, scales, span):
+    """Length of a first step from |F| and |u''| = |J F|, both in units of the tolerance.
+
+    Hairer, Norsett & Wanner, Solving Ordinary Differential Equations I, II.4, with the exact second
+    derivative in place of a trial Euler step.
+    """
+    n = u.shape[0]
+    size, first, second = 0.0, 0.0, 0.0
+    for i in range(n):
+        scale = scales[ATOL, i] + options[RTOL] * abs(u[i])
+        bend = 0.0
+        for j in range(n):
+            bend += jacobian[i, j] * slope[j]
+        size = max(size, abs(u[i]) / scale)
+        first = max(first, abs(slope[i]) / scale)
+        second = max(second, abs(bend) / scale)
+    h = 1e-3 * span
+    if size > 1e-5 and first > 1e-5:
+        h = min(h, 0.01 * size / first)
+    steepest = max(first, second)
+    if steepest > 1e-15:
+        h = min(h, max((0.01 / steepest) ** EXPONENT, 1e-6 * h))
+    return h
+
+
+@HELPER
+def error_size(u, end, estimate, options, scales):
+    """Largest component of the error estimate in units of the tolerance."""
+    largest = 0.0
+    for i in range(u.shape[0]):
+        scale = scales[ATOL, i] + options[RTOL] * max(abs(u[i]), abs(end[i]))
+        largest = max(largest, abs(estimate[i]) / scale)
+    return largest
+
+
+@HELPER
+def growth_factor(error, h, clock, after_rejection):
+    """Ratio of the next step to an accepted one: the predictive (PI) controller of Gustafsson (1994).
+
+    Smaller of the elementary and the predictive controller, as in RODAS (Hairer & Wanner, Solving
+    Ordinary Differential Equations II, IV.8): the second sees a trend in the error.
+    """
+    factor = SAFETY * error**-EXPONENT
+    if clock[STEP_BEFORE] != 0.0:
+        trend = h / clock[STEP_BEFORE] * (clock[ERROR_BEFORE] / (error * error)) ** EXPONENT
+        factor = min(factor, SAFETY * trend)
+    if after_rejection:
+        factor = min(factor, 1.0)
+    return max(SHRINK, min(GROW, factor))
+
+
+@HELPER
+def write_rows(u, t, h, stop, work, point, counters, times, rows):
+    """Dense output at the requested times up to `stop`, within the step from `t` to `t + h`."""
+    while counters[NEXT_TIME] < times.shape[0]:
+        wanted = times[counters[NEXT_TIME]]
+        if (wanted - stop) * h > 0.0:
+            return
+        dense_state(u, work, (wanted - t) / h, point)
+        row = counters[ROWS]
+        rows[row, 0] = wanted
+        for i in range(u.shape[0]):
+            rows[row, 1 + i] = point[i]
+        counters[ROWS] += 1
+        counters[NEXT_TIME] += 1
+
+
+@njit(
+    types.int64(
+        FIELD,
+        EVENTS,
+        VECTOR,
+        VECTOR,
+        VECTOR,
+        VECTOR,
+        types.int64[::1],
+        VECTOR,
+        MATRIX,
+        VECTOR,
+        MATRIX,
+        MATRIX,
+        MATRIX,
+        MATRIX,
+    ),
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+    no_cfunc_wrapper=True,
+)
+def advance(
+    field, events, p, event_p, u, clock, counters, options, scales, times, rows, event_options, event_memory, hits
+):
+    """Take (clock, u) on by one piece; see the module for the arrays. Returns the status."""
+    n = u.shape[0]
+    m = event_options.shape[1]
+    work = np.empty((WORK_ROWS + 3 * n, n))
+    pivots = np.empty(n, np.int64)
+    slope, end, estimate = work[SLOPE], work[STATE], work[STAGES - 1]
+    jacobian = work[JACOBIAN : JACOBIAN + n]
+    point = np.empty(n)
+    values = np.empty(m)
+    direction = 1.0 if clock[END] >= clock[TIME] else -1.0
+    mode = int(options[OUTPUT])
+    if m > 0 and counters[ACCEPTED] == 0:
+        if events(u, event_p, values) != 0 or not all_finite(values):
+            return EVENTS_OUTSIDE
+        remember_start(values, event_options, event_memory)
+
+    fresh = True
+    attempts = 0
+    while True:
+        t = clock[TIME]
+        left = clock[END] - t
+        if left * direction <= 0.0:
+            return DONE
+        if counters[ACCEPTED] + counters[REJECTED] >= options[MAX_STEPS]:
+            return MAX_STEPS_REACHED
+        if attempts >= options[PIECE_STEPS]:
+            return PAUSED
+        if mode == EVERY_STEP and counters[ROWS] >= rows.shape[0]:
+            return PAUSED
+        if m > 0 and counters[HITS] + m * HITS_PER_STEP > hits.shape[0]:
+            return PAUSED
+        if fresh:
+            counters[FIELD_CALLS] += 1
+            if field(u, p, slope, jacobian) != 0:
+                return OUTSIDE
+            for i in range(-1, n):
+                if not all_finite(slope if i < 0 else jacobian[i]):
+                    return OUTSIDE
+            fresh = False
+        if clock[STEP] == 0.0:
+            clock[STEP] = direction * first_step(u, slope, jacobian, options, scales, abs(left))
+
+        # land on the end; the last two steps share what is left, so that none is a sliver
+        h = direction * min(abs(clock[STEP]), options[MAX_STEP])
+        least = max(options[MIN_STEP], 10.0 * EPSILON * abs(t), 1e-30 * abs(left))
+        if abs(h) < least and abs(left) > least:
+            if counters[CAUSE] == STEP_FINE:
+                return STEP_TOO_SMALL
+            return OUTSIDE if counters[CAUSE] == STEP_OUTSIDE else SINGULAR
+        last = abs(left) <= abs(h) * (1.0 + 1e-12)
+        if last:
+            h = left
+        elif abs(left) < 1.2 * abs(h):
+            h = 0.5 * left
+
+        attempts += 1
+        counters[FIELD_CALLS] += 7
+        counters[CAUSE] = step(field, p, u, h, work, pivots, end)
+        if counters[CAUSE] != STEP_FINE:
+            counters[REJECTED] += 1
+            counters[AFTER_REJECTION] = 1
+            clock[STEP] = SHRINK_OUTSIDE * h
+            continue
+        error = max(error_size(u, end, estimate, options, scales), LEAST_ERROR)
+        if error > 1.0:
+            counters[REJECTED] += 1
+            counters[AFTER_REJECTION] = 1
+            clock[STEP] = h * max(SHRINK, SAFETY * error**-EXPONENT)
+            continue
+
+        counters[ACCEPTED] += 1
+        clock[STEP] = h * growth_factor(error, h, clock, counters[AFTER_REJECTION] == 1)
+        clock[STEP_BEFORE] = h
+        clock[ERROR_BEFORE] = max(error, 1e-2)
+        counters[AFTER_REJECTION] = 0
+        fresh = True
+        stop = clock[END] if last else t + h
+        if m > 0 or mode == AT_TIMES:
+            prepare_dense(work)
+        terminal = NO_TERMINAL
+        if m > 0:
+            first_hit = counters[HITS]
+            terminal, found = scan_step(
+                field, events, p, event_p, u, t, h, work, pivots, event_options, event_memory, hits, first_hit
+            )
+            if terminal == SCAN_FAILED:
+                return EVENTS_OUTSIDE
+            counters[HITS] += found
+            if terminal != NO_TERMINAL:
+                stop = hits[terminal, HIT_TIME]
+        if mode == AT_TIMES:
+            write_rows(u, t, h, stop, work, point, counters, times, rows)
+        clock[TIME] = stop
+        for i in range(n):
+            u[i] = end[i] if terminal == NO_TERMINAL else hits[terminal, 4 + i]
+        if mode == EVERY_STEP:
+            rows[counters[ROWS], 0] = stop
+            for i in range(n):
+                rows[counters[ROWS], 1 + i] = u[i]
+            counters[ROWS] += 1
+        if terminal != NO_TERMINAL:
+            return EVENT
+        for i in range(n):
+            if abs(u[i]) > scales[BOUND, i]:
+                return GROWTH

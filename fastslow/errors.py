@@ -1,0 +1,27 @@
+"""The errors that users see, and the sentences for the statuses of kernels."""
+
+from __future__ import annotations
+
+
+class FastSlowError(Exception):
+    """Base of all errors that fastslow raises on purpose."""
+
+
+class InputError(FastSlowError, ValueError):
+    """A value that cannot be used: names the field, the value, the rule and the way out."""
+
+    def __init__(self, field: str, value: object, rule: str, way_out: str = "") -> None:
+        self.field, self.value, self.rule, self.way_out = field, value, rule, way_out
+        shown = repr(value)
+        if len(shown) > 120:
+            shown = shown[:117] + "..."
+        text = f"{field} = {shown}: {rule}"
+        super().__init__(f"{text}. {way_out}" if way_out else f"{text}.")
+
+
+class RecordError(FastSlowError, ValueError):
+    """A result file that is truncated, edited, foreign, or from a newer schema."""
+
+
+class CertificateError(FastSlowError, ArithmeticError):
+    """A fact could not be proved at the precision that was allowed."""

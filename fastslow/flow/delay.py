@@ -1,0 +1,93 @@
+"""Delayed loss of stability along an invariant line."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from fastslow.manifold.critical_manifold import Arc
+from fastslow.systems.polynomials import dense
+from fastslow.systems.system import FastSlowSystem
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
+_MOST_PIECES = 400
+
+
+def exit_height(system: FastSlowSystem, arc: Arc, entry: float) -> float | None:
+    """Return the slow value at which a solution leaves an invariant line x = const.
+
+    The exit y_out solves the entry-exit relation
+
+        integral from y_in to y_out of f_x(x, y) / g(x, y) dy = 0,
+
+    independent of the slow rate, for a solution that came to the line at y_in = `entry`.
+
+    Parameters
+    ----------
+    arc : Arc
+        The repelling arc that the solution goes on along.
+    entry : float
+        Slow value at which the solution came to the line.
+
+    Returns
+    -------
+    float or None
+        The exit, on `arc` or beyond; within rounding of the next equilibrium of the line where the way in was
+        that long; None where the integral never returns to zero.
+
+    References
+    ----------
+    Schecter, SIAM J. Math. Anal. 16 (1985) 1142; De Maesschalck, J. Differ. Equ. 244 (2008) 1448.
+    """
+    x = float(arc.x[0])
+    direction = 1.0 if arc.target.y > arc.source.y else -1.0
+    f_x = _along(dense(system.fast_field.derivative(0)), x)
+    g = _along(dense(system.slow_field), x)
+    y = arc.source.y
+    total = _integral(f_x, g, entry, y)
+    rest = [z.real for z in np.roots(g[::-1]) if abs(z.imag) < 1e-9 * (1 + abs(z)) and (z.real - y) * direction > 0]
+    # The slow flow cannot pass an equilibrium of the line; there the integral diverges, so the exit is before it.
+    limit = min(rest, key=lambda z: abs(z - y), default=direction * math.inf)
+    width = abs(limit - y) / 64 if rest else max(abs(y), 1.0) / 64
+    for _ in range(_MOST_PIECES):
+        if rest:
+            width = min(width, abs(limit - y) / 4)
+            if width <= 4e-16 * abs(limit):
+                return y
+        after = y + direction * width
+        gain = _integral(f_x, g, y, after)
+        if total + gain >= 0.0:
+            return _crossing(f_x, g, y, after, total)
+        total, y = total + gain, after
+        if not rest:
+            width *= 1.2
+    return None
+
+
+def _crossing(f_x: np.ndarray, g: np.ndarray, a: float, b: float, total: float) -> float:
+    low, high = a, b
+    for _ in range(200):
+        middle = 0.5 * (low + high)
+        if middle in (low, high):
+            break
+        if total + _integral(f_x, g, a, middle) >= 0.0:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _along(coefficients: np.ndarray, x: float) -> np.ndarray:
+    """Return the coefficients in y of a polynomial at fixed x."""
+    powers: np.ndarray = x ** np.arange(coefficients.shape[0])
+    return np.asarray(powers @ coefficients)
+
+
+def _integral(f_x: np.ndarray, g: np.ndarray, a: float, b: float, pieces: int = 8) -> float:
+    """Return the integral of f_x / g from a to b, by composite Gauss-Legendre quadrature."""
+    edges = np.linspace(a, b, pieces + 1)
+    middle, half = 0.5 * (edges[1:] + edges[:-1]), 0.5 * (edges[1:] - edges[:-1])
+    y = middle[:, None] + half[:, None] * _NODES
+    ratio = np.polynomial.polynomial.polyval(y, f_x) / np.polynomial.polynomial.polyval(y, g)
+    return float(np.sum(half[:, None] * _WEIGHTS * ratio))

@@ -1,0 +1,159 @@
+"""The same integration by scipy's LSODA or Radau, as a second opinion on `fastslow.flow.integrate`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastslow.errors import InputError
+from fastslow.flow.solution import (
+    SENTENCES,
+    Compiled,
+    EventHit,
+    EventSet,
+    FloatArray,
+    Solution,
+    Status,
+    event_parameters,
+)
+
+
+class _OutsideError(Exception):
+    """The right-hand side is outside its domain; scipy's solvers know no way back from there."""
+
+
+def integrate_by_scipy(
+    field: Compiled,
+    p: FloatArray,
+    start: FloatArray,
+    t_span: tuple[float, float],
+    options: FloatArray,
+    scales: FloatArray,
+    output: object,
+    times: FloatArray | None,
+    events: EventSet | None,
+    solver: str,
+) -> Solution:
+    """Integrate with `scipy.integrate.solve_ivp`; arguments as prepared by `integrate`.
+
+    Limits on the number and the least length of steps and on growth do not apply; steps are not counted where
+    times are requested. Where the right-hand side
+    leaves its domain only the start is returned.
+    """
+    if solver not in {"LSODA", "Radau"}:
+        raise InputError("solver", solver, "must be 'rodas5p', 'LSODA' or 'Radau'")
+    from scipy.integrate import solve_ivp
+
+    n = start.shape[0]
+    slope, jacobian = np.empty(n), np.empty((n, n))
+
+    def evaluate(u: FloatArray) -> None:
+        outside = field(np.ascontiguousarray(u), p, slope, jacobian) != 0
+        if outside or not np.isfinite(slope).all():
+            raise _OutsideError
+
+    def rate(_: float, u: FloatArray) -> FloatArray:
+        evaluate(u)
+        return slope.copy()
+
+    def rate_jacobian(_: float, u: FloatArray) -> FloatArray:
+        evaluate(u)
+        return jacobian.copy()
+
+    solve: Any = solve_ivp
+    sections = [] if events is None else _sections(events, event_parameters(events, p))
+    try:
+        run = solve(
+            rate,
+            t_span,
+            start,
+            method=solver,
+            jac=rate_jacobian,
+            rtol=options[0],
+            atol=scales[0],
+            max_step=options[1],
+            t_eval=times,
+            events=sections or None,
+        )
+    except _OutsideError:
+        return _solution(
+            np.array(t_span[:1]),
+            start[None],
+            Status.OUTSIDE,
+            (),
+            float(t_span[0]),
+            start,
+            (0, 0),
+            solver,
+            options,
+            scales,
+        )
+    hits = [
+        EventHit(i, float(t), np.array(u), "crossing", 0)
+        for i in range(len(sections))
+        for t, u in zip(run.t_events[i], run.y_events[i], strict=True)
+    ]
+    hits.sort(key=lambda hit: hit.time, reverse=t_span[1] < t_span[0])
+    status = (Status.DONE, Status.EVENT, Status.STEP_TOO_SMALL)[run.status]
+    t, u = np.asarray(run.t, dtype=float), np.ascontiguousarray(run.y.T)
+    end, state = float(t_span[0]), start
+    if status is Status.EVENT:
+        end, state = hits[-1].time, hits[-1].state
+    elif times is None:
+        end, state = float(t[-1]), u[-1]
+    elif status is Status.DONE:
+        # solve_ivp keeps no final state beside the requested times
+        last = integrate_by_scipy(field, p, start, t_span, options, scales, "final", None, None, solver)
+        end, state = last.final_time, last.final_state
+    steps = len(t) - 1 if times is None else 0
+    if output == "final":
+        t, u = t[-1:], u[-1:]
+    return _solution(t, u, status, tuple(hits), end, state, (steps, int(run.nfev)), solver, options, scales)
+
+
+def _solution(
+    t: FloatArray,
+    u: FloatArray,
+    status: Status,
+    hits: tuple[EventHit, ...],
+    end: float,
+    state: FloatArray,
+    counts: tuple[int, int],
+    solver: str,
+    options: FloatArray,
+    scales: FloatArray,
+) -> Solution:
+    return Solution(
+        t=t,
+        u=u,
+        status=status,
+        sentence=SENTENCES[status].format(t=end),
+        events=hits,
+        final_time=end,
+        final_state=state,
+        n_steps=counts[0],
+        n_rejected=0,
+        n_field_calls=counts[1],
+        solver=solver,
+        rtol=float(options[0]),
+        atol=scales[0].copy(),
+    )
+
+
+def _sections(events: EventSet, p: FloatArray) -> list[Any]:
+    """One function of (t, u) for each event, with the attributes that scipy reads."""
+    settings = events.options()
+    values = np.empty(events.count)
+
+    def section(index: int) -> Any:
+        def value(_: float, u: FloatArray) -> float:
+            if events.function(np.ascontiguousarray(u), p, values) != 0:
+                raise _OutsideError
+            return float(values[index])
+
+        value.direction = settings[0, index]  # type: ignore[attr-defined]
+        value.terminal = bool(settings[1, index])  # type: ignore[attr-defined]
+        return value
+
+    return [section(index) for index in range(events.count)]

@@ -1,0 +1,381 @@
+"""The critical manifold: branches, cut at special points into arcs of one fast stability and one slow direction."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+
+import flint
+import numpy as np
+from numpy.typing import NDArray
+
+from fastslow.manifold.algebraic import Number, Rational, RealRoot, compare, nearest_double
+from fastslow.manifold.certificates import critical_abscissae, rational_between
+from fastslow.manifold.curves import Curve, Shape, irreducible_curves
+from fastslow.manifold.special_points import Kind, SpecialPoint, end_point, finite_points
+from fastslow.manifold.tracing import Trace, trace_graph
+from fastslow.systems.polynomials import Polynomial, by_slow_power, evaluate, fraction, rational
+from fastslow.systems.system import FastSlowSystem
+
+_LINE_POINTS = 65
+
+
+class FastStability(StrEnum):
+    """Stability of the points of an arc as equilibria of the fast equation, the sign of f_x."""
+
+    ATTRACTING = "attracting"
+    REPELLING = "repelling"
+    NEUTRAL = "neutral"
+
+
+@dataclass(frozen=True, eq=False)
+class Arc:
+    """A piece of a branch between two neighbouring special points.
+
+    Attributes
+    ----------
+    id : str
+        Branch and number, such as B1.2.
+    curve : Curve
+        The curve it is part of.
+    start, end : SpecialPoint
+        Its ends, in the direction of its arrays.
+    stability : FastStability
+        Sign of f_x, the same all along; proved at an exact point.
+    flow : int
+        1 where the slow flow runs from `start` to `end`, -1 against, 0 where the arc is neutral.
+    rise : int
+        1 where the slow variable grows from `start` to `end`, -1 where it falls, 0 on a line y = const.
+    x, y : ndarray
+        Points from `start` to `end`; an infinite end is left out.
+    """
+
+    id: str
+    curve: Curve
+    start: SpecialPoint
+    end: SpecialPoint
+    stability: FastStability
+    flow: int
+    rise: int
+    x: NDArray[np.float64] = field(repr=False)
+    y: NDArray[np.float64] = field(repr=False)
+
+    @property
+    def source(self) -> SpecialPoint:
+        """The end that the slow flow leaves."""
+        return self.start if self.flow >= 0 else self.end
+
+    @property
+    def target(self) -> SpecialPoint:
+        """The end that the slow flow runs to."""
+        return self.end if self.flow >= 0 else self.start
+
+    def other_end(self, point: SpecialPoint) -> SpecialPoint:
+        """Return the end that is not `point`."""
+        return self.end if point is self.start else self.start
+
+    def spans(self, y: Number) -> bool:
+        """Whether the slow value y lies strictly between the ends."""
+        if self.rise == 0:
+            return False
+        low, high = (self.start, self.end) if self.rise > 0 else (self.end, self.start)
+        return _below(low, y) and _above(high, y)
+
+
+def _below(point: SpecialPoint, y: Number) -> bool:
+    return point.y == -math.inf or (math.isfinite(point.y) and compare(_slow(point), y) < 0)
+
+
+def _above(point: SpecialPoint, y: Number) -> bool:
+    return point.y == math.inf or (math.isfinite(point.y) and compare(_slow(point), y) > 0)
+
+
+def _slow(point: SpecialPoint) -> Number:
+    assert point.exact_y is not None
+    return point.exact_y
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """One irreducible curve of the critical manifold, with its arcs in order."""
+
+    id: str
+    curve: Curve
+    arcs: tuple[Arc, ...]
+
+    @property
+    def equation(self) -> str:
+        """The equation of the branch, such as "a = h(R)"."""
+        return self.curve.equation
+
+
+@dataclass(frozen=True, eq=False)
+class CriticalManifold:
+    """All branches and special points of f = 0 in the window.
+
+    Attributes
+    ----------
+    system : FastSlowSystem
+        The system it belongs to.
+    branches : tuple of Branch
+        Every irreducible curve of f = 0 with points in the window.
+    points : tuple of SpecialPoint
+        Finite special points, then the ends at infinity and on the window's edge.
+    complete : bool
+        Whether every traced event was matched with a certificate and every certificate with the trace.
+    unmatched : tuple of str
+        What was left over, in words.
+    """
+
+    system: FastSlowSystem
+    branches: tuple[Branch, ...]
+    points: tuple[SpecialPoint, ...]
+    complete: bool
+    unmatched: tuple[str, ...] = ()
+
+    @property
+    def arcs(self) -> tuple[Arc, ...]:
+        """All arcs of all branches."""
+        return tuple(arc for branch in self.branches for arc in branch.arcs)
+
+    def branch_of(self, point: SpecialPoint) -> Branch:
+        """Return the branch that names a point."""
+        return next(branch for branch in self.branches if branch.curve is point.curves[0])
+
+    def of_kind(self, kind: Kind) -> tuple[SpecialPoint, ...]:
+        """Return the points of one kind, first of all or also."""
+        return tuple(point for point in self.points if point.is_a(kind))
+
+
+def critical_manifold(system: FastSlowSystem) -> CriticalManifold:
+    """Return the critical manifold of a planar polynomial system, traced and certified.
+
+    Every irreducible factor of f gives a branch. Special points are isolated exactly;
+    graphs y = h(x) are traced by pseudo-arclength continuation and the events found on
+    the way are matched with the exact points, both ways.
+
+    Raises
+    ------
+    InputError
+        If f and g vanish together on a curve, or f has no zero in the window.
+    """
+    curves = irreducible_curves(system)
+    return _Builder(system, curves, finite_points(system, curves)).build()
+
+
+class _Builder:
+    def __init__(self, system: FastSlowSystem, curves: list[Curve], points: list[SpecialPoint]) -> None:
+        self.system, self.curves, self.points = system, curves, points
+        self.ends: list[SpecialPoint] = []
+        self.unmatched: list[str] = []
+        self.scale = _typical_height(points)
+
+    def build(self) -> CriticalManifold:
+        branches = []
+        for number, curve in enumerate(self.curves, start=1):
+            build = {Shape.FAST_LINE: self.fast_line, Shape.SLOW_LINE: self.slow_line, Shape.GRAPH: self.graph}
+            if curve.shape not in build:
+                raise NotImplementedError(curve.shape)
+            branches.append(Branch(f"B{number}", curve, tuple(build[curve.shape](curve, f"B{number}"))))
+        return CriticalManifold(
+            self.system, tuple(branches), (*self.points, *self.ends), not self.unmatched, tuple(self.unmatched)
+        )
+
+    def on(self, curve: Curve) -> list[SpecialPoint]:
+        return [point for point in self.points if curve in point.curves]
+
+    def end(self, kind: Kind, x: float, y: float, curve: Curve, exact_x: Number | None) -> SpecialPoint:
+        number = sum(point.kind is kind for point in self.ends) + 1
+        point = end_point(kind, number, x, y, curve, exact_x)
+        self.ends.append(point)
+        return point
+
+    # Lines need no continuation -----------------------------------------------------------------
+
+    def fast_line(self, curve: Curve, branch: str) -> list[Arc]:
+        assert curve.position is not None
+        position, x = curve.position, nearest_double(curve.position)
+        inner = sorted(self.on(curve), key=lambda p: p.y)
+        nodes = [
+            self.end(Kind.INFINITY, x, -math.inf, curve, position),
+            *inner,
+            self.end(Kind.INFINITY, x, math.inf, curve, position),
+        ]
+        arcs = []
+        for i, (a, b) in enumerate(itertools.pairwise(nodes), start=1):
+            sample = Rational(_rational_inside(a.exact_y, b.exact_y))
+            stability, slow = self.signs(curve, position, sample)
+            low = a.y if math.isfinite(a.y) else min(b.y if math.isfinite(b.y) else 0.0, 0.0) - 1e8 * self.scale
+            high = b.y if math.isfinite(b.y) else max(a.y if math.isfinite(a.y) else 0.0, 0.0) + 1e8 * self.scale
+            y = self.scale * np.sinh(
+                np.linspace(math.asinh(low / self.scale), math.asinh(high / self.scale), _LINE_POINTS)
+            )
+            y[0], y[-1] = low, high
+            arcs.append(Arc(f"{branch}.{i}", curve, a, b, stability, slow, 1, np.full(_LINE_POINTS, x), y))
+        return arcs
+
+    def slow_line(self, curve: Curve, branch: str) -> list[Arc]:
+        assert curve.position is not None
+        y = nearest_double(curve.position)
+        nodes = sorted(self.on(curve), key=lambda p: p.x)
+        edges = [(self.system.lower, 0), (self.system.upper, len(nodes) + 1)]
+        for edge, place in edges:
+            exact = Rational(edge)
+            if not any(compare(_fast(p), exact) == 0 for p in nodes):
+                point = SpecialPoint(
+                    f"W{sum(p.kind is Kind.BOUNDARY for p in self.ends) + 1}",
+                    Kind.BOUNDARY,
+                    float(edge),
+                    y,
+                    (curve,),
+                    exact_x=exact,
+                    exact_y=curve.position,
+                )
+                self.ends.append(point)
+                nodes.insert(place, point)
+        arcs = []
+        for i, (a, b) in enumerate(itertools.pairwise(nodes), start=1):
+            x = np.linspace(a.x, b.x, _LINE_POINTS)
+            arcs.append(Arc(f"{branch}.{i}", curve, a, b, FastStability.NEUTRAL, 0, 0, x, np.full(_LINE_POINTS, y)))
+        return arcs
+
+    # Graphs are traced ---------------------------------------------------------------------------
+
+    def graph(self, curve: Curve, branch: str) -> list[Arc]:
+        rows = by_slow_power(curve.polynomial)
+        poles = critical_abscissae(curve.polynomial, self.system.lower, self.system.upper)
+        edges: list[Number] = [Rational(self.system.lower), *poles, Rational(self.system.upper)]
+        arcs: list[Arc] = []
+        inside = sorted(self.on(curve), key=lambda p: p.x)
+        for left, right in itertools.pairwise(edges):
+            if compare(left, right) == 0:
+                continue
+            nodes = [p for p in inside if compare(left, _fast(p)) <= 0 and compare(_fast(p), right) <= 0]
+            nodes = self.with_ends(curve, rows, nodes, left, right, poles)
+            trace = trace_graph(self.system, curve, nodes, self.others(curve), self.scale)
+            self.unmatched += trace.unmatched
+            arcs += self.arcs_of(curve, branch, rows, nodes, trace, len(arcs) + 1)
+        return arcs
+
+    def others(self, curve: Curve) -> list[Polynomial]:
+        """Polynomials whose zeros on a traced curve are special points: g and the other curves."""
+        found = [self.system.slow_field]
+        for other in self.curves:
+            if other is not curve and other.polynomial not in found:
+                found.append(other.polynomial)
+        return found
+
+    def with_ends(
+        self,
+        curve: Curve,
+        rows: list[flint.fmpq_poly],
+        nodes: list[SpecialPoint],
+        left: Number,
+        right: Number,
+        poles: list[RealRoot],
+    ) -> list[SpecialPoint]:
+        """Add infinity at poles, and points on the window's edge where no special point is."""
+        nodes = list(nodes)
+        for edge, side in ((left, 1), (right, -1)):
+            if any(edge is pole for pole in poles):
+                sign = _side_of_pole(rows, edge, side)
+                point = self.end(Kind.INFINITY, nearest_double(edge), sign * math.inf, curve, edge)
+            elif not any(compare(_fast(p), edge) == 0 for p in nodes):
+                value = edge.exact  # type: ignore[attr-defined]
+                height = -fraction(rows[0](rational(value))) / fraction(rows[1](rational(value)))
+                point = SpecialPoint(
+                    f"W{sum(p.kind is Kind.BOUNDARY for p in self.ends) + 1}",
+                    Kind.BOUNDARY,
+                    float(value),
+                    float(height),
+                    (curve,),
+                    exact_x=edge,
+                    exact_y=Rational(height),
+                )
+                self.ends.append(point)
+            else:
+                continue
+            nodes.insert(0 if side > 0 else len(nodes), point)
+        return nodes
+
+    def arcs_of(
+        self,
+        curve: Curve,
+        branch: str,
+        rows: list[flint.fmpq_poly],
+        nodes: list[SpecialPoint],
+        trace: Trace,
+        first: int,
+    ) -> list[Arc]:
+        arcs = []
+        for number, (a, b) in enumerate(itertools.pairwise(nodes), start=first):
+            x = rational_between(_fast(a), _fast(b))
+            y = -fraction(rows[0](rational(x))) / fraction(rows[1](rational(x)))
+            stability, slow = self.signs(curve, Rational(x), Rational(y))
+            p = curve.polynomial
+            slope = -fraction(p.derivative(0)(rational(x), rational(y))) / fraction(rows[1](rational(x)))
+            rise = 1 if slope > 0 else -1
+            xs, ys = trace.between(a, b)
+            arcs.append(Arc(f"{branch}.{number}", curve, a, b, stability, slow * rise, rise, xs, ys))
+        return arcs
+
+    def signs(self, curve: Curve, x: RealRoot, y: RealRoot) -> tuple[FastStability, int]:
+        """Return fast stability and the sign of g at a point of `curve` that is not special: exact, or enclosures."""
+        if curve.repeated:
+            return FastStability.NEUTRAL, _sign(self.system.slow_field, x, y)
+        f_x = self.system.fast_field.derivative(0)
+        stability = {1: FastStability.REPELLING, -1: FastStability.ATTRACTING, 0: FastStability.NEUTRAL}
+        return stability[_sign(f_x, x, y)], _sign(self.system.slow_field, x, y)
+
+
+def _fast(point: SpecialPoint) -> Number:
+    assert point.exact_x is not None
+    return point.exact_x
+
+
+def _sign(p: Polynomial, x: RealRoot, y: RealRoot) -> int:
+    if x.exact is not None and y.exact is not None:
+        value = fraction(p(rational(x.exact), rational(y.exact)))
+        return int(value > 0) - int(value < 0)
+    with flint.ctx.workprec(1024):
+        total = flint.arb(0)
+        for (i, j), coefficient in p.to_dict().items():
+            total += flint.arb(coefficient) * x.ball(1024) ** i * y.ball(1024) ** j
+        return int(total > 0) - int(total < 0)
+
+
+def _rational_inside(low: Number | None, high: Number | None) -> Fraction:
+    """Return a rational between two slow values, None standing for infinity."""
+    if low is None and high is None:
+        return Fraction(1)
+    if low is None:
+        assert high is not None
+        return Fraction(math.floor(nearest_double(high)) - 1)
+    if high is None:
+        return Fraction(math.ceil(nearest_double(low)) + 1)
+    return rational_between(low, high)
+
+
+def _side_of_pole(rows: list[flint.fmpq_poly], pole: Number, side: int) -> int:
+    """Return the sign of h = -p_0 / p_1 next to a pole, on its right (side 1) or left (-1).
+
+    Next to the pole p_0 keeps its sign there and p_1 the sign of its first derivative that does not vanish.
+    """
+    with flint.ctx.workprec(1024):
+        x = pole.ball(1024)
+        above = evaluate(rows[0], x)
+        slope, order = rows[1].derivative(), 1
+        while evaluate(slope, x).contains(0):
+            slope, order = slope.derivative(), order + 1
+        below = evaluate(slope, x)
+        sign = (1 if above > 0 else -1) * (1 if below > 0 else -1) * (side if order % 2 else 1)
+    return -sign
+
+
+def _typical_height(points: list[SpecialPoint]) -> float:
+    """Return a scale of the slow variable: the median of |y| over the special points that are not at zero."""
+    heights = sorted(abs(point.y) for point in points if point.y != 0)
+    return heights[len(heights) // 2] if heights else 1.0

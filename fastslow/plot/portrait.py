@@ -1,0 +1,319 @@
+"""The portrait of an analysis: critical manifold, special points and orbits in the plane of x and y."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastslow.plot.style import ARCS, INK, LABELS, POINTS, RC, fate_color
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from fastslow.analysis import Analysis
+    from fastslow.results import ArcResult, OrbitResult, SegmentResult
+
+_MOST_THRESHOLD_LABELS = 4
+
+
+def portrait_figure(analysis: Analysis, *, size: tuple[float, float] = (9.2, 5.6), full_system: bool = True) -> Figure:
+    """Return a figure with the portrait and its legend beside it.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        What to draw.
+    size : (float, float)
+        Width and height in inches.
+    full_system : bool
+        Whether to draw the trajectories of the full system as well.
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(RC):  # type: ignore[arg-type]
+        figure = Figure(figsize=size)
+        FigureCanvasAgg(figure)
+        axes = figure.add_axes((0.075, 0.105, 0.62, 0.80))
+        portrait(axes, analysis, full_system=full_system)
+        axes.legend(loc="upper left", bbox_to_anchor=(1.06, 1.01), handlelength=2.8, labelspacing=0.55)
+    return figure
+
+
+def portrait_png(analysis: Analysis, dpi: int = 150) -> bytes:
+    """Return the portrait as a PNG file that carries the version and the model."""
+    import io
+    import json
+
+    from fastslow import __version__
+
+    stream = io.BytesIO()
+    metadata = {"Software": f"fastslow {__version__}", "Description": json.dumps(analysis.model.table)}
+    portrait_figure(analysis).savefig(stream, dpi=dpi, format="png", metadata=metadata)
+    return stream.getvalue()
+
+
+def portrait(axes: Axes, analysis: Analysis, *, full_system: bool = True) -> Axes:
+    """Draw the portrait on given axes and return them.
+
+    Attracting arcs are solid, repelling dashed, neutral dotted; small triangles show the slow flow. Orbits of
+    the singular limit have the colour of their fate in the full system, jumps dashed and drift solid.
+    """
+    low, high, left, right = _frame(analysis)
+    axes.set_xlim(left, right)
+    axes.set_ylim(low, high)
+    _arcs(axes, analysis)
+    if full_system:
+        _trajectories(axes, analysis)
+    _orbits(axes, analysis)
+    _special_points(axes, analysis)
+    _axis_thresholds(axes, analysis)
+    names = {"R": "alignment $R$", "a": "second-layer scale $a$"}
+    x, y = analysis.model.fast[0], analysis.model.slow[0]
+    two_layer = analysis.model.name == "two_layer"
+    axes.set_xlabel(names.get(x, f"${x}$ (fast)") if two_layer else f"${x}$ (fast)")
+    axes.set_ylabel(names.get(y, f"${y}$ (slow)") if two_layer else f"${y}$ (slow)")
+    axes.set_title(_title(analysis), fontsize=9.5, loc="left")
+    return axes
+
+
+def _title(analysis: Analysis) -> str:
+    table = analysis.model.table
+    if analysis.model.name == "two_layer":
+        c, c_star = (", ".join(_short(v) for v in table[key]) for key in ("c", "c_star"))
+        rate = "" if table.get("slow_rate", 1) == 1 else f",  slow rate {table['slow_rate']}"
+        text = f"$c$ = ({c}),  $c^\\ast$ = ({c_star}){rate}"
+        return text if len(text) < 110 else f"two-layer network, {len(table['c'])} Hermite coefficients{rate}"
+    values = ", ".join(f"{k} = {v}" for k, v in table.items() if isinstance(v, int | float | str) and k in _SHOWN)
+    return analysis.model.title or f"{analysis.model.name}  {values}"
+
+
+_SHOWN = ("a", "b", "current", "slow_rate")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _frame(analysis: Analysis) -> tuple[float, float, float, float]:
+    """Return (low, high, left, right): room for the orbits and what they meet."""
+    system = analysis.system
+    left, right = float(system.lower), float(system.upper)
+    heights = [0.0]
+    widths = []
+    for orbit in analysis.orbits:
+        heights.append(orbit.start[1])
+        for segment in orbit.segments:
+            heights += [y for _, y in (segment.start, segment.end) if math.isfinite(y)]
+            widths += [x for x, y in (segment.start, segment.end)]
+        if orbit.trajectory.node and math.isinf(orbit.trajectory.final[1]):
+            heights.append(1.5 * orbit.start[1])
+    heights += [t.y for t in analysis.thresholds if any(t.y * o.start[1] > 0 for o in analysis.orbits)]
+    if len(heights) == 1 or not analysis.orbits:
+        heights += [point.y for point in analysis.points if point.finite]
+        widths = [left, right]
+    else:
+        near = max(abs(h) for h in heights)
+        heights += [p.y for p in analysis.points if p.finite and abs(p.y) <= 1.2 * near and _seen(p.x, widths)]
+    low, high = min(heights), max(heights)
+    margin = 0.08 * (high - low or 1.0)
+    span = right - left
+    if widths and min(widths) >= -1e-12 and analysis.system.invariant_window:
+        left, span = 0.0, right
+    elif widths and max(widths) <= 1e-12 and analysis.system.invariant_window:
+        right, span = 0.0, -left
+    # Room for the labels of thresholds beside the line of starts.
+    before, after = (0.13 if left == 0 else 0.06), (0.13 if right == 0 else 0.06)
+    return (low - margin, high + margin, left - before * span, right + after * span)
+
+
+def _seen(x: float, widths: list[float]) -> bool:
+    return bool(widths) and min(widths) - 0.05 <= x <= max(widths) + 0.05
+
+
+def _arcs(axes: Axes, analysis: Analysis) -> None:
+    labelled: set[str] = set()
+    low, high = axes.get_ylim()
+    for branch in analysis.branches:
+        for arc in branch.arcs:
+            x, y = _drawn(arc, low, high)
+            if len(x) < 2:
+                continue
+            kind = arc.fast_stability
+            label = None if kind in labelled else f"$f = 0$, {LABELS[kind]}"
+            labelled.add(kind)
+            axes.plot(x, y, **ARCS[kind], label=label, zorder=2, solid_capstyle="butt")
+            _slow_arrow(axes, arc, x, y)
+
+
+def _drawn(arc: ArcResult, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points of an arc with some room beyond the frame, so that no far point is drawn."""
+    x, y = np.asarray(arc.x), np.asarray(arc.y)
+    room = high - low
+    y_clipped = np.clip(y, low - room, high + room)
+    keep = (y_clipped == y) | (np.roll(y_clipped == y, 1)) | (np.roll(y_clipped == y, -1))
+    if len(x) and np.all(x == x[0]):
+        return x[keep], y_clipped[keep]
+    return x[keep], y[keep]
+
+
+def _slow_arrow(axes: Axes, arc: ArcResult, x: np.ndarray, y: np.ndarray) -> None:
+    """Put a triangle at the middle of the visible part of an arc, along the slow flow."""
+    if not arc.flow:
+        return
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    inside = (x >= left) & (x <= right) & (y >= low) & (y <= high)
+    if inside.sum() < 2:
+        dense_y = np.linspace(max(y.min(), low), min(y.max(), high), 5)
+        if dense_y[0] >= dense_y[-1] or not np.all(x == x[0]):
+            return
+        x, y = np.full(5, x[0]), dense_y
+        x, y = (x, y) if arc.y[0] < arc.y[-1] else (x[::-1], y[::-1])
+        inside = np.ones(5, dtype=bool)
+    u = (x[inside] - left) / (right - left) * 1.2
+    v = (y[inside] - low) / (high - low)
+    length = np.concatenate(([0.0], np.cumsum(np.hypot(np.diff(u), np.diff(v)))))
+    if length[-1] < 0.035:
+        return
+    a, b = ((0.46, 0.54) if arc.flow > 0 else (0.54, 0.46)) if length[-1] > 0.1 else ((0.3, 0.7)[:: arc.flow])
+    at = [np.interp(s * length[-1], length, w) for s in (a, b) for w in (x[inside], y[inside])]
+    axes.annotate(
+        "",
+        xy=(at[2], at[3]),
+        xytext=(at[0], at[1]),
+        arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 0, "mutation_scale": 14, "alpha": 0.85},
+        zorder=6,
+        annotation_clip=True,
+    )
+
+
+def _trajectories(axes: Axes, analysis: Analysis) -> None:
+    rate = f"{float(analysis.system.slow_rate):g}"
+    for i, orbit in enumerate(analysis.orbits):
+        path = orbit.trajectory
+        if len(path.t) < 2:
+            continue
+        label = f"full system, slow rate {rate}" if i == 0 else None
+        axes.plot(path.x, path.y, color=INK, linewidth=0.9, alpha=0.75, zorder=5, label=label)
+
+
+def _orbits(axes: Axes, analysis: Analysis) -> None:
+    seen: list[str] = []
+    named: set[str] = set()
+    top, bottom = max(axes.get_ylim()), min(axes.get_ylim())
+    for orbit in analysis.orbits:
+        fate = orbit.verdict.singular
+        color = fate_color(fate, seen)
+        for segment in orbit.segments:
+            x, y = _segment_points(analysis, segment, bottom, top)
+            slow = segment.kind == "slow"
+            label = f"{fate}: {'drift' if slow else 'jump'}"
+            style: dict[str, Any] = (
+                {"linestyle": "-", "linewidth": 3.2} if slow else {"linestyle": (0, (5, 1.6)), "linewidth": 1.8}
+            )
+            axes.plot(
+                x,
+                y,
+                color=color,
+                alpha=0.9,
+                zorder=4,
+                label=None if label in named else label,
+                **style,
+                solid_capstyle="round",
+            )
+            named.add(label)
+            if not slow:
+                _jump_arrow(axes, segment, color)
+        _start(axes, orbit, color)
+
+
+def _start(axes: Axes, orbit: OrbitResult, color: str) -> None:
+    axes.plot(*orbit.start, marker="o", markersize=6, color=color, markeredgecolor="white", zorder=7, clip_on=False)
+
+
+def _jump_arrow(axes: Axes, segment: SegmentResult, color: str) -> None:
+    (x0, y0), (x1, _) = segment.start, segment.end
+    left, right = axes.get_xlim()
+    if abs(x1 - x0) < 0.04 * (right - left):
+        return
+    middle = x0 + 0.55 * (x1 - x0)
+    axes.annotate(
+        "",
+        xy=(middle + 0.02 * (x1 - x0), y0),
+        xytext=(middle, y0),
+        arrowprops={"arrowstyle": "-|>", "color": color, "lw": 0, "mutation_scale": 15},
+        zorder=6,
+    )
+
+
+def _segment_points(analysis: Analysis, segment: SegmentResult, low: float, high: float) -> tuple[Any, Any]:
+    """Return the points of a segment: a straight jump, or the part of its arc between its ends."""
+    (x0, y0), (x1, y1) = segment.start, segment.end
+    if segment.kind == "jump":
+        return (x0, x1), (y0, y1)
+    arc = next((a for b in analysis.branches for a in b.arcs if a.id == segment.arc), None)
+    far = 2 * high - low if y1 > 0 else 2 * low - high
+    end = y1 if math.isfinite(y1) else far
+    if arc is None:
+        return (x0, x1), (y0, end)
+    x, y = np.asarray(arc.x), np.asarray(arc.y)
+    inside = (y > min(y0, end)) & (y < max(y0, end))
+    order = np.argsort(y[inside]) if end > y0 else np.argsort(-y[inside])
+    xs, ys = [x0, *x[inside][order]], [y0, *y[inside][order]]
+    if math.isfinite(y1):
+        xs, ys = [*xs, x1], [*ys, y1]
+    return xs, ys
+
+
+def _special_points(axes: Axes, analysis: Analysis) -> None:
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    groups: dict[str, list[tuple[float, float]]] = {}
+    for point in analysis.points:
+        if point.at or not (left <= point.x <= right and low <= point.y <= high):
+            continue
+        name = point.stability if point.kind == "equilibrium" else point.kind
+        if name in POINTS:
+            groups.setdefault(name, []).append((point.x, point.y))
+    for name in POINTS:
+        if name in groups:
+            xs, ys = zip(*groups[name], strict=True)
+            axes.scatter(xs, ys, **POINTS[name], label=LABELS[name], zorder=8, clip_on=False)
+
+
+def _axis_thresholds(axes: Axes, analysis: Analysis) -> None:
+    """Mark the thresholds of the full system on the line of starts."""
+    low, high = axes.get_ylim()
+    x = float(analysis.system.start_fast)
+    shown = [t for t in analysis.thresholds if low <= t.y <= high]
+    for i, threshold in enumerate(shown):
+        # On the side away from the saddle, where no orbit from this start can be.
+        side = -1 if analysis.point(threshold.saddle).x >= x else 1
+        axes.plot(
+            [x],
+            [threshold.y],
+            marker=(3, 0, -90 * side),
+            markersize=9,
+            color=INK,
+            markerfacecolor="#f0e442",
+            zorder=9,
+            linestyle="none",
+            clip_on=False,
+            label="threshold of the full system" if i == 0 else None,
+        )
+        if i < _MOST_THRESHOLD_LABELS:
+            axes.annotate(
+                f"{threshold.y:.6g}",
+                (x, threshold.y),
+                xytext=(7 * side, 0),
+                textcoords="offset points",
+                ha="right" if side < 0 else "left",
+                va="center",
+                fontsize=7.5,
+                color=INK,
+                annotation_clip=False,
+                bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
+            )

@@ -1,0 +1,159 @@
+"""Results as plain data: what an analysis keeps, saves, prints and draws.
+
+Fields are numbers, text and tuples of them, so that a result can be compared, and saved and read back
+exactly. The objects that computed them (exact numbers, compiled curves) stay behind.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from fastslow.flow.flow_graph import Basin, Edge
+
+
+@dataclass(frozen=True)
+class Point:
+    """A special point; see ``fastslow.manifold.special_points.SpecialPoint`` for the fields.
+
+    `branch` is the id of the branch that names it, `branches` of all that it lies on; `at` is the id of the
+    point at the same place that stands for both, where this entry is its second kind.
+    """
+
+    id: str
+    kind: str
+    x: float
+    y: float
+    branch: str
+    branches: tuple[str, ...]
+    multiplicity: int
+    stability: str
+    eigenvalues: tuple[complex, ...]
+    certified: bool
+    radius: float
+    note: str
+    at: str
+
+    @property
+    def finite(self) -> bool:
+        """Whether both coordinates are finite."""
+        return math.isfinite(self.y)
+
+
+@dataclass(frozen=True)
+class ArcResult:
+    """A piece of a branch between two special points, with its fast stability and slow direction."""
+
+    id: str
+    fast_stability: str
+    start: str
+    end: str
+    flow: int
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class BranchResult:
+    """A branch of the critical manifold."""
+
+    id: str
+    equation: str
+    shape: str
+    arcs: tuple[ArcResult, ...]
+
+
+@dataclass(frozen=True)
+class SegmentResult:
+    """A jump or a drift of a singular orbit; `loss_drop` is None where the model has no energy."""
+
+    kind: str
+    start: tuple[float, float]
+    end: tuple[float, float]
+    arc: str
+    node: str
+    loss_drop: float | None
+    duration: str
+    delayed: bool
+
+
+@dataclass(frozen=True)
+class TrajectoryResult:
+    """A solution of the full system, at the steps of the integrator, until its fate was known."""
+
+    t: tuple[float, ...]
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    energy: tuple[float, ...]
+    final: tuple[float, float]
+    node: str
+    solver: str
+    proof: str
+    time_scale_ratio: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The fate of a start at each level."""
+
+    theorem: str
+    singular: str
+    ode: str
+
+
+@dataclass(frozen=True)
+class OrbitResult:
+    """One start: its verdicts, whether they agree and why not, its staircase and its trajectory.
+
+    `exact_start` is the start as exact text.
+    """
+
+    start: tuple[float, float]
+    exact_start: tuple[str, str]
+    verdict: Verdict
+    agree: bool
+    explained: bool
+    explanation: str
+    reasons: tuple[str, ...]
+    segments: tuple[SegmentResult, ...]
+    final: tuple[float, float]
+    node: str
+    trajectory: TrajectoryResult
+
+
+@dataclass(frozen=True)
+class ThresholdResult:
+    """A start on the stable manifold of a saddle of the full system."""
+
+    y: float
+    saddle: str
+    below: str
+    above: str
+    below_node: str
+    above_node: str
+
+
+@dataclass(frozen=True)
+class GraphResult:
+    """The flow graph as plain data; ``Analysis.graph`` is the networkx graph."""
+
+    edges: tuple[Edge, ...]
+    attractors: tuple[str, ...]
+    basins: tuple[Basin, ...]
+    cycles: tuple[tuple[str, ...], ...]
+    tree: str
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """The model: `table` is what a model file would say, from which it is built again exactly."""
+
+    name: str
+    title: str
+    fast: tuple[str, ...]
+    slow: tuple[str, ...]
+    table: dict[str, Any]
+    formula: tuple[str, str]
+    energy_name: str
+    notes: tuple[str, ...]

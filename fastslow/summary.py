@@ -1,0 +1,188 @@
+"""An analysis in words: fates first, then the reasons, in under a screen."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterator
+
+from fastslow.analysis import Analysis
+from fastslow.results import OrbitResult, Point, SegmentResult
+
+Line = tuple[str, str]
+"""Text and its style, a rich style name, empty for plain."""
+
+_STYLES = {"learning": "#d55e00", "unlearning": "#0072b2"}
+_MOST_ORBITS = 8
+
+
+def plain_summary(analysis: Analysis, width: int = 100) -> str:
+    """Return the summary as plain text."""
+    return "\n".join(text for text, _ in summary_lines(analysis, width))
+
+
+def html_summary(analysis: Analysis) -> str:
+    """Return the summary as HTML for notebooks."""
+    rows = []
+    for text, style in summary_lines(analysis, 100):
+        color = style.split()[-1] if "#" in style else ""
+        weight = "font-weight:bold;" if "bold" in style else ""
+        css = weight + (f"color:{color};" if color else "")
+        escaped = html.escape(text) or "&nbsp;"
+        rows.append(f'<span style="{css}">{escaped}</span>' if css else escaped)
+    return "<pre>" + "\n".join(rows) + "</pre>"
+
+
+def print_summary(analysis: Analysis, width: int | None = None) -> None:
+    """Print the summary with colours to a terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(width=width, highlight=False)
+    for text, style in summary_lines(analysis, console.width):
+        console.print(Text(text, style=style), soft_wrap=True)
+
+
+def summary_lines(analysis: Analysis, width: int = 100) -> Iterator[Line]:
+    """Yield the lines of the summary with their styles."""
+    yield from _wrapped(_title(analysis), width, "bold")
+    for note in analysis.model.notes:
+        yield from _wrapped(f"Note: {note}", width, "italic")
+    yield ("", "")
+    if analysis.orbits:
+        yield from _table(analysis)
+        yield ("", "")
+        yield from _reasons(analysis, width)
+    yield from _thresholds(analysis, width)
+    yield from _points(analysis, width)
+    yield from _certificate(analysis, width)
+
+
+def _title(analysis: Analysis) -> str:
+    parameters = "  ".join(
+        f"{key} = {_listed(value)}" for key, value in analysis.model.table.items() if key not in ("model", "title")
+    )
+    return f"{analysis.model.name}  {parameters}"
+
+
+def _listed(value: object) -> str:
+    return f"({', '.join(str(v) for v in value)})" if isinstance(value, list) else str(value)
+
+
+def _number(value: float, digits: int = 6) -> str:
+    if math.isinf(value):
+        return "+∞" if value > 0 else "-∞"
+    return f"{value + 0.0:.{digits}g}"
+
+
+def _place(x: float, y: float) -> str:
+    return f"({_number(x)}, {_number(y)})"
+
+
+def _start_name(analysis: Analysis, orbit: OrbitResult) -> str:
+    if orbit.start[0] == float(analysis.system.start_fast):
+        return _number(orbit.start[1], 9)
+    return _place(*orbit.start)
+
+
+def _table(analysis: Analysis) -> Iterator[Line]:
+    x, y = analysis.model.fast[0], analysis.model.slow[0]
+    head = [f"{y}0", "singular limit", "full system", "theorem", f"ends at ({x}, {y})", ""]
+    rows = []
+    for orbit in analysis.orbits:
+        verdict = orbit.verdict
+        mark = "" if orbit.agree else ("differs, explained below" if orbit.explained else "DIFFERS, not explained")
+        short = [v if len(v) <= 28 else v[:27] + "…" for v in (verdict.singular, verdict.ode)]
+        end = _place(*orbit.trajectory.final) if orbit.trajectory.node else "-"
+        rows.append(([_start_name(analysis, orbit), *short, verdict.theorem, end, mark], verdict.ode))
+    widths = [max(len(row[k]) for row, _ in [(head, ""), *rows]) for k in range(len(head))]
+
+    def line(cells: list[str]) -> str:
+        return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+    yield (line(head), "bold")
+    for cells, fate in rows:
+        yield (line(cells), _STYLES.get(fate, ""))
+
+
+def _reasons(analysis: Analysis, width: int) -> Iterator[Line]:
+    y = analysis.model.slow[0]
+    yield ("Why", "bold")
+    for orbit in analysis.orbits[:_MOST_ORBITS]:
+        name = f"{y}0 = {_start_name(analysis, orbit)}"
+        steps = "; ".join(_step(analysis, segment) for segment in orbit.segments)
+        yield from _wrapped(f"  {name}: {steps or orbit.verdict.singular}.", width)
+        if not orbit.agree:
+            yield from _wrapped(f"    ! {orbit.explanation}.", width, "bold")
+        elif orbit.verdict.theorem != "not covered":
+            kept = [r for r in orbit.reasons if not r.startswith("Assumption")]
+            yield from _wrapped(f"    {'. '.join(kept)}.", width)
+    if len(analysis.orbits) > _MOST_ORBITS:
+        yield (f"  ... and {len(analysis.orbits) - _MOST_ORBITS} more starts", "")
+
+
+def _step(analysis: Analysis, segment: SegmentResult) -> str:
+    x, y = analysis.model.fast[0], analysis.model.slow[0]
+    loss = "" if segment.loss_drop is None else f" ({analysis.model.energy_name} -{segment.loss_drop:.4g})"
+    if segment.kind == "jump":
+        return f"jumps to {x} = {segment.end[0]:.4g}{loss}"
+    branch = next((b.equation for b in analysis.branches if any(a.id == segment.arc for a in b.arcs)), segment.arc)
+    if segment.delayed:
+        return f"stays on {branch} past its loss of stability to {y} = {segment.end[1]:.6g}{loss}"
+    to = segment.node
+    point = next((p for p in analysis.points if p.id == to), None)
+    if point is not None and not point.finite:
+        return f"drifts along {branch} to {_place(point.x, point.y)}{loss}"
+    kind = f"{point.kind} {to}" if point is not None else _place(*segment.end)
+    return f"drifts along {branch} to {kind}{loss}"
+
+
+def _thresholds(analysis: Analysis, width: int) -> Iterator[Line]:
+    y = analysis.model.slow[0]
+    rate = float(analysis.system.slow_rate)
+    for t in analysis.thresholds:
+        sides = f"{t.below} ({t.below_node}) below, {t.above} ({t.above_node}) above"
+        text = f"Threshold {y}0 = {t.y:.12g} at slow rate {rate:g} (stable manifold of {t.saddle}): {sides}"
+        yield from _wrapped(text, width)
+    finite = [b.low for b in analysis.flow.basins[1:] if b.low != 0]
+    if finite:
+        text = f"Boundaries in the singular limit: {y}0 = {', '.join(f'{v:.9g}' for v in finite)}"
+        yield from _wrapped(text, width)
+
+
+def _points(analysis: Analysis, width: int) -> Iterator[Line]:
+    yield ("", "")
+    yield ("Special points", "bold")
+    for kind, title in (("fold", "folds"), ("equilibrium", "equilibria"), ("crossing", "crossings")):
+        points = analysis.of_kind(kind)
+        if points:
+            listed = "; ".join(_named(point) for point in points)
+            yield from _wrapped(f"  {len(points)} {title}: {listed}", width)
+    for cycle in analysis.flow.cycles:
+        yield from _wrapped(f"  relaxation cycle through the folds {', '.join(cycle)}", width)
+
+
+def _named(point: Point) -> str:
+    extra = " ".join(part for part in (point.stability, f"[{point.note}]" if point.note else "") if part)
+    return f"{point.id} {_place(point.x, point.y)}{' ' + extra if extra else ''}"
+
+
+def _certificate(analysis: Analysis, width: int) -> Iterator[Line]:
+    if analysis.complete:
+        text = "Complete: every point above is isolated exactly, none is missing, and the traced branches met them all."
+        yield from _wrapped(text, width)
+        return
+    uncertain = [p.id for p in analysis.points if not p.certified]
+    left = [*analysis.unmatched, *([f"not certified: {', '.join(uncertain)}"] if uncertain else [])]
+    yield from _wrapped(f"NOT complete: {'; '.join(left)}", width, "bold red")
+
+
+def _wrapped(text: str, width: int, style: str = "") -> Iterator[Line]:
+    """Break a line at spaces, with a hanging indent."""
+    import textwrap
+
+    indent = len(text) - len(text.lstrip())
+    for line in textwrap.wrap(
+        text, max(width, 40), subsequent_indent=" " * (indent + 2), break_long_words=False, break_on_hyphens=False
+    ):
+        yield (line, style)

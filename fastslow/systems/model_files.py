@@ -1,0 +1,183 @@
+"""Models from TOML files. Numbers keep their text (0.1 is 1/10); formulas are parsed, never evaluated."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from fastslow.errors import InputError
+from fastslow.systems.classics import fitzhugh_nagumo, van_der_pol
+from fastslow.systems.exact import exact, exact_list, plain
+from fastslow.systems.formulas import parse_polynomial
+from fastslow.systems.presets import Study, preset
+from fastslow.systems.system import FastSlowSystem, Start
+from fastslow.systems.two_layer import TwoLayer
+
+_LARGEST_FILE = 1_000_000
+
+
+def study_of(model: str) -> Study:
+    """Return the study that a preset name or the path of a TOML file stands for.
+
+    Raises
+    ------
+    InputError
+        If it is neither, or the file cannot be used.
+    """
+    if model.endswith(".toml") or "/" in model or "\\" in model:
+        return load_study(Path(model))
+    return preset(model)
+
+
+def load_study(path: Path) -> Study:
+    """Return the system and starts that a TOML file describes.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, too large, no TOML, or has a key or value that cannot be used.
+    """
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise InputError("MODEL", str(path), f"is larger than {_LARGEST_FILE} bytes", "A model file is a few lines")
+        table = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=_number_text)
+    except OSError as error:
+        raise InputError("MODEL", str(path), f"cannot be read ({error.strerror})", "Check the path") from None
+    except UnicodeDecodeError:
+        raise InputError("MODEL", str(path), "is no UTF-8 text", "Save the file as UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("MODEL", str(path), f"is no TOML: {error}", "See the README for an example") from None
+    return study_from(table, str(path))
+
+
+def _number_text(text: str) -> Any:
+    return exact(text.replace("_", ""), "a number in the file")
+
+
+def study_from(table: dict[str, Any], source: str = "the model") -> Study:
+    """Return the study that a table of a model file describes.
+
+    Raises
+    ------
+    InputError
+        If a key or value cannot be used.
+    """
+    table = dict(table)
+    kind = table.pop("model", None)
+    if kind is None:
+        raise InputError("model", source, "has no key 'model'", f"Write model = one of {', '.join(_READERS)}")
+    if kind not in _READERS:
+        raise InputError("model", kind, "is no known model", _suggestion(str(kind), list(_READERS)))
+    return _READERS[kind](table)
+
+
+def _check_keys(table: dict[str, Any], known: list[str]) -> None:
+    for key in table:
+        if key not in known:
+            raise InputError(key, table[key], "is no key of this model", _suggestion(key, known))
+
+
+def _suggestion(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
+    return (f"Did you mean {near[0]!r}? " if near else "") + f"Known: {', '.join(known)}"
+
+
+def _two_layer(table: dict[str, Any]) -> Study:
+    _check_keys(table, ["c", "c_star", "slow_rate", "noise", "normalised", "a0"])
+    for key in ("c", "c_star"):
+        if key not in table:
+            raise InputError(key, "nothing", "is missing", f"Write {key} = [1, -1, 1]")
+    normalised = table.get("normalised", False)
+    if not isinstance(normalised, bool):
+        raise InputError("normalised", normalised, "must be true or false", "Write normalised = true")
+    system = TwoLayer(
+        table["c"], table["c_star"], table.get("slow_rate", 1), table.get("noise", 0), normalised=normalised
+    )
+    return Study(system, slow_starts(system, table["a0"]) if "a0" in table else ())
+
+
+def slow_starts(system: FastSlowSystem, values: Any, field: str = "a0") -> tuple[Start, ...]:
+    """Return the starts (start_fast, y) for a list of slow values."""
+    values = [values] if isinstance(values, int | float | Fraction) else values
+    starts = tuple(Start(system.start_fast, value) for value in exact_list(values, field))
+    for start in starts:
+        system.check_start(start)
+    return starts
+
+
+def plane_starts(system: FastSlowSystem, values: Any) -> tuple[Start, ...]:
+    """Return the starts for a list of pairs (x, y)."""
+    if not isinstance(values, list | tuple):
+        raise InputError("starts", values, "must be a list of pairs", "For example starts = [[2, 0], [0, 1]]")
+    starts = []
+    for i, pair in enumerate(values):
+        numbers = exact_list(pair, f"starts[{i}]")
+        if len(numbers) != 2:
+            raise InputError(f"starts[{i}]", pair, "must be a pair (fast, slow)", "For example [2, 0]")
+        starts.append(Start(*numbers))
+        system.check_start(starts[-1])
+    return tuple(starts)
+
+
+def _classic(build: Callable[..., FastSlowSystem], parameters: list[str]) -> Callable[[dict[str, Any]], Study]:
+    def read(table: dict[str, Any]) -> Study:
+        _check_keys(table, [*parameters, "starts"])
+        system = build(**{key: table[key] for key in parameters if key in table})
+        return Study(system, plane_starts(system, table.get("starts", [])))
+
+    return read
+
+
+def _polynomial(table: dict[str, Any]) -> Study:
+    known = ["name", "title", "fast", "slow", "f", "g", "parameters", "window", "slow_rate", "start_fast", "starts"]
+    _check_keys(table, known)
+    for key in ("f", "g"):
+        if key not in table:
+            raise InputError(key, "nothing", "is missing", f'Write {key} = "a polynomial in the two variables"')
+    names = tuple(_name(table.get(key, default), key) for key, default in (("fast", "x"), ("slow", "y")))
+    constants = table.get("parameters", {})
+    if not isinstance(constants, dict):
+        raise InputError("parameters", constants, "must be a table", "Write [parameters] and a line for each")
+    values = {_name(key, "parameters"): exact(value, f"parameters.{key}") for key, value in constants.items()}
+    if clash := set(values) & set(names):
+        raise InputError("parameters", clash.pop(), "is the name of a variable", "Rename it")
+    factors = table["f"] if isinstance(table["f"], list) else [table["f"]]
+    for i, text in enumerate([*factors, table["g"]]):
+        if not isinstance(text, str):
+            raise InputError("g" if i == len(factors) else f"f[{i}]", text, "must be text", 'Quote it: "x - y"')
+    window = table.get("window", [-3, 3])
+    if not isinstance(window, list) or len(window) != 2:
+        raise InputError("window", window, "must be a pair of numbers", "Write window = [-3, 3]")
+    system = FastSlowSystem(
+        [parse_polynomial(text, (names[0], names[1]), f"f[{i}]", values) for i, text in enumerate(factors)],
+        parse_polynomial(table["g"], (names[0], names[1]), "g", values),
+        fast=(names[0],),
+        slow=(names[1],),
+        slow_rate=table.get("slow_rate", "1/100"),
+        window=(window[0], window[1]),
+        start_fast=table.get("start_fast", 0),
+        name=str(table.get("name", "polynomial")),
+        title=str(table.get("title", "")),
+        parameters={key: plain(value) for key, value in values.items()},
+    )
+    return Study(system, plane_starts(system, table.get("starts", [])))
+
+
+def _name(value: Any, field: str) -> str:
+    if not isinstance(value, str) or not value.isidentifier() or not value.isascii() or len(value) > 32:
+        raise InputError(field, value, "must be a short ASCII name", "Letters, digits and _")
+    return value
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], Study]] = {
+    "two_layer": _two_layer,
+    "van_der_pol": _classic(van_der_pol, ["a", "slow_rate"]),
+    "fitzhugh_nagumo": _classic(fitzhugh_nagumo, ["current", "a", "b", "slow_rate"]),
+    "polynomial": _polynomial,
+}

@@ -1,0 +1,117 @@
+"""Exact polynomials in one fast and one slow variable, and the arrays that kernels read.
+
+The exact type is flint's ``fmpq_mpoly``: sums, products, derivatives,
+factorisation and resultants over the rationals.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Any
+
+import flint
+import numpy as np
+from numpy.typing import NDArray
+
+Polynomial = Any
+"""A flint ``fmpq_mpoly`` in the two variables of a system (flint carries no types)."""
+
+Univariate = Any
+"""A flint ``fmpq_poly``."""
+
+
+def variables(fast: str = "x", slow: str = "y") -> tuple[Polynomial, Polynomial]:
+    """Return the two variables as exact polynomials to build a system from.
+
+    Examples
+    --------
+    >>> x, y = variables("x", "y")
+    >>> str(y + x - x**3 / 3)
+    '-1/3*x^3 + x + y'
+    """
+    x, y = flint.fmpq_mpoly_ctx.get((fast, slow), flint.Ordering.lex).gens()
+    return x, y
+
+
+def rational(value: Fraction | int) -> Any:
+    """Return a fraction as flint's ``fmpq``."""
+    return flint.fmpq(value.numerator, value.denominator)
+
+
+def fraction(value: Any) -> Fraction:
+    """Return flint's ``fmpq`` as a fraction."""
+    return Fraction(int(value.p), int(value.q))
+
+
+def polynomial(terms: dict[tuple[int, int], Fraction], names: tuple[str, str]) -> Polynomial:
+    """Return the polynomial with coefficient ``terms[i, j]`` at x^i y^j."""
+    context = flint.fmpq_mpoly_ctx.get(names, flint.Ordering.lex)
+    return context.from_dict({powers: rational(value) for powers, value in terms.items() if value})
+
+
+def by_slow_power(p: Polynomial) -> list[Univariate]:
+    """Return [p_0, p_1, ...] with p(x, y) = sum_j p_j(x) y^j; the list ends with a non-zero entry (or is [0])."""
+    return _collect(p, 0)
+
+
+def by_fast_power(p: Polynomial) -> list[Univariate]:
+    """Return [p_0, p_1, ...] with p(x, y) = sum_i p_i(y) x^i."""
+    return _collect(p, 1)
+
+
+def _collect(p: Polynomial, inner: int) -> list[Univariate]:
+    degrees = p.degrees()
+    rows = [[flint.fmpq(0)] * (max(degrees[inner], 0) + 1) for _ in range(max(degrees[1 - inner], 0) + 1)]
+    for powers, value in p.to_dict().items():
+        rows[powers[1 - inner]][powers[inner]] = value
+    return [flint.fmpq_poly(row) for row in rows]
+
+
+def at_slow(p: Polynomial, value: Any) -> Univariate:
+    """Return x -> p(x, value) for an exact rational `value` (flint ``fmpq``)."""
+    return _horner(by_slow_power(p), value)
+
+
+def at_fast(p: Polynomial, value: Any) -> Univariate:
+    """Return y -> p(value, y) for an exact rational `value` (flint ``fmpq``)."""
+    return _horner(by_fast_power(p), value)
+
+
+def _horner(rows: list[Univariate], value: Any) -> Univariate:
+    total = flint.fmpq_poly([])
+    for row in reversed(rows):
+        total = total * value + row
+    return total
+
+
+def evaluate(p: Any, x: Any) -> Any:
+    """Return p(x) for a univariate polynomial of flint at a ball, an enclosure."""
+    return flint.arb_poly(p)(x)
+
+
+def dense(p: Polynomial) -> NDArray[np.float64]:
+    """Return the coefficients as doubles, C[i, j] at x^i y^j.
+
+    Raises
+    ------
+    OverflowError
+        If a coefficient is beyond the range of doubles.
+    """
+    degrees = p.degrees()
+    coefficients = np.zeros((max(degrees[0], 0) + 1, max(degrees[1], 0) + 1))
+    for (i, j), value in p.to_dict().items():
+        coefficients[i, j] = float(fraction(value))
+    return coefficients
+
+
+def packed(p: Polynomial) -> NDArray[np.float64]:
+    """Return [rows, columns, C[0, 0], C[0, 1], ...], the layout that ``fastslow.core.polynomial`` reads."""
+    coefficients = dense(p)
+    return np.concatenate((np.array(coefficients.shape, dtype=np.float64), coefficients.ravel()))
+
+
+def formatted(p: Polynomial) -> str:
+    """Return the polynomial as text, the way a person writes it."""
+    text = re.sub(r"\^(\d+)", r"^\1", str(p))
+    return re.sub(r"(?<![\w.])1\*", "", text)

@@ -1,0 +1,94 @@
+"""Settings by name: every setting of the paper's figures, and the classical systems."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from fastslow.errors import InputError
+from fastslow.systems.classics import fitzhugh_nagumo, van_der_pol
+from fastslow.systems.system import FastSlowSystem, Start
+from fastslow.systems.two_layer import TwoLayer
+
+
+@dataclass(frozen=True)
+class Study:
+    """A system and the starts to follow in it."""
+
+    system: FastSlowSystem
+    starts: tuple[Start, ...]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named setting: how to build it, and a line that says what it is."""
+
+    name: str
+    title: str
+    build: Callable[[], Study]
+
+
+def two_layer_study(c: str, c_star: str, a0: str) -> Study:
+    """Return a two-layer network with the starts (0, a0)."""
+    return Study(TwoLayer(c, c_star), tuple(Start(Fraction(0), Fraction(value)) for value in a0.split(",")))
+
+
+def _paper(name: str, title: str, c: str, c_star: str, a0: str) -> Preset:
+    return Preset(name, f"c = ({c}), c* = ({c_star}), a0 = {a0}: {title}", lambda: two_layer_study(c, c_star, a0))
+
+
+def _classic(name: str, title: str, build: Callable[[], FastSlowSystem], *starts: tuple[str, str]) -> Preset:
+    return Preset(name, title, lambda: Study(build(), tuple(Start(Fraction(x), Fraction(y)) for x, y in starts)))
+
+
+_FIVE = "1,1,1,1,1"
+_SEVEN = "1,1,1,1,1,1,1"
+_FIG8 = ("-5", "-1.67", "1.67", "5")
+
+_ALL = (
+    _paper(
+        "fig1", "both fates; the setting is that of figure 3 (right), the paper gives none", _FIVE, "1,-1,1,-1,1", "4,6"
+    ),
+    _paper("fig2-left", "two time scales", _FIVE, "1,-1,1,-1,1", "4"),
+    _paper("fig2-right", "two time scales, all link coefficients positive", _FIVE, "2,4,6,8,10", "1"),
+    _paper("fig3-left", "matched teacher; nothing with a0 > 0 unlearns", _FIVE, _FIVE, "0.5,1,2,4,6,10,-5"),
+    _paper("fig3-right", "learning and unlearning", _FIVE, "1,-1,1,-1,1", "1,2,3,4,6,8,10"),
+    _paper("fig4", "immediate learning, late jump, unlearning", _FIVE, "1,-1,1,1,1", "5,9,10"),
+    _paper("fig5-left", "a column of the phase map, c*_3 = -1/2", _FIVE, "1,-1,-1/2,1,1", "1,3,5,7,9"),
+    _paper("fig5-right", "a column of the phase map, c*_4 = -1", _FIVE, "1,1,-1,-1,1", "1,5,9,-1,-5,-9"),
+    _paper("fig6-left", "scaling law, case (i)", _SEVEN, "1,0,0,0,0,0,1/2", "10"),
+    _paper("fig6-right", "scaling law, case (ii)", "1,1,1", "1,-1,1", "5"),
+    _paper("fig7", "the system of the SGD runs; a0 is not given", "1,1,1", "1,-2,1", "1/10,3/10,1,2,3,5"),
+    *(
+        _paper(
+            f"fig8-{i}-{j}", "a panel of the table; other coefficients 1", _SEVEN, f"1,{c2},{c3},1,1,1,1", "1,3,5,10"
+        )
+        for i, c2 in enumerate(_FIG8, start=1)
+        for j, c3 in enumerate(_FIG8, start=1)
+    ),
+    _paper("cusp", "the hysteresis point at R = 1/3, a = 27/16", "1,1,1", "1,-99/64,1", "1,2"),
+    _classic("van_der_pol", "relaxation oscillation", van_der_pol, ("2", "0"), ("-1/2", "1/2")),
+    _classic("fitzhugh_nagumo", "oscillating neuron", fitzhugh_nagumo, ("0", "0")),
+)
+
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ALL}
+"""All presets by name."""
+
+
+def preset(name: str) -> Study:
+    """Return the setting of a preset.
+
+    Raises
+    ------
+    InputError
+        If there is no such preset; the message suggests the nearest.
+    """
+    if name not in PRESETS:
+        near = difflib.get_close_matches(name, PRESETS, n=1, cutoff=0.4)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise InputError(
+            "MODEL", name, "is neither a preset nor a TOML file", f"{hint}`fastslow presets` lists them all"
+        )
+    return PRESETS[name].build()

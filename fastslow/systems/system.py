@@ -1,0 +1,314 @@
+"""What is studied: a fast-slow system, its equations written once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastslow.errors import InputError
+from fastslow.systems.exact import Real, exact, plain
+from fastslow.systems.formulas import parse_polynomial
+from fastslow.systems.polynomials import (
+    Polynomial,
+    by_slow_power,
+    dense,
+    formatted,
+    packed,
+    rational,
+)
+
+_LARGEST_COEFFICIENT = 1e280
+"""Coefficients beyond this leave no room for products and derivatives in doubles."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A factor of f and the name of the curve on which it vanishes."""
+
+    polynomial: Polynomial
+    equation: str = ""
+
+
+@dataclass(frozen=True)
+class Start:
+    """An initial condition, exact."""
+
+    fast: Fraction
+    slow: Fraction
+
+
+class FastSlowSystem:
+    """The planar fast-slow system x' = f(x, y), y' = slow_rate g(x, y) with polynomial f and g.
+
+    Time is the fast time. The critical manifold is f = 0; it is kept as a union of
+    the zero sets of the factors of f.
+
+    Parameters
+    ----------
+    factors : sequence of Polynomial, Factor or text
+        Factors of f, as polynomials of ``fastslow.variables`` or as text such as ``"y + x - x**3/3"``.
+    slow_field : Polynomial or text
+        The slow right-hand side g, without the slow rate.
+    fast, slow : tuple of str
+        Names of the fast and slow variables. Analysis needs one of each; the type is open to more.
+    slow_rate : number, optional
+        The factor of g, positive; the singular limit is slow_rate -> 0.
+    window : pair of numbers, optional
+        Bounds of the fast variable; every finite value of the slow variable is covered.
+    start_fast : number, optional
+        Fast coordinate of starts for which only the slow coordinate is given.
+    parameters : mapping, optional
+        What the system was made from, for records and for the reader.
+    name, title : str, optional
+        Short name for records and a line for the reader.
+    kind : str, optional
+        What a model file calls the constructor and its parameters; "polynomial" writes the equations out.
+
+    Raises
+    ------
+    InputError
+        If a value cannot be used; the message names it.
+
+    Notes
+    -----
+    To add a model, build the polynomials and call this constructor (see ``classics.py``);
+    a model with more to tell overrides ``energy``, ``fate`` and ``theorem`` (see ``two_layer.py``).
+    """
+
+    def __init__(
+        self,
+        factors: Sequence[Polynomial | Factor | str],
+        slow_field: Polynomial | str,
+        *,
+        fast: tuple[str, ...] = ("x",),
+        slow: tuple[str, ...] = ("y",),
+        slow_rate: Real = 1,
+        window: tuple[Real, Real] = (-3, 3),
+        start_fast: Real = 0,
+        parameters: Mapping[str, Any] | None = None,
+        name: str = "system",
+        title: str = "",
+        kind: str = "polynomial",
+    ) -> None:
+        if len(fast) != 1 or len(slow) != 1:
+            raise InputError("fast, slow", (fast, slow), "must be one name each in a planar system", "Give one of each")
+        if fast[0] == slow[0]:
+            raise InputError("slow", slow[0], "must differ from the name of the fast variable", "Rename one of them")
+        self.fast, self.slow = fast, slow
+        self.name, self.title, self.kind = name, title, kind
+        self.parameters: Mapping[str, Any] = dict(parameters or {})
+        self.slow_rate = exact(slow_rate, "slow_rate")
+        if self.slow_rate <= 0:
+            raise InputError("slow_rate", slow_rate, "must be positive", "The singular limit is slow_rate -> 0")
+        self.lower, self.upper = exact(window[0], "window[0]"), exact(window[1], "window[1]")
+        if self.lower >= self.upper:
+            raise InputError("window", tuple(window), "must have its lower end below its upper end", "Swap the ends")
+        self.start_fast = exact(start_fast, "start_fast")
+        if not self.lower <= self.start_fast <= self.upper:
+            raise InputError("start_fast", start_fast, "must lie inside the window", "Widen the window")
+        self.factors = tuple(self._as_factor(entry, i) for i, entry in enumerate(factors))
+        if not self.factors:
+            raise InputError("factors", factors, "is empty", "Give at least one factor of f")
+        self.slow_field = self._as_polynomial(slow_field, "slow_field")
+        if self.slow_field.is_zero():
+            raise InputError("slow_field", "0", "must not vanish identically", "Without slow flow nothing moves")
+        self._check_range()
+
+    def _as_factor(self, entry: Polynomial | Factor | str, index: int) -> Factor:
+        if isinstance(entry, Factor):
+            return entry
+        p = self._as_polynomial(entry, f"factors[{index}]")
+        if p.is_zero():
+            raise InputError(f"factors[{index}]", "0", "must not vanish identically", "Then every point is at rest")
+        return Factor(p)
+
+    def _as_polynomial(self, entry: Polynomial | str, field_name: str) -> Polynomial:
+        names = (self.fast[0], self.slow[0])
+        if isinstance(entry, str):
+            return parse_polynomial(entry, names, field_name)
+        context = getattr(entry, "context", None)
+        if context is None or tuple(context().names()) != names:
+            raise InputError(
+                field_name,
+                entry,
+                f"must be a polynomial in {names[0]} and {names[1]}",
+                "Build it from fastslow.variables or give it as text",
+            )
+        return entry
+
+    def _check_range(self) -> None:
+        for p, label in [(factor.polynomial, "factors") for factor in self.factors] + [(self.slow_field, "slow_field")]:
+            try:
+                array = packed(p)
+            except OverflowError:
+                array = np.array([math.inf])
+            if not np.all(np.abs(array) < _LARGEST_COEFFICIENT):
+                raise InputError(
+                    label,
+                    formatted(p),
+                    f"has coefficients beyond {_LARGEST_COEFFICIENT:g}, which doubles cannot hold",
+                    "Rescale the variables",
+                )
+
+    # Text -----------------------------------------------------------------------------------------
+
+    def formula(self) -> tuple[str, str]:
+        """Return f and g as text."""
+        f = " * ".join(f"({formatted(factor.polynomial)})" for factor in self.factors)
+        return f, formatted(self.slow_field)
+
+    def table(self) -> dict[str, Any]:
+        """Return what a model file says to build this system again, exactly."""
+        if self.kind != "polynomial":
+            return {"model": self.kind, **self.parameters}
+        return {
+            "model": "polynomial",
+            "name": self.name,
+            "title": self.title,
+            "fast": self.fast[0],
+            "slow": self.slow[0],
+            "f": [formatted(factor.polynomial) for factor in self.factors],
+            "g": formatted(self.slow_field),
+            "window": [plain(self.lower), plain(self.upper)],
+            "slow_rate": plain(self.slow_rate),
+            "start_fast": plain(self.start_fast),
+        }
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {', '.join(f'{k}={v}' for k, v in self.parameters.items())}>"
+
+    # Arrays for the kernels -----------------------------------------------------------------------
+
+    @cached_property
+    def invariant_window(self) -> bool:
+        """Whether both edges of the window are factors of f, so that no solution leaves it."""
+        found = [factor.polynomial for factor in self.factors]
+        return all(
+            any(p.degrees() == (1, 0) and p(rational(edge), rational(Fraction(0))) == 0 for p in found)
+            for edge in (self.lower, self.upper)
+        )
+
+    @cached_property
+    def field_parameters(self) -> NDArray[np.float64]:
+        """The parameter array of ``core.polynomial.polynomial_field``, forward in time."""
+        middle, half = (self.lower + self.upper) / 2, (self.upper - self.lower) / 2
+        factors = [factor.polynomial for factor in self.factors]
+        if self.invariant_window:
+            # f = kappa (x - lo)(hi - x) rest: the chart takes the two lines out, kappa goes into the first factor.
+            kappa = Fraction(1)
+            for edge, sign in ((self.lower, 1), (self.upper, -1)):
+                line = next(
+                    p for p in factors if p.degrees() == (1, 0) and p(rational(edge), rational(Fraction(0))) == 0
+                )
+                factors.remove(line)
+                slope = by_slow_power(line)[0][1]
+                kappa *= sign * Fraction(int(slope.p), int(slope.q))
+            factors = factors or [line * 0 + 1]
+            factors[0] = factors[0] * rational(kappa)
+        head = [
+            1.0,
+            float(self.slow_rate),
+            float(self.invariant_window),
+            float(middle),
+            float(half),
+            float(len(factors)),
+        ]
+        return np.concatenate([np.array(head), *(packed(p) for p in [*factors, self.slow_field])])
+
+    def to_chart(self, x: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """Return the fast coordinate of the field's chart: x itself, or artanh of the place in an invariant window."""
+        x = np.asarray(x, dtype=np.float64)
+        if not self.invariant_window:
+            return x
+        middle, half = float((self.lower + self.upper) / 2), float((self.upper - self.lower) / 2)
+        return np.asarray(np.arctanh((x - middle) / half))
+
+    def from_chart(self, z: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """Return x from the fast coordinate of the field's chart."""
+        z = np.asarray(z, dtype=np.float64)
+        if not self.invariant_window:
+            return z
+        middle, half = float((self.lower + self.upper) / 2), float((self.upper - self.lower) / 2)
+        return np.asarray(middle + half * np.tanh(z))
+
+    # Values and derivatives, exact polynomials behind them ---------------------------------------------
+
+    def f(self, x: float, y: float) -> float:
+        """Return the fast right-hand side f(x, y)."""
+        return float(math.prod(_evaluate(coefficients, x, y) for coefficients in self._dense_factors))
+
+    def g(self, x: float, y: float) -> float:
+        """Return the slow right-hand side g(x, y), without the slow rate."""
+        return float(_evaluate(self._dense_g, x, y))
+
+    @cached_property
+    def _dense_factors(self) -> list[NDArray[np.float64]]:
+        return [dense(factor.polynomial) for factor in self.factors]
+
+    @cached_property
+    def _dense_g(self) -> NDArray[np.float64]:
+        return dense(self.slow_field)
+
+    def jacobian(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+        """Return the Jacobian of (f, slow_rate g) at points, shape (2, 2, ...)."""
+        x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        rows = [[_evaluate(dense(p.derivative(k)), x, y) for k in (0, 1)] for p in (self.fast_field, self.slow_field)]
+        matrix = np.array(rows, dtype=np.float64)
+        matrix[1] *= float(self.slow_rate)
+        return matrix
+
+    @cached_property
+    def fast_field(self) -> Polynomial:
+        """The product f of the factors, exact; its derivatives are ``fast_field.derivative(k)``."""
+        return math.prod((factor.polynomial for factor in self.factors[1:]), start=self.factors[0].polynomial)
+
+    # What a model may add -------------------------------------------------------------------------------
+
+    def energy(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Return a Lyapunov function of the system at the points, or None where the model has none."""
+        return None
+
+    energy_name = "energy"
+
+    def energy_at_infinity(self, x: float, sign: int) -> float | None:
+        """Return the limit of the energy as y -> sign * infinity on the branch with its pole at x."""
+        return None
+
+    def fate(self, x: float, y: float) -> str | None:
+        """Return the name of the fate that ends at (x, y), y possibly infinite; None for the generic wording."""
+        return None
+
+    def theorem(self, start: Start) -> tuple[str, tuple[str, ...]]:
+        """Return what theorems say of a start, and the reasons."""
+        return "not covered", ("no theorem is known for this model",)
+
+    def check_start(self, start: Start) -> None:
+        """Raise InputError where a start cannot be used."""
+        if not self.lower <= start.fast <= self.upper:
+            raise InputError(
+                f"start {self.fast[0]}",
+                float(start.fast),
+                f"must lie in the window [{float(self.lower):g}, {float(self.upper):g}]",
+                "Widen the window or move the start",
+            )
+
+    notes: tuple[str, ...] = ()
+    """Remarks on the input that the reader should see."""
+
+
+def _evaluate(coefficients: NDArray[np.float64], x: Any, y: Any) -> Any:
+    """Return sum_ij C[i, j] x^i y^j for numbers or arrays, by Horner's rule."""
+    total = 0.0 * x
+    for row in coefficients[::-1]:
+        inner = 0.0 * y
+        for value in row[::-1]:
+            inner = inner * y + value
+        total = total * x + inner
+    return total

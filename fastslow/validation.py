@@ -1,0 +1,143 @@
+"""Theorem, singular limit, full system: do the levels agree on a start, and if not, why?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastslow.flow.flow_graph import Basin
+from fastslow.flow.singular_orbit import SegmentKind, SingularOrbit
+from fastslow.flow.thresholds import Threshold
+from fastslow.flow.trajectories import Trajectory
+from fastslow.systems.system import FastSlowSystem
+
+_CLOSE_SCALES = 0.1
+"""A local time-scale ratio above this makes a fast jump drift while it jumps."""
+_JUMP_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Whether singular limit and full system agree on a start.
+
+    Attributes
+    ----------
+    agree : bool
+        Same fate and same destination.
+    explained : bool
+        True where they agree, or where a disagreement has a cause that was computed.
+    explanation : str
+        The cause, or what they agree on.
+    """
+
+    agree: bool
+    explained: bool
+    explanation: str
+
+
+@dataclass(frozen=True)
+class ScaleRatio:
+    """The largest |lambda_s / lambda_f| along a trajectory before its fate was known, and where it was."""
+
+    value: float
+    x: float
+    y: float
+    t: float
+
+
+def scale_ratio(trajectory: Trajectory) -> ScaleRatio:
+    """Return the largest ratio of the local time scales along a trajectory, and its place."""
+    ratio = trajectory.time_scale_ratio
+    i = int(np.argmax(ratio))
+    return ScaleRatio(float(ratio[i]), float(trajectory.x[i]), float(trajectory.y[i]), float(trajectory.t[i]))
+
+
+def drift_during_jump(system: FastSlowSystem, orbit: SingularOrbit) -> float | None:
+    """Return how far the slow variable moves during the first jump, to first order in the slow rate.
+
+    The integral of slow_rate g / f dx over the first 90 % of the jump at frozen y (to its end it diverges,
+    since f vanishes there); None where the orbit does not begin with a jump.
+    """
+    if not orbit.segments or orbit.segments[0].kind is not SegmentKind.JUMP:
+        return None
+    (a, y), (b, _) = orbit.segments[0].start, orbit.segments[0].end
+    x = a + _JUMP_SHARE * (b - a) * (np.arange(2000) + 0.5) / 2000
+    ratio = [float(system.slow_rate) * system.g(v, y) / f if (f := system.f(v, y)) else math.inf for v in x]
+    return float(np.sum(ratio)) * _JUMP_SHARE * (b - a) / 2000
+
+
+def compare_levels(
+    system: FastSlowSystem,
+    orbit: SingularOrbit,
+    trajectory: Trajectory,
+    basins: tuple[Basin, ...],
+    thresholds: tuple[Threshold, ...],
+) -> Comparison:
+    """Compare the singular orbit of a start with its trajectory in the full system.
+
+    A disagreement is explained where the start lies between the places that the two levels give the same
+    boundary, where the slow variable drifts by the distance to the boundary while it jumps, or where the
+    time scales are close on the way.
+    """
+    same_node = (orbit.node and orbit.node.id) == (trajectory.node and trajectory.node.id)
+    if orbit.verdict == trajectory.verdict and (same_node or orbit.node is None or trajectory.node is None):
+        where = f" at {orbit.node.id}" if orbit.node is not None and math.isfinite(orbit.node.y) else ""
+        return Comparison(True, True, f"singular limit and full system agree: {orbit.verdict}{where}")
+    levels = (
+        f"singular limit: {_named(orbit)}; full system at slow rate {float(system.slow_rate):g}: {_named(trajectory)}"
+    )
+    if trajectory.undecided:
+        return Comparison(False, False, f"{levels}. The integration was not decided")
+    if orbit.undecided:
+        return Comparison(False, True, f"{levels}. The singular limit is degenerate here")
+    causes, found = _causes(system, orbit, trajectory, basins, thresholds)
+    return Comparison(False, found, f"{levels}. {'; '.join(causes)}")
+
+
+def _named(result: SingularOrbit | Trajectory) -> str:
+    return f"{result.verdict} ({result.node.id})" if result.node is not None else result.verdict
+
+
+def _causes(
+    system: FastSlowSystem,
+    orbit: SingularOrbit,
+    trajectory: Trajectory,
+    basins: tuple[Basin, ...],
+    thresholds: tuple[Threshold, ...],
+) -> tuple[list[str], bool]:
+    y = float(orbit.start.slow)
+    name = f"{system.slow[0]}0"
+    causes, found = [], False
+    edges = [b.low for b in basins[1:] if math.isfinite(b.low) and b.low != 0 and b.low * y >= 0]
+    nearest = min(edges, key=lambda edge: abs(edge - y), default=None)
+    here = orbit.start.fast == system.start_fast
+    if here and nearest is not None:
+        same = [t for t in thresholds if t.y * y > 0]
+        match = min(same, key=lambda t: abs(t.y - nearest), default=None)
+        if match is not None and min(match.y, nearest) <= y <= max(match.y, nearest):
+            causes.append(
+                f"the start lies between the boundary of the singular limit, {name} = {nearest:.9g}, and that of the "
+                f"full system, {name} = {match.y:.9g} (stable manifold of {match.saddle.id}): the boundary moves "
+                "with the slow rate"
+            )
+            found = True
+        elif not same:
+            causes.append(
+                f"the boundary of the singular limit, {name} = {nearest:.6g}, does not exist at this slow rate"
+            )
+    drift = drift_during_jump(system, orbit)
+    if here and drift is not None and nearest is not None and abs(drift) >= 0.5 * abs(nearest - y):
+        causes.append(
+            f"during the first jump {system.slow[0]} drifts by {drift:.3g}, "
+            f"and the boundary is {abs(nearest - y):.3g} away"
+        )
+        found = True
+    ratio = scale_ratio(trajectory)
+    causes.append(
+        f"time scales: |λ_s/λ_f| reaches {ratio.value:.3g} at ({system.fast[0]}, {system.slow[0]}) = "
+        f"({ratio.x:.4g}, {ratio.y:.4g}), τ = {ratio.t:.3g}"
+        + (", so the fast variable is not fast there" if ratio.value >= _CLOSE_SCALES else "")
+    )
+    return causes, found or ratio.value >= _CLOSE_SCALES
