@@ -7,6 +7,7 @@ import json
 import math
 import os
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,13 +87,23 @@ def to_document(analysis: Analysis) -> Json:
     return document
 
 
+_NO_PARAMETERS = ("model", "name", "title", "fast", "slow", "f", "g")
+
+
+def _doubles(value: Any) -> Any:
+    """Return exact numbers of a model's table as the nearest doubles; the table itself keeps them exactly."""
+    if isinstance(value, list):
+        return [_doubles(entry) for entry in value]
+    return value if isinstance(value, bool) else float(Fraction(value))
+
+
 def _model_out(model: ModelResult) -> Json:
     return {
         "name": model.name,
         "title": model.title,
         "fast": list(model.fast),
         "slow": list(model.slow),
-        "parameters": {k: v for k, v in model.table.items() if k != "model"},
+        "parameters": {k: _doubles(v) for k, v in model.table.items() if k not in _NO_PARAMETERS},
         "table": model.table,
         "f": model.formula[0],
         "g": model.formula[1],

@@ -126,6 +126,20 @@ def sharp_corner(u, p, residual, jacobian, tests):
 
 
 @njit(CURVE.signature)
+def pitchfork(u, p, residual, jacobian, tests):
+    """X (mu - x^2) = p[0] and z = x + mu in (x, mu, z): the branch x = 0 is crossed at the origin for p[0] = 0."""
+    residual[0] = u[0] * (u[1] - u[0] ** 2) - p[0]
+    residual[1] = u[2] - u[0] - u[1]
+    jacobian[0, 0] = u[1] - 3.0 * u[0] ** 2
+    jacobian[0, 1] = u[0]
+    jacobian[0, 2] = 0.0
+    jacobian[1, 0] = -1.0
+    jacobian[1, 1] = -1.0
+    jacobian[1, 2] = 1.0
+    return 0
+
+
+@njit(CURVE.signature)
 def logarithm(u, p, residual, jacobian, tests):
     """Y = x log x: its domain ends at the origin."""
     if u[0] <= 0.0:

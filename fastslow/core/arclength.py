@@ -20,10 +20,10 @@ from fastslow.core.corrector import (
     helper,
     largest_residual,
     make_work,
-    renew_row_scales,
+    renew_row_weights,
     tangent_and_determinant,
 )  # fmt: skip
-from fastslow.core.curve_events import Step, event_values, locate_event
+from fastslow.core.curve_events import Step, event_values, locate_event, make_scratch
 from fastslow.core.signatures import CURVE, MATRIX, VECTOR
 
 # why a trace stopped
@@ -72,7 +72,7 @@ def leaves_at_once(u, tangent, window):
 
 
 @helper
-def advance(curve, p, u0, t0, h, window, work, u1, t1):
+def advance(curve, p, u0, t0, h, curvature, window, work, u1, t1):
     """Take one step of length h, cut where it meets the edge of the window.
 
     Return (iterations or negative status, determinant, whether u1 is on the edge and leaves).
@@ -90,12 +90,17 @@ def advance(curve, p, u0, t0, h, window, work, u1, t1):
             if not reach < h:
                 continue
             cut = True
+        plane = 0.0
         for j in range(n):
-            u1[j] = u0[j] + reach * window.scales[j] * t0[j]
+            # the parabola through the last two tangents saves an iteration
+            bend = 0.5 * reach * reach * curvature[j]
+            u1[j] = u0[j] + window.scales[j] * (reach * t0[j] + bend)
             work.border[j] = t0[j] if edge == n else (1.0 if j == edge else 0.0)
+            plane -= work.border[j] * bend
         if edge < n:
             u1[edge] = bound
-        status = correct(curve, p, u1, 0.0, 0.2 * reach + 1e-13, window, work)
+            plane = 0.0
+        status = correct(curve, p, u1, plane, 0.2 * reach + 1e-13, window, work)
         if status < 0:
             if edge == n:
                 return status, 0.0, False
@@ -186,52 +191,52 @@ def meets_start(start, start_tangent, u0, t0, u1, t1, scales):
 
 
 @helper
-def locate_all(curve, p, step, turn, roughness, folds, window, work, first, points, distances, marks, lengths):
+def locate_all(curve, p, step, turn, roughness, folds, window, work, scratch, first, points, marks, lengths):
     """Write every event of one step, in order, from row `first`; return how many, or a negative status."""
     count = first
-    for which in range(work.left.size):
-        a, b = work.left[which], work.right[which]
+    for which in range(scratch.left.size):
+        a, b = scratch.left[which], scratch.right[which]
         if not ((a > 0.0 >= b) or (a < 0.0 <= b)):
             continue
         if which < folds.size and max(abs(a), abs(b)) < 1e-13:
             continue  # a coordinate that does not move at all
-        status, distance = locate_event(curve, p, step, which, roughness, folds, window, work)
+        status, distance = locate_event(curve, p, step, which, roughness, folds, window, work, scratch)
         if status < 0:
             return status
-        if count == distances.size:
+        if count == points.shape[0]:
             break
         row = count
-        while row > first and distances[row - 1] > distance:
-            distances[row] = distances[row - 1]
+        while row > first and lengths[row - 1, 2] > distance:
             copy(lengths[row - 1], lengths[row])
             marks[row, 0] = marks[row - 1, 0]
             copy(points[row - 1], points[row])
             row -= 1
         square = 0.0
         for j in range(step.u0.size):
-            square += ((work.trial[j] - step.u0[j]) / window.scales[j]) ** 2
+            square += ((scratch.point[j] - step.u0[j]) / window.scales[j]) ** 2
         part = turn * distance / step.length
-        distances[row] = distance
+        lengths[row, 2] = distance
         lengths[row, 0] = np.sqrt(square) * (1.0 + part * part / 24.0)
         lengths[row, 1] = largest_residual(work)
         marks[row, 0] = which
-        copy(work.trial, points[row])
+        copy(scratch.point, points[row])
         count += 1
     return count - first
 
 
-WINDOW, OPTIONS, WORK = (typeof(x) for x in (Window(*3 * [np.zeros(1)]), StepOptions(*5 * [0.0]), make_work(2, 0, 0)))
+WINDOW, OPTIONS = typeof(Window(*3 * [np.zeros(1)])), typeof(StepOptions(*5 * [0.0]))
+WORK, SCRATCH = typeof(make_work(2, 0)), typeof(make_scratch(2, 1))
 INDICES, INDEX_ROWS = types.int64[::1], types.int64[:, ::1]
 TRACE = types.int64(
-    CURVE, VECTOR, VECTOR, VECTOR, types.float64, WINDOW, INDICES, OPTIONS, WORK,
-    MATRIX, MATRIX, MATRIX, MATRIX, MATRIX, INDEX_ROWS, VECTOR, INDICES,
+    CURVE, VECTOR, VECTOR, VECTOR, types.float64, WINDOW, INDICES, OPTIONS, WORK, SCRATCH,
+    MATRIX, MATRIX, MATRIX, MATRIX, MATRIX, INDEX_ROWS, INDICES,
 )  # fmt: skip
 
 
 @njit(TRACE, cache=True, **LEAN)
 def trace(
-    curve, p, start, tangent, direction, window, folds, options, work,
-    points, tangents, measures, event_points, event_measures, event_marks, distances, counts,
+    curve, p, start, tangent, direction, window, folds, options, work, scratch,
+    points, tangents, measures, event_points, event_measures, event_marks, counts,
 ):  # fmt: skip
     """Follow the curve from `start`; return why it stopped (one of the constants above).
 
@@ -240,13 +245,14 @@ def trace(
     direction : 1.0 or -1.0; only with 1.0 are event functions reported that are zero at the start itself.
     folds : coordinates whose folds (zeros of the tangent component) are wanted.
     points, tangents (capacity, n), measures (capacity, 2: arclength, residual) : written.
-    event_points (events, n), event_measures (events, 2: arclength, residual) : written.
+    event_points (events, n), event_measures (events, 3: arclength, residual, distance in its step) : written.
     event_marks (events, 2) : kind (fold index, then branch point, then tests) and preceding point.
+    work, scratch : `make_work(n, tests)`, `make_scratch(n, folds + 1 + tests)`.
     counts (3,) : points, events, rejected steps.
     """
     n = start.size
-    kinds = work.values.size
-    left, right, begin, largest_rows = work.left, work.right, work.begin, work.largest_rows
+    kinds = scratch.values.size
+    left, right, begin, largest_rows = scratch.left, scratch.right, scratch.begin, scratch.largest_rows
     counts[2] = 0
     copy(start, points[0])
     copy(tangent, tangents[0])
@@ -256,18 +262,22 @@ def trace(
         counts[0], counts[1] = 0, 0
         return LEFT_DOMAIN if status == OUTSIDE_DOMAIN else (SINGULAR_START if status == SINGULAR else NO_START)
     determinant = tangent_and_determinant(work.border, tangents[0], work)
-    determinant *= renew_row_scales(window, work)
+    determinant *= renew_row_weights(window, work)
     event_values(tangents[0], determinant, folds, work.tests, left)
     copy(left, begin)
     measures[0, 0] = 0.0
     measures[0, 1] = largest_residual(work)
-    copy(work.row_scales, largest_rows)
+    for i in range(n - 1):
+        largest_rows[i] = 1.0 / work.row_weights[i]
     k, events, h = 0, 0, options.first_step
+    for j in range(n):
+        scratch.curvature[j] = 0.0
     # a zero at the start itself would be seen by neither direction
     for which in range(kinds if direction > 0.0 else 0):
         if left[which] == 0.0 and events < event_points.shape[0]:
             copy(points[0], event_points[events])
-            copy(measures[0], event_measures[events])
+            event_measures[events, 0] = 0.0
+            event_measures[events, 1] = measures[0, 1]
             event_marks[events, 0] = which
             event_marks[events, 1] = 0
             events += 1
@@ -285,7 +295,7 @@ def trace(
             return FULL_POINTS
         u1, t1 = points[k + 1], tangents[k + 1]
         h = min(h, options.max_step, remaining)
-        status, determinant, landed = advance(curve, p, u0, t0, h, window, work, u1, t1)
+        status, determinant, landed = advance(curve, p, u0, t0, h, scratch.curvature, window, work, u1, t1)
         turn, kink, closing, shorten, found = 0.0, 0.0, 0.0, 0.5, 0
         if status > 0:
             iterations = status
@@ -298,6 +308,7 @@ def trace(
                 for j in range(n):
                     t1[j] = closing * tangents[0, j]
                 for which in range(kinds):
+                    # the determinant and the tangent turn with the direction, the tests do not
                     right[which] = begin[which] * (closing if which <= folds.size else 1.0)
                     if right[which] == 0.0:
                         right[which] = left[which]  # it was reported at the start
@@ -313,11 +324,11 @@ def trace(
             if status > 0:
                 roughness = 0.0
                 for i in range(n - 1):
-                    largest_rows[i] = max(largest_rows[i], work.row_scales[i])
-                    roughness = max(roughness, 1e-13 * largest_rows[i] / work.row_scales[i])
+                    largest_rows[i] = max(largest_rows[i], 1.0 / work.row_weights[i])
+                    roughness = max(roughness, 1e-13 * largest_rows[i] * work.row_weights[i])
                 found = locate_all(
-                    curve, p, step, turn, roughness, folds, window, work, events,
-                    event_points, distances, event_marks, event_measures,
+                    curve, p, step, turn, roughness, folds, window, work, scratch, events,
+                    event_points, event_marks, event_measures,
                 )  # fmt: skip
                 status = min(found, 0)
         if status < 0:
@@ -331,6 +342,8 @@ def trace(
             event_measures[event, 0] += measures[k, 0]
             event_marks[event, 1] = k
         events += found
+        for j in range(n):
+            scratch.curvature[j] = (t1[j] - t0[j]) / chord if chord > 1e-9 else 0.0
         k += 1
         # a chord and its turning angle give the length of an arc to fourth order
         measures[k, 0] = measures[k - 1, 0] + chord * (1.0 + turn * turn / 24.0)
@@ -341,7 +354,7 @@ def trace(
             return LEFT_WINDOW if closing == 0.0 else (CLOSED if closing > 0.0 else RETRACED)
         if found > 0:
             evaluate_scaled(curve, p, u1, window, work)
-        left[folds.size] *= renew_row_scales(window, work)
+        left[folds.size] *= renew_row_weights(window, work)
         straightness = np.sqrt(0.5 * (MAX_KINK + MAX_KINK_PER_TURN * turn) / max(kink, 1e-12))
         grow = min(0.5 * options.max_angle / max(turn, 1e-12), straightness)
         most = 1.0 if rejected or iterations == 5 else (2.0 if iterations < 5 else 0.6)

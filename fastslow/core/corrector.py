@@ -36,39 +36,25 @@ class Window(NamedTuple):
 
 
 class Work(NamedTuple):
-    """The arrays that the kernels write to, allocated once per curve."""
+    """The arrays that the corrector writes to, allocated once per curve."""
 
     residual: np.ndarray
     jacobian: np.ndarray
     tests: np.ndarray
-    row_scales: np.ndarray
-    largest_rows: np.ndarray
+    row_weights: np.ndarray
     border: np.ndarray
     matrix: np.ndarray
     correction: np.ndarray
-    trial: np.ndarray
-    trial_tangent: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-    begin: np.ndarray
-    values: np.ndarray
-    extended: np.ndarray
-    extended_right: np.ndarray
-    cokernel: np.ndarray
-    transposed: np.ndarray
     pivots: np.ndarray
 
 
-def make_work(n: int, folds: int, tests: int) -> Work:
+def make_work(n: int, tests: int) -> Work:
     """The work arrays for n variables; called from Python, so that no kernel allocates."""
-    m, kinds = n - 1, folds + 1 + tests
-    vector, events = (n,), (kinds,)
-    shapes = (
-        (m,), (m, n), (tests,), (m,), (m,), vector, (n, n), vector, vector, vector,
-        events, events, events, events, (2 * n, 2 * n), (2 * n,), (m,), (n, m),
+    m = n - 1
+    return Work(
+        np.zeros(m), np.zeros((m, n)), np.zeros(tests), np.ones(m), np.zeros(n), np.zeros((n, n)), np.zeros(n),
+        np.zeros(2 * n, np.int64),
     )  # fmt: skip
-    floats = [np.ones(shape) for shape in shapes]
-    return Work(*floats, np.zeros(2 * n, np.int64))
 
 
 @helper
@@ -79,10 +65,10 @@ def evaluate_scaled(curve, p, u, window, work):
         return OUTSIDE_DOMAIN
     total = 0.0
     for i in range(n - 1):
-        work.correction[i] = -work.residual[i] / work.row_scales[i]
+        work.correction[i] = -work.residual[i] * work.row_weights[i]
         total += work.correction[i]
         for j in range(n):
-            work.matrix[i, j] = work.jacobian[i, j] * window.scales[j] / work.row_scales[i]
+            work.matrix[i, j] = work.jacobian[i, j] * window.scales[j] * work.row_weights[i]
             total += work.matrix[i, j]
     # an infinity or a NaN anywhere makes this difference a NaN
     return 0 if total - total == 0.0 else OUTSIDE_DOMAIN
@@ -98,16 +84,16 @@ def largest_residual(work):
 
 
 @helper
-def renew_row_scales(window, work):
-    """Set the row scales to the largest entries of the Jacobian; return the factor by which the determinant changes."""
+def renew_row_weights(window, work):
+    """Make the largest entries of the scaled Jacobian one; return by what the determinant is multiplied."""
     change = 1.0
-    for i in range(work.row_scales.size):
+    for i in range(work.row_weights.size):
         largest = 0.0
         for j in range(window.scales.size):
             largest = max(largest, abs(work.jacobian[i, j]) * window.scales[j])
         if largest > 0.0:
-            change *= work.row_scales[i] / largest
-            work.row_scales[i] = largest
+            change /= work.row_weights[i] * largest
+            work.row_weights[i] = 1.0 / largest
     return change
 
 

@@ -26,6 +26,32 @@ class Step(NamedTuple):
     length: float
 
 
+class Scratch(NamedTuple):
+    """Event functions at both ends and at the start; the point being located, and what its polishing needs."""
+
+    left: np.ndarray
+    right: np.ndarray
+    begin: np.ndarray
+    values: np.ndarray
+    largest_rows: np.ndarray
+    curvature: np.ndarray
+    point: np.ndarray
+    tangent: np.ndarray
+    extended: np.ndarray
+    extended_right: np.ndarray
+    cokernel: np.ndarray
+    transposed: np.ndarray
+
+
+def make_scratch(n: int, kinds: int) -> Scratch:
+    """The arrays for n variables and so many event functions."""
+    shapes = (
+        (kinds,), (kinds,), (kinds,), (kinds,), (n - 1,), (n,), (n,), (n,),
+        (2 * n, 2 * n), (2 * n,), (n - 1,), (n, n - 1),
+    )  # fmt: skip
+    return Scratch(*(np.zeros(shape) for shape in shapes))
+
+
 @helper
 def event_values(tangent, determinant, folds, tests, values):
     """Write the event functions: tangent components, the determinant, the user's tests, in this order."""
@@ -38,8 +64,8 @@ def event_values(tangent, determinant, folds, tests, values):
 
 
 @helper
-def point_on_step(curve, p, step, distance, window, work):
-    """Put the point of the curve at `distance` along the first tangent into `work.trial`.
+def point_on_step(curve, p, step, distance, window, work, scratch):
+    """Put the point of the curve at `distance` along the first tangent into `scratch.point`.
 
     Return (iterations or negative status, determinant). The guess is the cubic through both ends.
     """
@@ -55,20 +81,20 @@ def point_on_step(curve, p, step, distance, window, work):
         d0 = window.scales[j] * arc * step.t0[j]
         d1 = window.scales[j] * arc * step.t1[j]
         move = x * (d0 + x * ((3.0 * chord - 2.0 * d0 - d1) + x * (d0 + d1 - 2.0 * chord)))
-        work.trial[j] = step.u0[j] + move
+        scratch.point[j] = step.u0[j] + move
         plane -= step.t0[j] * move / window.scales[j]
         work.border[j] = step.t0[j]
-    status = correct(curve, p, work.trial, plane, 0.2 * step.length, window, work)
+    status = correct(curve, p, scratch.point, plane, 0.2 * step.length, window, work)
     if status < 0:
         return status, 0.0
-    return status, tangent_and_determinant(step.t0, work.trial_tangent, work)
+    return status, tangent_and_determinant(step.t0, scratch.tangent, work)
 
 
 @helper
-def locate(curve, p, step, which, left, right, tolerance, folds, window, work):
+def locate(curve, p, step, which, left, right, tolerance, folds, window, work, scratch):
     """Find the zero of event function `which` on a step by the Illinois method, with bisections.
 
-    The values at the ends are `left` and `right`. The point stays in `work.trial`.
+    The values at the ends are `left` and `right`. The point stays in `scratch.point`.
     Return (0 or negative status, distance along the first tangent).
     """
     a, b, middle = 0.0, step.length, 0.0
@@ -78,11 +104,11 @@ def locate(curve, p, step, which, left, right, tolerance, folds, window, work):
         middle = 0.5 * (a + b) if iteration % 6 == 0 else (a * right - b * left) / (right - left)
         if not a <= middle <= b:
             middle = 0.5 * (a + b)
-        status, determinant = point_on_step(curve, p, step, middle, window, work)
+        status, determinant = point_on_step(curve, p, step, middle, window, work, scratch)
         if status < 0:
             return status, middle
-        event_values(work.trial_tangent, determinant, folds, work.tests, work.values)
-        value = work.values[which]
+        event_values(scratch.tangent, determinant, folds, work.tests, scratch.values)
+        value = scratch.values[which]
         if value == 0.0 or b - a <= tolerance or abs(middle - last) <= tolerance:
             return 0, middle
         if (value > 0.0) == (right > 0.0):
@@ -97,8 +123,8 @@ def locate(curve, p, step, which, left, right, tolerance, folds, window, work):
 
 
 @helper
-def polish_branch_point(curve, p, step, tolerance, window, work):
-    """Move `work.trial` onto the branch point near it; 0, or negative where there is none.
+def polish_branch_point(curve, p, step, tolerance, window, work, scratch):
+    """Move `scratch.point` onto the branch point near it; 0, or negative where there is none.
 
     Solves F + m w = 0, J^T w = 0, w . w = 1 for (u, w, m): regular at a simple branch point,
     where the curve itself is singular. A curve that only comes close to a crossing gives a
@@ -108,10 +134,10 @@ def polish_branch_point(curve, p, step, tolerance, window, work):
     n = step.u0.size
     m = n - 1
     size = 2 * n
-    matrix, pivots, right = work.extended, work.pivots, work.extended_right
-    w, transposed = work.cokernel, work.transposed
+    matrix, pivots, right = scratch.extended, work.pivots, scratch.extended_right
+    w, transposed = scratch.cokernel, scratch.transposed
     gap = 0.0
-    u = work.trial
+    u = scratch.point
     delta = min(1e-5, 1e-3 * step.length)
     previous = np.inf
     for iteration in range(12):
@@ -180,21 +206,21 @@ def polish_branch_point(curve, p, step, tolerance, window, work):
 
 
 @helper
-def locate_event(curve, p, step, which, roughness, folds, window, work):
+def locate_event(curve, p, step, which, roughness, folds, window, work, scratch):
     """Locate a sign change, and for det [J; t] tell a crossing from two branches that nearly touch.
 
-    The point stays in `work.trial`. Return (0 or negative status, distance along the first tangent).
+    The point stays in `scratch.point`. Return (0 or negative status, distance along the first tangent).
     """
-    left, right = work.left[which], work.right[which]
-    status, distance = locate(curve, p, step, which, left, right, 1e-14 * step.length, folds, window, work)
+    left, right = scratch.left[which], scratch.right[which]
+    status, distance = locate(curve, p, step, which, left, right, 1e-14 * step.length, folds, window, work, scratch)
     if which != folds.size:
         return status, distance
     # at a crossing of higher order the determinant must at least come down to zero, not jump
-    vanishes = status == 0 and abs(work.values[which]) <= 1e-5 * min(abs(left), abs(right))
-    polished = polish_branch_point(curve, p, step, roughness, window, work)
+    vanishes = status == 0 and abs(scratch.values[which]) <= 1e-5 * min(abs(left), abs(right))
+    polished = polish_branch_point(curve, p, step, roughness, window, work, scratch)
     if polished == 0:
         distance = 0.0
         for j in range(step.u0.size):
-            distance += step.t0[j] * (work.trial[j] - step.u0[j]) / window.scales[j]
+            distance += step.t0[j] * (scratch.point[j] - step.u0[j]) / window.scales[j]
         vanishes = -1e-3 * step.length <= distance <= 1.001 * step.length
     return 0 if vanishes else DIVERGED, distance

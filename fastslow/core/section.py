@@ -1,17 +1,24 @@
-"""Event function of a section x = const."""
+"""Event functions for the way from a saddle to a section x = const."""
 
 import math
 
 from numba import njit
 
+from fastslow.core.polynomial import evaluate
 from fastslow.core.signatures import EVENTS
 
 
 @njit(EVENTS.signature, cache=True)
-def section_event(u, p, values):
-    """Values (x - p[0],) of a state of ``polynomial_field``; p = [x_0, chart, middle, half width]."""
+def section_events(u, p, values):
+    """Values (x - x_0, E_0 - E) of a state of ``polynomial_field``.
+
+    p = [x_0, chart, middle, half width, has energy, E_0, E]. Without an energy the second value is 1.
+    """
     x = u[0]
     if p[1] != 0.0:
         x = p[2] + p[3] * math.tanh(u[0])
     values[0] = x - p[0]
+    values[1] = 1.0
+    if p[4] != 0.0:
+        values[1] = p[5] - evaluate(p, 6, x, u[1])[0]
     return 0

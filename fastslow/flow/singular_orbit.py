@@ -229,10 +229,30 @@ def fast_value(arc: Arc, y: float) -> float:
     """Return the fast coordinate at which an arc passes the slow value y, to machine precision."""
     if arc.curve.shape is Shape.FAST_LINE:
         return float(arc.x[0])
+    if arc.curve.shape is Shape.ALGEBRAIC:
+        return _on_polygon(arc, y)
     q = at_slow(arc.curve.polynomial, rational(Fraction(y)))
     coefficients = [float(fraction(v)) for v in q.coeffs()]
     a, b = arc.start.x, arc.end.x
     return _bracketed_root(coefficients, a, b, sign_at_a=_sign_beside(arc, y))
+
+
+def _on_polygon(arc: Arc, y: float) -> float:
+    """Return the fast coordinate of an arc by Newton's method from its polygon, along which y is monotone."""
+    order = slice(None) if arc.rise > 0 else slice(None, None, -1)
+    x = float(np.interp(y, arc.y[order], arc.x[order]))
+    coefficients = [float(fraction(v)) for v in at_slow(arc.curve.polynomial, rational(Fraction(y))).coeffs()]
+    for _ in range(50):
+        value = slope = 0.0
+        for c in reversed(coefficients):
+            slope = slope * x + value
+            value = value * x + c
+        if slope == 0.0:
+            break
+        x, last = x - value / slope, x
+        if abs(x - last) <= 4e-16 * abs(x):
+            break
+    return x
 
 
 def _sign_beside(arc: Arc, y: float) -> float:

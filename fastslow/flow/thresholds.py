@@ -9,11 +9,12 @@ from fractions import Fraction
 import numpy as np
 
 from fastslow.core.polynomial import polynomial_field
-from fastslow.core.section import section_event
+from fastslow.core.section import section_events
 from fastslow.flow.integrate import EventSet, Limits, integrate
 from fastslow.flow.solution import Status
 from fastslow.flow.trajectories import Settling
 from fastslow.manifold.special_points import SpecialPoint, Stability
+from fastslow.systems.polynomials import at_fast, fraction, packed, rational
 from fastslow.systems.system import FastSlowSystem, Start
 
 _DEPARTURE = 1e-7
@@ -54,12 +55,13 @@ def thresholds(settling: Settling) -> tuple[Threshold, ...]:
     attracts, so the crossing is as exact as the integration (relative 1e-12 where it is not tangent).
     """
     system = settling.system
+    level = _energy_of_starts(system)
     crossings = [
         (y, saddle)
         for saddle in settling.manifold.points
-        if saddle.stability is Stability.SADDLE
+        if saddle.stability is Stability.SADDLE and _can_be_reached(system, saddle, level)
         for side in (1.0, -1.0)
-        if (y := _crossing(system, saddle, side)) is not None
+        if (y := _crossing(system, saddle, side, level)) is not None
     ]
     crossings.sort(key=lambda pair: pair[0])
     heights = [y for y, _ in crossings]
@@ -91,7 +93,7 @@ def _samples(heights: list[float]) -> list[float]:
     return [walls[0] - max(1.0, abs(walls[0])), *inner, walls[-1] + max(1.0, abs(walls[-1]))]
 
 
-def _crossing(system: FastSlowSystem, saddle: SpecialPoint, side: float) -> float | None:
+def _crossing(system: FastSlowSystem, saddle: SpecialPoint, side: float, level: float | None) -> float | None:
     """Return where one half of W^s(saddle) first meets the line of starts, None where it does not."""
     direction = _stable_direction(system, saddle)
     u = np.array([saddle.x, saddle.y])
@@ -110,15 +112,15 @@ def _crossing(system: FastSlowSystem, saddle: SpecialPoint, side: float) -> floa
         atol=np.array([1e-16, 1e-16]) * max(1.0, abs(saddle.y)),
         output="final",
         events=EventSet(
-            section_event,
-            1,
-            terminal=[True],
+            section_events,
+            2,
+            terminal=[True, True],
             tolerance=0.0,
-            parameters=np.array([float(system.start_fast), *parameters[2:5]]),
+            parameters=_section_parameters(system, level),
         ),
         limits=Limits(max_steps=100_000, growth=np.array([40.0 if system.invariant_window else 1e6, _FARTHEST])),
     )
-    if solution.status is not Status.EVENT:
+    if solution.status is not Status.EVENT or solution.events[-1].index != 0:
         return None
     height = float(solution.final_state[1])
     try:
@@ -126,6 +128,30 @@ def _crossing(system: FastSlowSystem, saddle: SpecialPoint, side: float) -> floa
     except ValueError:
         return None
     return height
+
+
+def _energy_of_starts(system: FastSlowSystem) -> float | None:
+    """Return the energy on the line of starts where it is the same all along, else None.
+
+    Backwards in time energy grows, so what has passed that level never meets the line again.
+    """
+    if system.energy_polynomial is None:
+        return None
+    along = at_fast(system.energy_polynomial, rational(system.start_fast))
+    return float(fraction(along[0])) if along.degree() <= 0 else None
+
+
+def _can_be_reached(system: FastSlowSystem, saddle: SpecialPoint, level: float | None) -> bool:
+    energy = system.energy(saddle.x, saddle.y)
+    return level is None or energy is None or float(energy) < level
+
+
+def _section_parameters(system: FastSlowSystem, level: float | None) -> np.ndarray:
+    energy = packed(system.energy_polynomial) if level is not None else np.zeros(0)
+    # On the line the energy is at the level: a margin lets the crossing be seen first.
+    limit = 0.0 if level is None else level + 1e-6 * (1.0 + abs(level))
+    head = [float(system.start_fast), *system.field_parameters[2:5], float(level is not None), limit]
+    return np.concatenate((np.array(head), energy))
 
 
 def _stable_direction(system: FastSlowSystem, saddle: SpecialPoint) -> np.ndarray:

@@ -145,6 +145,15 @@ def _on_curve(p: Polynomial, q: Polynomial, lower: Fraction, upper: Fraction) ->
             if other is q_rows or len(p_rows) == 2 or _meets(other, y):
                 zeros.append(CommonZero(x, y, x.multiplicity))
             continue
+        if (value := x.exact) is not None:
+            shared = at_fast(p, rational(value)).gcd(at_fast(q, rational(value)))
+            roots = real_roots(shared) if shared.degree() > 0 else []
+            # The multiplicity of x is shared by the points above it, complex ones too.
+            alone = shared.degree() == 1 or len(q_rows) == 1
+            known = alone or shared.degree() == x.multiplicity
+            each = x.multiplicity if alone else 1
+            zeros += [CommonZero(x, y, each, known) for y in roots]
+            continue
         meeting = [y for y in numbers_above(x, p_rows) if _meets(q_rows, y)]
         certain = x.multiplicity == 1 and len(meeting) == 1 and not vanishes(p_rows[-1], x)
         zeros += [CommonZero(x, y, x.multiplicity, certain) for y in meeting]

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastslow.core import arclength as kernel
 from fastslow.core.corrector import Window, make_work
+from fastslow.core.curve_events import make_scratch
 from fastslow.core.signatures import CURVE
 from fastslow.errors import InputError
 from fastslow.manifold.traced_curve import Array, ContinuationOptions, CurveEvent, StopReason, TracedCurve
@@ -221,12 +222,13 @@ def _run(
         options.first_step, options.min_step, options.max_step, options.max_angle, options.max_length
     )
     points, tangents, event_points = (np.empty((capacity, n)) for _ in range(3))
-    measures, event_measures = np.empty((capacity, 2)), np.empty((capacity, 2))
+    measures, event_measures = np.empty((capacity, 2)), np.empty((capacity, 3))
     event_marks = np.empty((capacity, 2), np.int64)
     counts = np.zeros(3, np.int64)
     status = kernel.trace(
-        curve, p, start, tangent, direction, window, folds, steps, make_work(n, folds.size, test_count),
-        points, tangents, measures, event_points, event_measures, event_marks, np.empty(capacity), counts,
+        curve, p, start, tangent, direction, window, folds, steps,
+        make_work(n, test_count), make_scratch(n, folds.size + 1 + test_count),
+        points, tangents, measures, event_points, event_measures, event_marks, counts,
     )  # fmt: skip
     size, events, rejected = (int(count) for count in counts)
     return _Half(
@@ -235,7 +237,7 @@ def _run(
         tangents[:size].copy(),
         measures[:size].copy(),
         event_points[:events].copy(),
-        event_measures[:events].copy(),
+        event_measures[:events, :2].copy(),
         event_marks[:events].copy(),
         rejected,
     )
@@ -260,12 +262,20 @@ def _join(
         tangents = np.concatenate((-back.tangents[:0:-1], tangents))
         arclength = np.concatenate((origin - back.measures[:0:-1, 0], origin + arclength))
 
+    def turns_at_start(coordinate: int) -> bool:
+        """Whether a tangent component that is zero at the start changes its sign there."""
+        closed = ahead.reason is StopReason.CLOSED
+        before, after = -2 if closed else max(offset - 1, 0), min(offset + 1, len(tangents) - 1)
+        return bool(tangents[before, coordinate] * tangents[after, coordinate] < 0.0)
+
     def events_of(half: _Half, sign: int) -> list[CurveEvent]:
         events = []
         for point, (position, residual), (kind, index) in zip(
             half.event_points, half.event_measures.tolist(), half.event_marks.tolist(), strict=True
         ):
             name, coordinate = kinds[kind]
+            if position == 0.0 and coordinate is not None and not turns_at_start(coordinate):
+                continue
             before = offset + index if sign > 0 else offset - 1 - index
             events.append(CurveEvent(name, point, origin + sign * position, before, residual, coordinate))
         return events[::sign]

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.manifold.algebraic import Number, Rational, RealRoot, compare, nearest_double
-from fastslow.manifold.certificates import critical_abscissae, rational_between
+from fastslow.manifold.algebraic_branch import Component, components
+from fastslow.manifold.certificates import critical_abscissae, numbers_above, rational_between
 from fastslow.manifold.curves import Curve, Shape, irreducible_curves
 from fastslow.manifold.special_points import Kind, SpecialPoint, end_point, finite_points
 from fastslow.manifold.tracing import Trace, trace_graph
@@ -21,6 +22,8 @@ from fastslow.systems.polynomials import Polynomial, by_slow_power, evaluate, fr
 from fastslow.systems.system import FastSlowSystem
 
 _LINE_POINTS = 65
+
+Points = NDArray[np.float64]
 
 
 class FastStability(StrEnum):
@@ -145,9 +148,9 @@ class CriticalManifold:
         """Return the branch that names a point."""
         return next(branch for branch in self.branches if branch.curve is point.curves[0])
 
-    def of_kind(self, kind: Kind) -> tuple[SpecialPoint, ...]:
+    def of_kind(self, kind: Kind | str) -> tuple[SpecialPoint, ...]:
         """Return the points of one kind, first of all or also."""
-        return tuple(point for point in self.points if point.is_a(kind))
+        return tuple(point for point in self.points if point.is_a(Kind(kind)))
 
 
 def critical_manifold(system: FastSlowSystem) -> CriticalManifold:
@@ -176,9 +179,12 @@ class _Builder:
     def build(self) -> CriticalManifold:
         branches = []
         for number, curve in enumerate(self.curves, start=1):
-            build = {Shape.FAST_LINE: self.fast_line, Shape.SLOW_LINE: self.slow_line, Shape.GRAPH: self.graph}
-            if curve.shape not in build:
-                raise NotImplementedError(curve.shape)
+            build = {
+                Shape.FAST_LINE: self.fast_line,
+                Shape.SLOW_LINE: self.slow_line,
+                Shape.GRAPH: self.graph,
+                Shape.ALGEBRAIC: self.algebraic,
+            }
             branches.append(Branch(f"B{number}", curve, tuple(build[curve.shape](curve, f"B{number}"))))
         return CriticalManifold(
             self.system, tuple(branches), (*self.points, *self.ends), not self.unmatched, tuple(self.unmatched)
@@ -321,6 +327,65 @@ class _Builder:
             xs, ys = trace.between(a, b)
             arcs.append(Arc(f"{branch}.{number}", curve, a, b, stability, slow * rise, rise, xs, ys))
         return arcs
+
+    # Other algebraic curves are traced from a start in each cell -------------------------------------
+
+    def algebraic(self, curve: Curve, branch: str) -> list[Arc]:
+        found, lost = components(self.system, curve, self.on(curve), self.scale)
+        self.unmatched += lost
+        arcs: list[Arc] = []
+        for part in found:
+            nodes = list(part.nodes)
+            if part.closed and nodes:
+                nodes.append((nodes[0][0] + len(part.x) - 1, nodes[0][1]))
+            elif not part.closed:
+                nodes = self.with_open_ends(curve, part, nodes)
+            x, y = (np.concatenate((v, v[1:])) for v in (part.x, part.y)) if part.closed else (part.x, part.y)
+            for (i, a), (j, b) in itertools.pairwise(nodes):
+                inside = slice(math.floor(i) + 1, math.ceil(j))
+                xs, ys = x[inside], y[inside]
+                for node, place in ((a, 0), (b, len(xs) + 1)):
+                    if math.isfinite(node.y):
+                        xs, ys = np.insert(xs, min(place, len(xs)), node.x), np.insert(ys, min(place, len(ys)), node.y)
+                arcs.append(self.algebraic_arc(f"{branch}.{len(arcs) + 1}", curve, a, b, xs, ys))
+        return arcs
+
+    def with_open_ends(
+        self, curve: Curve, part: Component, nodes: list[tuple[float, SpecialPoint]]
+    ) -> list[tuple[float, SpecialPoint]]:
+        """Add the window's edge or infinity where an open component ends at no special point."""
+        last = len(part.x) - 1
+        for place in (0, last):
+            if any(abs(at - place) < 1e-6 for at, _ in nodes):
+                continue
+            x, y = float(part.x[place]), float(part.y[place])
+            edge = next((e for e in (self.system.lower, self.system.upper) if float(e) == x), None)
+            if edge is None:
+                poles = critical_abscissae(curve.polynomial, self.system.lower, self.system.upper)
+                pole = min(poles, key=lambda p: abs(nearest_double(p) - x), default=Rational(Fraction(x)))
+                point = self.end(Kind.INFINITY, nearest_double(pole), math.copysign(math.inf, y), curve, pole)
+            else:
+                number = sum(p.kind is Kind.BOUNDARY for p in self.ends) + 1
+                heights = numbers_above(Rational(edge), by_slow_power(curve.polynomial))
+                height = min(heights, key=lambda v: abs(nearest_double(v) - y))
+                point = SpecialPoint(
+                    f"W{number}", Kind.BOUNDARY, x, y, (curve,), exact_x=Rational(edge), exact_y=height
+                )
+                self.ends.append(point)
+            nodes.append((float(place), point))
+        return sorted(nodes, key=lambda pair: pair[0])
+
+    def algebraic_arc(self, name: str, curve: Curve, a: SpecialPoint, b: SpecialPoint, x: Points, y: Points) -> Arc:
+        """Return an arc with the signs of f_x and g where f_x is largest: they do not change along it."""
+        (f_x, _), _ = self.system.jacobian(x, y)
+        k = int(np.argmax(np.abs(f_x)))
+        stability = FastStability.REPELLING if f_x[k] > 0 else FastStability.ATTRACTING
+        g = [self.system.g(float(u), float(v)) for u, v in zip(x, y, strict=True)]
+        largest = max(g, key=abs)
+        rise = 1 if b.y > a.y else -1
+        if curve.repeated:
+            stability = FastStability.NEUTRAL
+        return Arc(name, curve, a, b, stability, rise * (1 if largest > 0 else -1), rise, x, y)
 
     def signs(self, curve: Curve, x: RealRoot, y: RealRoot) -> tuple[FastStability, int]:
         """Return fast stability and the sign of g at a point of `curve` that is not special: exact, or enclosures."""

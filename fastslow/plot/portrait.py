@@ -72,11 +72,11 @@ def portrait(axes: Axes, analysis: Analysis, *, full_system: bool = True) -> Axe
     _orbits(axes, analysis)
     _special_points(axes, analysis)
     _axis_thresholds(axes, analysis)
-    names = {"R": "alignment $R$", "a": "second-layer scale $a$"}
+    names = {"R": "alignment R", "a": "second-layer scale a"}
     x, y = analysis.model.fast[0], analysis.model.slow[0]
     two_layer = analysis.model.name == "two_layer"
-    axes.set_xlabel(names.get(x, f"${x}$ (fast)") if two_layer else f"${x}$ (fast)")
-    axes.set_ylabel(names.get(y, f"${y}$ (slow)") if two_layer else f"${y}$ (slow)")
+    axes.set_xlabel(names.get(x, x) if two_layer else f"{x} (fast)")
+    axes.set_ylabel(names.get(y, y) if two_layer else f"{y} (slow)")
     axes.set_title(_title(analysis), fontsize=9.5, loc="left")
     return axes
 
@@ -86,7 +86,7 @@ def _title(analysis: Analysis) -> str:
     if analysis.model.name == "two_layer":
         c, c_star = (", ".join(_short(v) for v in table[key]) for key in ("c", "c_star"))
         rate = "" if table.get("slow_rate", 1) == 1 else f",  slow rate {table['slow_rate']}"
-        text = f"$c$ = ({c}),  $c^\\ast$ = ({c_star}){rate}"
+        text = f"c = ({c}),  c* = ({c_star}){rate}"
         return text if len(text) < 110 else f"two-layer network, {len(table['c'])} Hermite coefficients{rate}"
     values = ", ".join(f"{k} = {v}" for k, v in table.items() if isinstance(v, int | float | str) and k in _SHOWN)
     return analysis.model.title or f"{analysis.model.name}  {values}"
@@ -144,7 +144,7 @@ def _arcs(axes: Axes, analysis: Analysis) -> None:
             if len(x) < 2:
                 continue
             kind = arc.fast_stability
-            label = None if kind in labelled else f"$f = 0$, {LABELS[kind]}"
+            label = None if kind in labelled else f"f = 0, {LABELS[kind]}"
             labelled.add(kind)
             axes.plot(x, y, **ARCS[kind], label=label, zorder=2, solid_capstyle="butt")
             _slow_arrow(axes, arc, x, y)

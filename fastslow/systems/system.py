@@ -79,7 +79,7 @@ class FastSlowSystem:
     Notes
     -----
     To add a model, build the polynomials and call this constructor (see ``classics.py``);
-    a model with more to tell overrides ``energy``, ``fate`` and ``theorem`` (see ``two_layer.py``).
+    a model with more to tell sets ``energy_polynomial`` and overrides ``fate`` and ``theorem`` (see ``two_layer.py``).
     """
 
     def __init__(
@@ -271,11 +271,16 @@ class FastSlowSystem:
 
     # What a model may add -------------------------------------------------------------------------------
 
-    def energy(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Return a Lyapunov function of the system at the points, or None where the model has none."""
-        return None
-
+    energy_polynomial: Polynomial | None = None
+    """A Lyapunov function: it falls along every solution that is not at rest. None where the model has none."""
     energy_name = "energy"
+
+    def energy(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64] | None:
+        """Return the Lyapunov function of the system at points, or None where the model has none."""
+        if self.energy_polynomial is None:
+            return None
+        x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        return np.asarray(_evaluate(dense(self.energy_polynomial), x, y))
 
     def energy_at_infinity(self, x: float, sign: int) -> float | None:
         """Return the limit of the energy as y -> sign * infinity on the branch with its pole at x."""

@@ -113,6 +113,7 @@ class TwoLayer(FastSlowSystem):
             "slow_rate": plain(self.slow_rate),
             "noise": plain(self.noise),
         } | ({"normalised": True} if normalised else {})
+        self.energy_polynomial = (rational(self.teacher_norm + self.noise**2) - 2 * a * S + a**2 * T) / 2
         self.notes = self._notes()
 
     @property
@@ -213,17 +214,19 @@ class TwoLayer(FastSlowSystem):
         """Return alpha(R) = S T' - 2 S' T; on a = h(R) the slow field is g = alpha / T' (Assumption 7)."""
         return np.asarray(self.S(R) * self.T(R, 1) - 2 * self.S(R, 1) * self.T(R))
 
-    def energy(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    def test_loss(self, R: ArrayLike, a: ArrayLike) -> NDArray[np.float64]:
         """Return the test loss E = (1/2)(|sigma*|^2 - 2 a S(R) + a^2 T(R)) + (1/2) noise^2.
 
         E never increases along a solution, for any slow_rate > 0:
         dE/dtau = -(1 - R^2) E_R^2 - slow_rate E_a^2.
         """
-        a = np.asarray(y, dtype=np.float64)
+        a = np.asarray(a, dtype=np.float64)
         constant = float(self.teacher_norm + self.noise**2)
-        return np.asarray(0.5 * (constant - 2 * a * self.S(x) + a**2 * self.T(x)))
+        return np.asarray(0.5 * (constant - 2 * a * self.S(R) + a**2 * self.T(R)))
 
-    test_loss = energy
+    def energy(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+        """Return the test loss; see ``test_loss``."""
+        return self.test_loss(x, y)
 
     def energy_at_infinity(self, x: float, sign: int) -> float | None:
         """Return the loss that unlearning ends with, (1/2) sum_{k >= 2} k! c*_k^2 + (1/2) noise^2, at x = 0."""

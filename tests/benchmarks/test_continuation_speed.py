@@ -15,7 +15,7 @@ pytestmark = pytest.mark.benchmark
 
 LOWER, UPPER = np.array([0.01, 0.0]), np.array([1.0, 8.0])
 START = np.array([0.02, 4.6])
-STEP = 2.05e-3
+STEP = 1.36e-3
 
 
 def trace():

@@ -1,6 +1,8 @@
 """Traced curves against exact answers."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -73,6 +75,13 @@ def test_a_fold_at_the_start_is_reported_once(start):
     assert len(curve.events) == 4
     half = trace_curve(problems.cubic, [1.0], (1.0, -2.0 / 3.0), **BOX, fold_coordinates=(1,))
     assert len(half.events) == 2
+
+
+def test_a_start_where_a_coordinate_only_pauses_is_no_fold():
+    flat = trace_curve(problems.cusp_section, [0.0], (0.0, 0.0), lower=(-1, -1), upper=(1, 1), fold_coordinates=(1,))
+    assert not flat.events
+    straight = trace_curve(problems.sharp_corner, [0.0], (1.0, 0.0), **BOX, fold_coordinates=(1,))
+    assert [event.kind for event in straight.events] == ["branch point"]
 
 
 def test_lemniscate_is_a_figure_eight():
@@ -199,6 +208,21 @@ def test_a_crossing_is_passed_straight():
     (event,) = curve.events
     assert event.kind == "branch point"
     assert_allclose(event.point, 0.0, atol=1e-15)
+
+
+def test_a_pitchfork_in_three_variables():
+    box = {"lower": (-1, -0.7, -2), "upper": (1, 0.6, 2), "fold_coordinates": (1,)}
+    straight = trace_curve(problems.pitchfork, [0.0], (0.0, -0.5, -0.5), **box)
+    assert np.all(straight.points[:, 0] == 0.0)
+    assert straight.points[[0, -1], 1].tolist() == [-0.7, 0.6]
+    assert [event.kind for event in straight.events] == ["branch point"]
+    curved = trace_curve(problems.pitchfork, [0.0], (0.5, 0.25, 0.75), **box)
+    assert_allclose(curved.points[:, 1], curved.points[:, 0] ** 2, atol=1e-14)
+    assert {event.kind for event in curved.events} == {"branch point", "fold"}
+    for event in (*straight.events, *curved.events):
+        # a fold at a branch point is only located as well as the curve is defined there
+        assert_allclose(event.point, 0.0, atol=1e-13 if event.kind == "branch point" else 1e-8)
+    assert not trace_curve(problems.pitchfork, [1e-9], (0.0, -0.5, -0.5), **box).events
 
 
 @pytest.mark.parametrize("gap", [3e-2, 1e-2, 1e-3, 3e-4, 1e-4])
@@ -332,3 +356,9 @@ def test_bad_input_is_named(change, field):
 def test_bad_options_are_named(options):
     with pytest.raises(InputError):
         ContinuationOptions(**options)
+
+
+def test_importing_brings_no_scipy():
+    code = "import sys, numba; before = 'scipy' in sys.modules; import fastslow.manifold.continuation; "
+    code += "sys.exit('scipy' in sys.modules and not before)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,203 @@
+"""Components of a smooth algebraic curve p(x, y) = 0 of degree two or more in y, cut at their special points.
+
+Between neighbouring roots of the discriminant and of the leading coefficient in y the curve is a fixed
+number of disjoint graphs. A start on each of them, isolated exactly, meets every component: isolas too.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastslow.core.polynomial import polynomial_curve
+from fastslow.errors import InputError
+from fastslow.manifold.algebraic import Number, Rational, compare, nearest_double, real_roots
+from fastslow.manifold.certificates import critical_abscissae, rational_between
+from fastslow.manifold.continuation import ContinuationOptions, TracedCurve, trace_curve
+from fastslow.manifold.curves import Curve
+from fastslow.manifold.special_points import Kind, SpecialPoint
+from fastslow.systems.polynomials import Polynomial, at_fast, dense, packed, rational
+from fastslow.systems.system import FastSlowSystem
+
+_FAR = 1e8
+_OPTIONS = ContinuationOptions(max_step=0.005)
+
+
+@dataclass(frozen=True, eq=False)
+class Component:
+    """A traced component: points in order, and the special points on it with their places in that order.
+
+    `closed` components begin and end at the same special point.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    nodes: tuple[tuple[float, SpecialPoint], ...]
+    closed: bool
+
+
+def components(
+    system: FastSlowSystem, curve: Curve, points: list[SpecialPoint], scale: float
+) -> tuple[list[Component], list[str]]:
+    """Trace every component of a curve in the window.
+
+    Parameters
+    ----------
+    system : FastSlowSystem
+        Gives the window.
+    curve : Curve
+        Of degree two or more in the slow variable.
+    points : list of SpecialPoint
+        The special points on the curve.
+    scale : float
+        Typical size of the slow variable.
+
+    Returns
+    -------
+    components : list of Component
+    lost : list of str
+        What the traced curves did not pass exactly once, in words; empty where they are proved to be all.
+
+    Raises
+    ------
+    InputError
+        If the curve crosses itself in the window, or is not followed to an end.
+    """
+    tracer = _Tracer(system, curve, points, scale)
+    found: list[TracedCurve] = []
+    for x, heights in tracer.cells():
+        for i, y in enumerate(heights):
+            if i not in {k for traced in found for k in tracer.met(x, heights, traced)}:
+                found.append(tracer.trace((x, tracer.to_chart(y))))
+    lost = [
+        f"{curve.equation}: {len(heights)} sheets at x = {x:.6g}, {len(seen)} traced"
+        for x, heights in tracer.cells()
+        if sorted(seen := [k for traced in found for k in tracer.met(x, heights, traced)]) != list(range(len(heights)))
+    ]
+    return tracer.split(found), lost
+
+
+class _Tracer:
+    def __init__(self, system: FastSlowSystem, curve: Curve, points: list[SpecialPoint], scale: float) -> None:
+        self.system, self.curve, self.points, self.scale = system, curve, points, scale
+        p: Polynomial = curve.polynomial
+        for point in points:
+            if point.is_a(Kind.FOLD) and _vanishes(p.derivative(1), point, scale):
+                raise InputError(
+                    "factors",
+                    curve.equation,
+                    f"crosses itself at ({point.x:.6g}, {point.y:.6g}), which is not supported",
+                    "Write it as a product of factors, if it is one",
+                )
+        heights = [abs(point.y) / scale for point in points]
+        self.reach = math.asinh(max([_FAR, *(100 * h for h in heights)]))
+        self.lower, self.upper = float(system.lower), float(system.upper)
+        self.unit = np.array([self.upper - self.lower, 10.0])
+        self.parameters = np.concatenate([np.array([scale, 0.0]), packed(p)])
+        self.coefficients = dense(p)
+
+    def cells(self) -> list[tuple[float, list[float]]]:
+        """Return an x in each cell and the y of the curve there, isolated exactly."""
+        p, system = self.curve.polynomial, self.system
+        cuts: list[Number] = [
+            Rational(system.lower),
+            *critical_abscissae(p, system.lower, system.upper),
+            Rational(system.upper),
+        ]
+        result = []
+        for a, b in pairwise(cuts):
+            if compare(a, b) != 0:
+                x = rational_between(a, b)
+                result.append((float(x), [nearest_double(y) for y in real_roots(at_fast(p, rational(x)))]))
+        return result
+
+    def met(self, x: float, heights: list[float], traced: TracedCurve) -> list[int]:
+        """Return which of the heights at x a traced curve passes, by Newton's method in y from the polygon."""
+        u, v = traced.points[:, 0], traced.points[:, 1]
+        before = np.flatnonzero((u[:-1] <= x) != (u[1:] <= x))
+        indices = []
+        for i in before:
+            guess = v[i] + (x - u[i]) / (u[i + 1] - u[i]) * (v[i + 1] - v[i])
+            y = self.corrected(x, self.scale * math.sinh(guess))
+            indices.append(min(range(len(heights)), key=lambda k: abs(heights[k] - y)) if heights else -1)
+        return indices
+
+    def corrected(self, x: float, y: float) -> float:
+        for _ in range(50):
+            value, slope = _evaluate(self.coefficients, x, y)
+            if slope == 0.0:
+                break
+            y, last = y - value / slope, y
+            if abs(y - last) <= 1e-14 * abs(y):
+                break
+        return y
+
+    def to_chart(self, y: float) -> float:
+        return math.asinh(y / self.scale)
+
+    def trace(self, start: tuple[float, float]) -> TracedCurve:
+        traced = trace_curve(
+            polynomial_curve,
+            self.parameters,
+            np.array(start),
+            lower=np.array([self.lower, -self.reach]),
+            upper=np.array([self.upper, self.reach]),
+            scales=self.unit,
+            options=_OPTIONS,
+        )
+        if not traced.converged or any(reason not in ("window", "closed") for reason in traced.stop_reasons):
+            raise InputError("factors", self.curve.equation, traced.status_sentence, "Narrow the window")
+        return traced
+
+    def place(self, at: tuple[float, float], traced: TracedCurve) -> tuple[float, float]:
+        """Return (index, with a fraction, of the nearest place on the polygon; distance to it in scaled variables)."""
+        points, target = traced.points / self.unit, np.array(at) / self.unit
+        a, d = points[:-1], np.diff(points, axis=0)
+        length = np.maximum(np.einsum("ij,ij->i", d, d), 1e-300)
+        s = np.clip(np.einsum("ij,ij->i", target - a, d) / length, 0.0, 1.0)
+        distance = np.linalg.norm(a + s[:, None] * d - target, axis=1)
+        i = int(np.argmin(distance))
+        return i + float(s[i]), float(distance[i])
+
+    def split(self, found: list[TracedCurve]) -> list[Component]:
+        """Return the components with the special points that lie on each, every point on the nearest."""
+        nodes: list[list[tuple[float, SpecialPoint]]] = [[] for _ in found]
+        for point in self.points:
+            places = [self.place((point.x, self.to_chart(point.y)), traced) for traced in found]
+            if places:
+                i = min(range(len(found)), key=lambda k: places[k][1])
+                nodes[i].append((places[i][0], point))
+        return [
+            Component(
+                traced.points[:, 0],
+                self.scale * np.sinh(traced.points[:, 1]),
+                tuple(sorted(own, key=lambda pair: pair[0])),
+                traced.closed,
+            )
+            for traced, own in zip(found, nodes, strict=True)
+        ]
+
+
+def _evaluate(coefficients: NDArray[np.float64], x: float, y: float) -> tuple[float, float]:
+    """Return (p, p_y) at a point."""
+    along = np.polynomial.polynomial.polyval(x, coefficients)
+    return (
+        float(np.polynomial.polynomial.polyval(y, along)),
+        float(np.polynomial.polynomial.polyval(y, np.polynomial.polynomial.polyder(along))),
+    )
+
+
+def _vanishes(p: Polynomial, point: SpecialPoint, scale: float) -> bool:
+    """Whether p is zero at a special point, judged with many digits."""
+    import flint
+
+    assert point.exact_x is not None
+    assert point.exact_y is not None
+    with flint.ctx.workprec(1024):
+        x, y = point.exact_x.ball(1024), point.exact_y.ball(1024)
+        total = sum((flint.arb(v) * x**i * y**j for (i, j), v in p.to_dict().items()), flint.arb(0))
+        return bool(total.contains(0))
