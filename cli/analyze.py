@@ -51,9 +51,9 @@ def analyze(
     from fastslow.errors import FastSlowError
 
     try:
+        study = _study(model, c, c_star, slow_rate, noise, normalised)
         if output is not None:
             _check_writable(output)
-        study = _study(model, c, c_star, slow_rate, noise, normalised)
         analysis = _run(study, a0, starts)
     except FastSlowError as error:
         raise click.UsageError(str(error), click.get_current_context()) from None

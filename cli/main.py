@@ -49,4 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader of a pipe (head, a pager) has what it wanted.
         sys.stderr.close()
         code = DONE
+    except OSError as error:
+        click.echo(f"Error: the output cannot be written ({error.strerror or error}).", err=True)
+        code = BAD_INPUT
     sys.exit(code if isinstance(code, int) else DONE)

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_STARTS = 10_000
+_MOST_PATHS = 100
+"""Trajectories that are kept step by step; of later ones only the ends, so that memory does not grow with them."""
 
 
 @dataclass(frozen=True)
@@ -190,11 +192,11 @@ def _analyze(system: FastSlowSystem, starts: tuple[Start, ...]) -> Analysis:
     graph = flow_graph(flow, orbits)
     settling = Settling(manifold)
     found = thresholds(settling)
-    reports = []
+    reports: list[OrbitResult] = []
     for orbit in orbits:
         trajectory = settling.run(orbit.start)
         comparison = compare_levels(system, orbit, trajectory, graph.basins, found)
-        reports.append(_orbit(system, orbit, trajectory, comparison))
+        reports.append(_orbit(system, orbit, trajectory, comparison, whole=len(reports) < _MOST_PATHS))
     branch_ids = {id(branch.curve): branch.id for branch in manifold.branches}
     points = [entry for point in graph.points for entry in _points(point, branch_ids)]
     return Analysis(
@@ -274,14 +276,17 @@ def _graph(graph: FlowGraph) -> GraphResult:
     return GraphResult(graph.edges, graph.attractors, graph.basins, graph.cycles, graph.tree())
 
 
-def _orbit(system: FastSlowSystem, orbit: SingularOrbit, trajectory: Trajectory, comparison: Comparison) -> OrbitResult:
+def _orbit(
+    system: FastSlowSystem, orbit: SingularOrbit, trajectory: Trajectory, comparison: Comparison, whole: bool
+) -> OrbitResult:
     theorem, reasons = system.theorem(orbit.start)
     energy = trajectory.energy
+    kept = slice(None) if whole else slice(None, None, max(len(trajectory.t) - 1, 1))
     path = TrajectoryResult(
-        t=tuple(trajectory.t.tolist()),
-        x=tuple(trajectory.x.tolist()),
-        y=tuple(trajectory.y.tolist()),
-        energy=() if energy is None else tuple(energy.tolist()),
+        t=tuple(trajectory.t[kept].tolist()),
+        x=tuple(trajectory.x[kept].tolist()),
+        y=tuple(trajectory.y[kept].tolist()),
+        energy=() if energy is None else tuple(energy[kept].tolist()),
         final=trajectory.end,
         node=trajectory.node.id if trajectory.node is not None else "",
         solver=trajectory.solver,

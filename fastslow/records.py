@@ -27,6 +27,7 @@ from fastslow.results import (
     TrajectoryResult,
     Verdict,
 )
+from fastslow.systems.model_files import study_from
 
 if TYPE_CHECKING:
     import networkx
@@ -218,12 +219,16 @@ def from_document(document: Json) -> Analysis:
         raise RecordError(f"schema = {schema!r}: this is no analysis of fastslow. Give a file that fastslow wrote.")
     if schema != SCHEMA:
         raise RecordError(f"schema = {schema!r}: this version reads {SCHEMA}. Upgrade fastslow or analyse again.")
-    if document.get("digest") != digest(document):
-        raise RecordError("digest: the file was changed after it was saved. Analyse again, or restore the file.")
     try:
-        return _analysis_in(document)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RecordError(f"the document is incomplete ({error!r}). Analyse again.") from error
+        unchanged = document.get("digest") == digest(document)
+        analysis = _analysis_in(document) if unchanged else None
+        if analysis is not None:
+            study_from(analysis.model.table)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise RecordError(f"the document is incomplete or has a wrong value ({error!r}). Analyse again.") from error
+    if analysis is None:
+        raise RecordError("digest: the file was changed after it was saved. Analyse again, or restore the file.")
+    return analysis
 
 
 def _analysis_in(document: Json) -> Analysis:
@@ -257,9 +262,15 @@ def _analysis_in(document: Json) -> Analysis:
             ThresholdResult(t[f"{y}0"], t["saddle"], t["below"], t["above"], t["below_node"], t["above_node"])
             for t in document["thresholds"]
         ),
-        complete=document["complete"],
+        complete=_truth(document["complete"]),
         unmatched=tuple(document["unmatched"]),
     )
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is no truth value")
+    return value
 
 
 def _arc_in(arc: Json, x: str, y: str) -> ArcResult:
@@ -382,7 +393,9 @@ def load(path: str | Path) -> Analysis:
         document = json.loads(source.read_text(encoding="utf-8"), parse_constant=_refuse)
     except OSError as error:
         raise RecordError(f"{source} cannot be read ({error.strerror}). Check the path.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except RecordError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{source} is truncated or no JSON ({error}). Analyse again.") from None
     return from_document(document)
 

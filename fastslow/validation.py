@@ -11,6 +11,7 @@ from fastslow.flow.flow_graph import Basin
 from fastslow.flow.singular_orbit import SegmentKind, SingularOrbit
 from fastslow.flow.thresholds import Threshold
 from fastslow.flow.trajectories import Trajectory
+from fastslow.manifold.special_points import SpecialPoint, Stability
 from fastslow.systems.system import FastSlowSystem
 
 _CLOSE_SCALES = 0.1
@@ -47,11 +48,20 @@ class ScaleRatio:
     t: float
 
 
-def scale_ratio(trajectory: Trajectory) -> ScaleRatio:
+def scale_ratio(trajectory: Trajectory, until: int | None = None) -> ScaleRatio:
     """Return the largest ratio of the local time scales along a trajectory, and its place."""
-    ratio = trajectory.time_scale_ratio
+    ratio = trajectory.time_scale_ratio[:until]
     i = int(np.argmax(ratio))
     return ScaleRatio(float(ratio[i]), float(trajectory.x[i]), float(trajectory.y[i]), float(trajectory.t[i]))
+
+
+def first_jump_ends(orbit: SingularOrbit, trajectory: Trajectory) -> int:
+    """Return the number of points of a trajectory before it is near the end of the singular orbit's first jump."""
+    if not orbit.segments or orbit.segments[0].kind is not SegmentKind.JUMP:
+        return 1
+    (a, _), (b, _) = orbit.segments[0].start, orbit.segments[0].end
+    near = np.flatnonzero(np.abs(trajectory.x - b) <= (1.0 - _JUMP_SHARE) * abs(b - a))
+    return max(int(near[0]), 1) if len(near) else len(trajectory.x)
 
 
 def drift_during_jump(system: FastSlowSystem, orbit: SingularOrbit) -> float | None:
@@ -81,19 +91,28 @@ def compare_levels(
     boundary, where the slow variable drifts by the distance to the boundary while it jumps, or where the
     time scales are close on the way.
     """
-    same_node = (orbit.node and orbit.node.id) == (trajectory.node and trajectory.node.id)
-    if orbit.verdict == trajectory.verdict and (same_node or orbit.node is None or trajectory.node is None):
+    if orbit.verdict == trajectory.verdict and _same_end(system, orbit, trajectory):
         where = f" at {orbit.node.id}" if orbit.node is not None and math.isfinite(orbit.node.y) else ""
         return Comparison(True, True, f"singular limit and full system agree: {orbit.verdict}{where}")
     levels = (
         f"singular limit: {_named(orbit)}; full system at slow rate {float(system.slow_rate):g}: {_named(trajectory)}"
     )
-    if trajectory.undecided:
-        return Comparison(False, False, f"{levels}. The integration was not decided")
     if orbit.undecided:
         return Comparison(False, True, f"{levels}. The singular limit is degenerate here")
+    if trajectory.undecided:
+        return Comparison(False, False, f"{levels}. The integration was not decided")
     causes, found = _causes(system, orbit, trajectory, basins, thresholds)
     return Comparison(False, found, f"{levels}. {'; '.join(causes)}")
+
+
+def _same_end(system: FastSlowSystem, orbit: SingularOrbit, trajectory: Trajectory) -> bool:
+    """Whether both end at the same point, or leave the window on the same side."""
+    if orbit.node is not None and trajectory.node is not None:
+        return orbit.node.id == trajectory.node.id
+    if "leaves the window" in orbit.verdict:
+        middle = float(system.lower + system.upper) / 2
+        return (orbit.end[0] > middle) == (trajectory.end[0] > middle)
+    return True
 
 
 def _named(result: SingularOrbit | Trajectory) -> str:
@@ -112,32 +131,39 @@ def _causes(
     causes, found = [], False
     edges = [b.low for b in basins[1:] if math.isfinite(b.low) and b.low != 0 and b.low * y >= 0]
     nearest = min(edges, key=lambda edge: abs(edge - y), default=None)
-    here = orbit.start.fast == system.start_fast
-    if here and nearest is not None:
+    if orbit.start.fast == system.start_fast and nearest is not None:
         same = [t for t in thresholds if t.y * y > 0]
         match = min(same, key=lambda t: abs(t.y - nearest), default=None)
-        if match is not None and min(match.y, nearest) <= y <= max(match.y, nearest):
+        if match is None:
+            causes.append(f"the full system has no threshold on this side where the singular limit has {nearest:.6g}")
+        elif min(match.y, nearest) <= y <= max(match.y, nearest):
             causes.append(
                 f"the start lies between the boundary of the singular limit, {name} = {nearest:.9g}, and that of the "
                 f"full system, {name} = {match.y:.9g} (stable manifold of {match.saddle.id}): the boundary moves "
                 "with the slow rate"
             )
             found = True
-        elif not same:
+        drift = drift_during_jump(system, orbit)
+        if drift is not None and abs(drift) >= 0.5 * abs(nearest - y):
             causes.append(
-                f"the boundary of the singular limit, {name} = {nearest:.6g}, does not exist at this slow rate"
+                f"during the first jump {system.slow[0]} drifts by {drift:.3g}, "
+                f"and the boundary is {abs(nearest - y):.3g} away"
             )
-    drift = drift_during_jump(system, orbit)
-    if here and drift is not None and nearest is not None and abs(drift) >= 0.5 * abs(nearest - y):
+            found = True
+    node = trajectory.node
+    if node is not None and node.stability is Stability.STABLE and _is_fast_repelling(system, node):
         causes.append(
-            f"during the first jump {system.slow[0]} drifts by {drift:.3g}, "
-            f"and the boundary is {abs(nearest - y):.3g} away"
+            f"{node.id} repels in the fast direction and is stable only because the slow rate is beyond its Hopf point"
         )
         found = True
-    ratio = scale_ratio(trajectory)
+    ratio = scale_ratio(trajectory, first_jump_ends(orbit, trajectory))
     causes.append(
-        f"time scales: |λ_s/λ_f| reaches {ratio.value:.3g} at ({system.fast[0]}, {system.slow[0]}) = "
-        f"({ratio.x:.4g}, {ratio.y:.4g}), τ = {ratio.t:.3g}"
+        f"time scales: before the first landing |λ_s/λ_f| reaches {ratio.value:.3g} at ({system.fast[0]}, "
+        f"{system.slow[0]}) = ({ratio.x:.4g}, {ratio.y:.4g}), τ = {ratio.t:.3g}"
         + (", so the fast variable is not fast there" if ratio.value >= _CLOSE_SCALES else "")
     )
     return causes, found or ratio.value >= _CLOSE_SCALES
+
+
+def _is_fast_repelling(system: FastSlowSystem, node: SpecialPoint) -> bool:
+    return float(system.jacobian(node.x, node.y)[0, 0]) > 0.0

@@ -54,31 +54,34 @@ def polynomial_curve(u, p, residual, jacobian, tests):
     return 0 if math.isfinite(value) else 1
 
 
+@njit(cache=True)
+def fast_coordinate(z, kind, origin, size):
+    """Return (x, dx/dz) for the charts of ``fastslow.systems.chart``: plain, between two lines, beside one line."""
+    if kind == 0.0:
+        return z, 1.0
+    if kind == 1.0:
+        sech = 1.0 / math.cosh(min(abs(z), 300.0))
+        return origin + size * math.tanh(z), size * sech * sech
+    growth = math.exp(min(z, 700.0))
+    return origin + size * growth, size * growth
+
+
 @njit(FIELD.signature, cache=True)
 def polynomial_field(u, p, du, jacobian):
     """Field (x', y') = direction (prod_k f_k(x, y), slow_rate g(x, y)), and its Jacobian.
 
-    p = [direction, slow_rate, chart, middle, half width, number of factors, f_1, f_2, ..., g].
+    p = [direction, slow_rate, chart, origin, size, number of factors, f_1, f_2, ..., g].
 
-    chart 0: u = (x, y). chart 1: u = (z, y) with x = middle + half tanh z, for a
-    field with the factor (x - lo)(hi - x) left out of the list: then
-    z' = half prod_k f_k, the invariant lines x = lo, hi are exactly at
-    infinity, and nearness to them never underflows.
+    Chart 0: u = (x, y). Otherwise u = (z, y), see ``fast_coordinate``, for a field with the invariant
+    lines of the chart left out of its factors: then z' = size prod_k f_k between two lines and
+    z' = prod_k f_k beside one; nearness to the lines never underflows.
     """
     direction = p[0]
     slow_rate = p[1]
-    half = p[4]
     factors = int(p[5])
-    x = u[0]
+    x, stretch = fast_coordinate(u[0], p[2], p[3], p[4])
     y = u[1]
-    stretch = 1.0
-    gain = 1.0
-    if p[2] != 0.0:
-        x = p[3] + half * math.tanh(u[0])
-        sech = 1.0 / math.cosh(min(abs(u[0]), 300.0))
-        stretch = half * sech * sech
-        gain = half
-    value = gain
+    value = p[4] if p[2] == 1.0 else 1.0
     value_x = 0.0
     value_y = 0.0
     offset = 6

@@ -1,10 +1,8 @@
 """Event functions for the way from a saddle to a section x = const."""
 
-import math
-
 from numba import njit
 
-from fastslow.core.polynomial import evaluate
+from fastslow.core.polynomial import evaluate, fast_coordinate
 from fastslow.core.signatures import EVENTS
 
 
@@ -12,11 +10,9 @@ from fastslow.core.signatures import EVENTS
 def section_events(u, p, values):
     """Values (x - x_0, E_0 - E) of a state of ``polynomial_field``.
 
-    p = [x_0, chart, middle, half width, has energy, E_0, E]. Without an energy the second value is 1.
+    p = [x_0, chart, origin, size, has energy, E_0, E]. Without an energy the second value is 1.
     """
-    x = u[0]
-    if p[1] != 0.0:
-        x = p[2] + p[3] * math.tanh(u[0])
+    x = fast_coordinate(u[0], p[1], p[2], p[3])[0]
     values[0] = x - p[0]
     values[1] = 1.0
     if p[4] != 0.0:

@@ -1,11 +1,9 @@
 """Event functions that tell when the fate of a trajectory is known."""
 
-import math
-
 import numpy as np
 from numba import njit
 
-from fastslow.core.polynomial import polynomial_field
+from fastslow.core.polynomial import fast_coordinate, polynomial_field
 from fastslow.core.signatures import EVENTS
 
 
@@ -26,10 +24,8 @@ def settling_events(u, p, values):
     exits = int(p[2])
     base = int(p[3])
     field = p[base:]
-    x = u[0]
+    x, stretch = fast_coordinate(u[0], field[2], field[3], field[4])
     y = u[1]
-    if field[2] != 0.0:
-        x = field[3] + field[4] * math.tanh(u[0])
     for k in range(targets):
         i = 4 + 4 * k
         values[k] = ((x - p[i]) / p[i + 2]) ** 2 + ((y - p[i + 1]) / p[i + 3]) ** 2 - 1.0
@@ -43,7 +39,7 @@ def settling_events(u, p, values):
             side = p[i + 1]
             sign = p[i + 3]
             beyond = max(side * (x - p[i + 2]), side * (p[i] - x))
-            values[targets + k] = max(max(beyond, -sign * y), max(side * du[0], -sign * du[1]))
+            values[targets + k] = max(max(beyond, -sign * y), max(side * stretch * du[0], -sign * du[1]))
     if exits > 0:
         values[targets + tails] = x - p[base - 2]
         values[targets + tails + 1] = p[base - 1] - x

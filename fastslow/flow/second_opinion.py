@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,14 @@ from fastslow.flow.solution import (
     Status,
     event_parameters,
 )
+
+
+_CALLS_PER_STEP = 20
+"""Calls of the field that a step may take before the limit on steps counts as reached."""
+
+
+class _BudgetError(Exception):
+    """The field was called too often; scipy's solvers know no limit."""
 
 
 class _OutsideError(Exception):
@@ -37,9 +46,8 @@ def integrate_by_scipy(
 ) -> Solution:
     """Integrate with `scipy.integrate.solve_ivp`; arguments as prepared by `integrate`.
 
-    Limits on the number and the least length of steps and on growth do not apply; steps are not counted where
-    times are requested. Where the right-hand side
-    leaves its domain only the start is returned.
+    The limit on steps bounds the calls of the field; that on growth does not apply. Steps are not counted where
+    times are requested. Where a limit is reached or the field leaves its domain only the start is returned.
     """
     if solver not in {"LSODA", "Radau"}:
         raise InputError("solver", solver, "must be 'rodas5p', 'LSODA' or 'Radau'")
@@ -48,7 +56,13 @@ def integrate_by_scipy(
     n = start.shape[0]
     slope, jacobian = np.empty(n), np.empty((n, n))
 
+    calls = 0
+
     def evaluate(u: FloatArray) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > _CALLS_PER_STEP * options[3]:
+            raise _BudgetError
         outside = field(np.ascontiguousarray(u), p, slope, jacobian) != 0
         if outside or not np.isfinite(slope).all():
             raise _OutsideError
@@ -64,23 +78,26 @@ def integrate_by_scipy(
     solve: Any = solve_ivp
     sections = [] if events is None else _sections(events, event_parameters(events, p))
     try:
-        run = solve(
-            rate,
-            t_span,
-            start,
-            method=solver,
-            jac=rate_jacobian,
-            rtol=options[0],
-            atol=scales[0],
-            max_step=options[1],
-            t_eval=times,
-            events=sections or None,
-        )
-    except _OutsideError:
+        # What a solver warns of shows in its status.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            run = solve(
+                rate,
+                t_span,
+                start,
+                method=solver,
+                jac=rate_jacobian,
+                rtol=options[0],
+                atol=scales[0],
+                max_step=options[1],
+                t_eval=times,
+                events=sections or None,
+            )
+    except (_OutsideError, _BudgetError) as error:
         return _solution(
             np.array(t_span[:1]),
             start[None],
-            Status.OUTSIDE,
+            Status.OUTSIDE if isinstance(error, _OutsideError) else Status.MAX_STEPS,
             (),
             float(t_span[0]),
             start,

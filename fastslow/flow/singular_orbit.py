@@ -150,6 +150,10 @@ class SingularFlow:
             return 0, self._resting_at(start)
         return direction, self.land(x, y, float(start.slow), direction)
 
+    def edge(self, direction: int) -> float:
+        """Return the edge of the window in a direction of the fast variable."""
+        return float(self.system.upper if direction > 0 else self.system.lower)
+
     def _resting_at(self, start: Start) -> _At | None:
         x, y = float(start.fast), Rational(start.slow)
         for point in self.manifold.points:
@@ -302,7 +306,7 @@ class _Walk:
             if at is None:
                 return self.finish("undecided: the start is at rest but on no known arc", (x, y), None)
         else:
-            at = self.jump((x, y), at)
+            at = self.jump((x, y), at, direction)
         while at is not None and len(self.segments) < _MOST_SEGMENTS:
             outcome = self.from_node(at) if at.node is not None else self.from_arc(at)
             if isinstance(outcome, SingularOrbit):
@@ -322,8 +326,13 @@ class _Walk:
         drop = self.flow.energy_drop(a, b)
         self.segments.append(Segment(kind, a, b, at.arc, at.node, drop, duration, delayed))
 
-    def jump(self, a: tuple[float, float], at: _At | None) -> _At | None:
-        if at is not None:
+    def jump(self, a: tuple[float, float], at: _At | None, direction: int) -> _At | None:
+        """Add a jump to where it lands, or out of the window."""
+        if at is None:
+            edge = (self.flow.edge(direction), a[1])
+            drop = self.flow.energy_drop(a, edge)
+            self.segments.append(Segment(SegmentKind.JUMP, a, edge, None, None, drop, "fast"))
+        else:
             self.add(SegmentKind.JUMP, a, at, "fast")
         return at
 
@@ -378,7 +387,7 @@ class _Walk:
         self.folds_passed.add(point.id)
         assert point.exact_y is not None
         landed = self.flow.land(point.x, point.exact_y, point.y, direction, leaving=point)
-        return self.jump((point.x, point.y), landed)
+        return self.jump((point.x, point.y), landed, direction)
 
     def cross(self, at: _At, entry: _At) -> SingularOrbit | _At | None:
         """Pass a crossing: exchange of stability, or delayed loss of it along an invariant line."""
@@ -396,7 +405,14 @@ class _Walk:
         return self.finish(f"undecided: passage through the crossing {point.id}", (at.x, at.y), point)
 
     def delayed(self, at: _At, entry: _At, arc: Arc) -> SingularOrbit | _At | None:
-        """Stay on an invariant line past its loss of stability until the way in and the way out balance."""
+        """Stay on an invariant line past its loss of stability until the way in and the way out balance.
+
+        The orbit leaves to the side that it came from; one that starts on the line never leaves it.
+        """
+        origin = next((s.start[0] for s in reversed(self.segments) if s.start[0] != at.x), at.x)
+        if origin == at.x:
+            return self.finish("undecided: the start lies on an invariant line", (at.x, at.y), at.node)
+        direction = 1 if origin > at.x else -1
         from fastslow.flow.delay import exit_height  # rare, and its quadrature nodes take time to make
 
         height = exit_height(self.flow.system, arc, entry.y)
@@ -404,8 +420,7 @@ class _Walk:
             return self.finish(f"undecided: no exit from {arc.id}", (at.x, at.y), at.node)
         out = _At(at.x, height, Rational(Fraction(height)), arc=arc)
         self.add(SegmentKind.SLOW, (at.x, at.y), out, "slow", delayed=True)
-        direction = 1 if at.x < float(self.flow.system.upper + self.flow.system.lower) / 2 else -1
-        return self.jump((out.x, out.y), self.flow.land(out.x, out.exact_y, out.y, direction))
+        return self.jump((out.x, out.y), self.flow.land(out.x, out.exact_y, out.y, direction), direction)
 
     def from_node(self, at: _At) -> SingularOrbit | _At | None:
         """Go on from a special point that a jump met exactly, or on which the start lies."""

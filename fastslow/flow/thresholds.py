@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -14,6 +15,7 @@ from fastslow.flow.integrate import EventSet, Limits, integrate
 from fastslow.flow.solution import Status
 from fastslow.flow.trajectories import Settling
 from fastslow.manifold.special_points import SpecialPoint, Stability
+from fastslow.systems.chart import Chart
 from fastslow.systems.polynomials import at_fast, fraction, packed, rational
 from fastslow.systems.system import FastSlowSystem, Start
 
@@ -59,7 +61,7 @@ def thresholds(settling: Settling) -> tuple[Threshold, ...]:
     crossings = [
         (y, saddle)
         for saddle in settling.manifold.points
-        if saddle.stability is Stability.SADDLE and _can_be_reached(system, saddle, level)
+        if _bounds_a_basin(saddle) and _can_be_reached(system, saddle, level)
         for side in (1.0, -1.0)
         if (y := _crossing(system, saddle, side, level)) is not None
     ]
@@ -76,6 +78,13 @@ def thresholds(settling: Settling) -> tuple[Threshold, ...]:
     return tuple(result)
 
 
+def _bounds_a_basin(point: SpecialPoint) -> bool:
+    """Whether a point has a one-dimensional (strong) stable manifold: a saddle, or a saddle-node with one."""
+    if point.stability is Stability.SADDLE:
+        return True
+    return point.stability is Stability.CENTER and sorted(v.real for v in point.eigenvalues)[0] < 0.0
+
+
 def _neighbours(heights: list[float], i: int) -> tuple[int, int]:
     """Return the indices of the samples below and above threshold i: see `_samples`."""
     samples = _samples(heights)
@@ -90,44 +99,48 @@ def _samples(heights: list[float]) -> list[float]:
         return []
     walls = sorted({*heights, 0.0})
     inner = [0.5 * (a + b) for a, b in itertools.pairwise(walls)]
-    return [walls[0] - max(1.0, abs(walls[0])), *inner, walls[-1] + max(1.0, abs(walls[-1]))]
+    # Beyond the outermost by their own size; where zero is the outermost, by that of the others.
+    far = max(abs(wall) for wall in walls)
+    return [walls[0] - (abs(walls[0]) or far), *inner, walls[-1] + (abs(walls[-1]) or far)]
 
 
 def _crossing(system: FastSlowSystem, saddle: SpecialPoint, side: float, level: float | None) -> float | None:
     """Return where one half of W^s(saddle) first meets the line of starts, None where it does not."""
-    direction = _stable_direction(system, saddle)
-    u = np.array([saddle.x, saddle.y])
-    if system.invariant_window and saddle.x in (float(system.lower), float(system.upper)):
-        return None  # its stable manifold is the invariant line
-    u = u + side * _DEPARTURE * direction
-    u[0] = float(system.to_chart(u[0]))
-    parameters = system.field_parameters.copy()
-    parameters[0] = -1.0
+    chart = system.chart_of(system.start_fast)
+    if chart is None or not chart.holds(saddle.x):
+        return None  # an invariant line lies between
+    height = max(abs(saddle.y), 1e-300)
+    width = float(system.upper - system.lower)
+    value, direction = _stable_direction(system, saddle)
+    direction = direction / math.hypot(direction[0] / width, direction[1] / height)
+    x, y = np.array([saddle.x, saddle.y]) + side * _DEPARTURE * direction
+    if not chart.holds(x):
+        return None
     solution = integrate(
         polynomial_field,
-        parameters,
-        u,
-        (0.0, 1e12),
+        system.field_parameters(chart, -1.0),
+        np.array([float(chart.to_chart(x)), y]),
+        (0.0, 1e15 / abs(value)),
         rtol=_RTOL,
-        atol=np.array([1e-16, 1e-16]) * max(1.0, abs(saddle.y)),
+        atol=np.array([1e-16, 1e-16 * height]),
         output="final",
         events=EventSet(
             section_events,
             2,
             terminal=[True, True],
             tolerance=0.0,
-            parameters=_section_parameters(system, level),
+            parameters=_section_parameters(system, chart, level),
         ),
-        limits=Limits(max_steps=100_000, growth=np.array([40.0 if system.invariant_window else 1e6, _FARTHEST])),
+        limits=Limits(max_steps=100_000, growth=np.array([_FARTHEST * width, _FARTHEST * height])),
     )
     if solution.status is not Status.EVENT or solution.events[-1].index != 0:
         return None
-    height = float(solution.final_state[1])
+    start = float(solution.final_state[1])
     try:
-        system.check_start(Start(system.start_fast, Fraction(height)))
+        system.check_start(Start(system.start_fast, Fraction(start)))
     except ValueError:
         return None
-    return height
+    return start
 
 
 def _energy_of_starts(system: FastSlowSystem) -> float | None:
@@ -146,19 +159,19 @@ def _can_be_reached(system: FastSlowSystem, saddle: SpecialPoint, level: float |
     return level is None or energy is None or float(energy) < level
 
 
-def _section_parameters(system: FastSlowSystem, level: float | None) -> np.ndarray:
+def _section_parameters(system: FastSlowSystem, chart: Chart, level: float | None) -> np.ndarray:
     energy = packed(system.energy_polynomial) if level is not None else np.zeros(0)
     # On the line the energy is at the level: a margin lets the crossing be seen first.
-    limit = 0.0 if level is None else level + 1e-6 * (1.0 + abs(level))
-    head = [float(system.start_fast), *system.field_parameters[2:5], float(level is not None), limit]
-    return np.concatenate((np.array(head), energy))
+    limit = 0.0 if level is None else level + 1e-6 * abs(level)
+    place = [float(system.start_fast), float(chart.kind), float(chart.origin), float(chart.size)]
+    return np.concatenate((np.array([*place, float(level is not None), limit]), energy))
 
 
-def _stable_direction(system: FastSlowSystem, saddle: SpecialPoint) -> np.ndarray:
-    """Return the unit stable eigenvector of the Jacobian at a saddle, pointing to larger x."""
-    value = min(v.real for v in saddle.eigenvalues)
-    (a, b), (c, d) = system.jacobian(saddle.x, saddle.y)
+def _stable_direction(system: FastSlowSystem, point: SpecialPoint) -> tuple[float, np.ndarray]:
+    """Return the stable eigenvalue of the Jacobian and its eigenvector, pointing to larger x."""
+    value = min(v.real for v in point.eigenvalues)
+    (a, b), (c, d) = system.jacobian(point.x, point.y)
     first, second = np.array([b, value - a]), np.array([value - d, c])
     vector = first if np.linalg.norm(first) >= np.linalg.norm(second) else second
-    scaled = np.array(vector / np.linalg.norm(vector))
-    return scaled if scaled[0] >= 0 else -scaled
+    unit = np.array(vector / np.linalg.norm(vector))
+    return value, unit if unit[0] >= 0 else -unit

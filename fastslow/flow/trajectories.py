@@ -14,11 +14,12 @@ from fastslow.core.polynomial import polynomial_field
 from fastslow.core.settling import settling_events
 from fastslow.flow.integrate import EventSet, Limits, integrate
 from fastslow.flow.solution import Solution, Status
-from fastslow.manifold.algebraic import nearest_double, real_roots
+from fastslow.manifold.algebraic import Rational, compare, nearest_double, real_roots
 from fastslow.manifold.critical_manifold import Arc, CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
-from fastslow.systems.polynomials import by_slow_power
+from fastslow.systems.chart import Chart, ChartKind
+from fastslow.systems.polynomials import by_slow_power, rational
 from fastslow.systems.system import FastSlowSystem, Start
 
 Solver = Literal["rodas5p", "LSODA", "Radau"]
@@ -28,6 +29,10 @@ _NEAR = 1e-6
 _HORIZON = 1e15
 _OSCILLATION_TIME = 8.0
 """How long, in slow time, a trajectory of a system without energy is followed before it is called undecided."""
+
+
+_PATIENCE = 20.0
+"""How many times longer it is followed when it neither settled nor oscillated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,19 +118,26 @@ class Settling:
         self.rtol, self.solver = rtol, solver
         kinds = (Stability.STABLE, Stability.CENTER)
         self.targets = [p for p in manifold.points if p.stability in kinds and not _on_slow_line(p)]
-        self.tails = [tail for arc in manifold.arcs if (tail := _tail_of(self.system, arc)) is not None]
-        self.exits = not self.system.invariant_window
+        # The proof of a tail needs that no other curve of f = 0 comes between h and G.
+        curved = [b for b in manifold.branches if b.curve.shape in (Shape.GRAPH, Shape.ALGEBRAIC)]
+        arcs = manifold.arcs if len(curved) == 1 else ()
+        self.tails = [tail for arc in arcs if (tail := _tail_of(self.system, arc)) is not None]
+        self._parameters: dict[Chart, NDArray[np.float64]] = {}
 
-    @cached_property
-    def _event_parameters(self) -> NDArray[np.float64]:
+    def _event_parameters(self, chart: Chart) -> NDArray[np.float64]:
+        if chart in self._parameters:
+            return self._parameters[chart]
+        exits = chart.kind is not ChartKind.BETWEEN
         rows: list[float] = []
         for point in self.targets:
             rows += [point.x, point.y, *self._neighbourhood(point)]
         for tail in self.tails:
             rows += [tail.pole, tail.side, tail.last, tail.sign]
-        edges = [float(self.system.lower), float(self.system.upper)] if self.exits else []
-        head = [len(self.targets), len(self.tails), float(self.exits), 4 + len(rows) + len(edges)]
-        return np.array([*map(float, head), *rows, *edges, *self.system.field_parameters])
+        edges = [float(self.system.lower), float(self.system.upper)] if exits else []
+        head = [len(self.targets), len(self.tails), float(exits), 4 + len(rows) + len(edges)]
+        parameters = np.array([*map(float, head), *rows, *edges, *self.system.field_parameters(chart)])
+        self._parameters[chart] = parameters
+        return parameters
 
     def _neighbourhood(self, point: SpecialPoint) -> tuple[float, float]:
         width = float(self.system.upper - self.system.lower)
@@ -137,16 +149,16 @@ class Settling:
                 size = min(size, max(1e-3 * away, 1e-14))
         return size * width, size * height
 
-    @cached_property
-    def _events(self) -> EventSet:
-        count = len(self.targets) + len(self.tails) + 2 * int(self.exits)
+    def _events(self, chart: Chart) -> EventSet:
+        parameters = self._event_parameters(chart)
+        count = len(self.targets) + len(self.tails) + 2 * int(parameters[2])
         return EventSet(
             settling_events,
             count,
             directions=[-1] * count,
             terminal=[True] * count,
             tolerance=0.0,
-            parameters=self._event_parameters,
+            parameters=parameters,
         )
 
     @property
@@ -166,42 +178,104 @@ class Settling:
         Rodas5P first; where it fails LSODA and then Radau (scipy) take over.
         """
         self.system.check_start(start)
+        chart = self.system.chart_of(start.fast)
+        if chart is None:
+            return self._along_the_line(start)
+        at_once = self._decided_at_once(start, chart)
+        if at_once is not None:
+            return at_once
         solvers: list[Solver] = [self.solver, *(s for s in ("LSODA", "Radau") if s != self.solver)]
-        result = None
-        for solver in solvers:
-            result = self._attempt(start, solver)
-            if not result.undecided or result.proof == "time":
-                return result
-        assert result is not None
+        result = self._attempt(start, chart, solvers[0])
+        if result.undecided and result.proof == "time" and self.horizon < _HORIZON:
+            result = self._attempt(start, chart, solvers[0], _PATIENCE)
+        for solver in solvers[1:]:
+            if not result.undecided or result.proof in ("time", "steps"):
+                break
+            result = self._attempt(start, chart, solver)
         return result
 
-    def _attempt(self, start: Start, solver: Solver) -> Trajectory:
+    def _attempt(self, start: Start, chart: Chart, solver: Solver, patience: float = 1.0) -> Trajectory:
         x, y = float(start.fast), float(start.slow)
-        u = np.array([float(self.system.to_chart(x)), y])
-        if not np.all(np.isfinite(u)):
-            return self._on_invariant_line(start)
-        solution = integrate(
-            polynomial_field,
-            self.system.field_parameters,
-            u,
-            (0.0, self.horizon),
-            rtol=self.rtol,
-            atol=np.array([1e-3 * self.rtol, 1e-3 * self.rtol]),
-            events=self._events,
-            limits=Limits(max_steps=200_000, growth=np.array([1e300, 1e14])),
-            solver=solver,
-        )
-        return self._judged(start, solution, solver)
+        height = max(abs(y), *(abs(p.y) for p in self.manifold.points if math.isfinite(p.y)), 1.0)
+        try:
+            solution = integrate(
+                polynomial_field,
+                self.system.field_parameters(chart),
+                np.array([float(chart.to_chart(x)), y]),
+                (0.0, patience * self.horizon),
+                rtol=self.rtol,
+                atol=1e-3 * self.rtol * np.array([self._least_fast(chart, y), min(abs(y) or 1.0, 1.0)]),
+                events=self._events(chart),
+                limits=Limits(max_steps=100_000, growth=np.array([1e300, 1e12 * height])),
+                solver=solver,
+            )
+        except ValueError as error:
+            # scipy's event location gives up where an event function only touches zero.
+            return self._at(start, f"undecided: {solver} failed ({error})", "")
+        return self._judged(start, chart, solution, solver)
 
-    def _on_invariant_line(self, start: Start) -> Trajectory:
+    @staticmethod
+    def _least_fast(chart: Chart, y: float) -> float:
+        """Return a size of the fast coordinate that matters: next to a pole x ~ 1 / y."""
+        return min(1.0, 1.0 / abs(y)) if chart.kind is ChartKind.BETWEEN and y else 1.0
+
+    def _at(
+        self, start: Start, verdict: str, proof: str, node: SpecialPoint | None = None, solver: str = "none"
+    ) -> Trajectory:
+        """Return a trajectory that is only its start, and its limit at `node`."""
         x, y = float(start.fast), float(start.slow)
-        text = "undecided: the start lies on an invariant line, which the integration would never leave"
+        end = (x, y) if node is None else (node.x, node.y)
         return Trajectory(
-            start, np.zeros(1), np.array([x]), np.array([y]), text, None, (x, y), 0.0, "none", "time", self.system
+            start, np.zeros(1), np.array([x]), np.array([y]), verdict, node, end, 0.0, solver, proof, self.system
         )
 
-    def _judged(self, start: Start, solution: Solution, solver: Solver) -> Trajectory:
-        t, x, y = solution.t, self.system.from_chart(solution.u[:, 0]), solution.u[:, 1]
+    def _decided_at_once(self, start: Start, chart: Chart) -> Trajectory | None:
+        """Return the trajectory of a start whose fate is known before any step, else None."""
+        x, y = float(start.fast), float(start.slow)
+        for point in self.manifold.of_kind(Kind.EQUILIBRIUM):
+            if point.exact_x is not None and point.exact_y is not None and (point.x, point.y) == (x, y):
+                same = compare(point.exact_x, Rational(start.fast)) == 0 == compare(point.exact_y, Rational(start.slow))
+                if same and point.stability is not Stability.STABLE:
+                    return self._at(start, f"undecided: at rest at the {point.stability} {point.id}", "at rest", point)
+        outward = {self.system.upper: 1, self.system.lower: -1}.get(start.fast, 0)
+        if outward * self.system.fast_field(rational(start.fast), rational(start.slow)) > 0:
+            return self._at(start, f"leaves the window of {self.system.fast[0]}", "points out of the window")
+        events = self._events(chart)
+        values = np.empty(events.count)
+        u = np.array([float(chart.to_chart(x)), y])
+        if settling_events(u, self._event_parameters(chart), values) == 0:
+            # The edges of a tail lead inwards, that of a neighbourhood need not.
+            values[len(self.targets) :] -= np.finfo(float).tiny
+            inside = np.flatnonzero(values[: len(self.targets) + len(self.tails)] < 0.0)
+            if len(inside):
+                verdict, node, _, proof = self._fate_of_event(int(inside[0]), (x, y))
+                return self._at(start, verdict, proof, node)
+        return None
+
+    def _along_the_line(self, start: Start) -> Trajectory:
+        """Return the trajectory of a start on an invariant line: it goes up or down to where g vanishes."""
+        x, y = float(start.fast), Rational(start.slow)
+        on_line = [a for a in self.manifold.arcs if a.curve.shape is Shape.FAST_LINE and a.start.x == a.end.x == x]
+        here = [a for a in on_line if a.spans(y)] or [
+            a for a in on_line if a.source.exact_y is not None and compare(a.source.exact_y, y) == 0
+        ]
+        seen: set[str] = set()
+        while here and here[0].id not in seen:
+            seen.add(here[0].id)
+            node = here[0].target
+            if node.is_a(Kind.EQUILIBRIUM) or node.kind is Kind.INFINITY:
+                fate = self.system.fate(node.x, node.y) or self._generic_fate(node)
+                return self._at(start, fate, "on the invariant line the slow flow has one sign up to there", node)
+            here = [a for a in on_line if a.source is node]
+        return self._at(start, "undecided: at rest on an invariant line", "at rest")
+
+    def _generic_fate(self, point: SpecialPoint) -> str:
+        if point.kind is Kind.INFINITY:
+            return f"leaves to {self.system.slow[0]} = {'+' if point.y > 0 else '-'}infinity"
+        return f"settles at {point.id}"
+
+    def _judged(self, start: Start, chart: Chart, solution: Solution, solver: Solver) -> Trajectory:
+        t, x, y = solution.t, chart.from_chart(solution.u[:, 0]), solution.u[:, 1]
         end = (float(x[-1]), float(y[-1]))
         node: SpecialPoint | None = None
         proof = ""
@@ -211,9 +285,10 @@ class Settling:
             )
             verdict, node, end, proof = self._fate_of_event(hit.index, end)
         elif solution.status is Status.DONE:
-            verdict, proof = self._long_run(t, y), "time"
+            verdict, proof = self._long_run(t, x, y), "time"
         else:
             verdict = f"undecided: {solution.sentence}"
+            proof = "steps" if solution.status is Status.MAX_STEPS else ""
         return Trajectory(start, t, x, y, verdict, node, end, float(solution.final_time), solver, proof, self.system)
 
     def _fate_of_event(
@@ -221,24 +296,28 @@ class Settling:
     ) -> tuple[str, SpecialPoint | None, tuple[float, float], str]:
         if index < len(self.targets):
             point = self.targets[index]
-            named = self.system.fate(point.x, point.y) or f"settles at {point.id}"
+            named = self.system.fate(point.x, point.y) or self._generic_fate(point)
             return named, point, (point.x, point.y), f"within {_NEAR:g} of the equilibrium {point.id}"
         if index < len(self.targets) + len(self.tails):
             tail = self.tails[index - len(self.targets)]
             point = tail.node
-            fate = self.system.fate(point.x, point.y)
-            named = fate or f"leaves to {self.system.slow[0]} = {'+' if point.y > 0 else '-'}infinity"
+            named = self.system.fate(point.x, point.y) or self._generic_fate(point)
             return named, point, (point.x, point.y), "inside the region next to the pole that no solution leaves"
         return f"leaves the window of {self.system.fast[0]}", None, end, "left the window"
 
-    def _long_run(self, t: NDArray[np.float64], y: NDArray[np.float64]) -> str:
-        """Name a trajectory that never settled: an oscillation if the last peaks of y agree, else undecided."""
+    def _long_run(self, t: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
+        """Name a trajectory that never settled: an oscillation if the last peaks of y agree, else undecided.
+
+        A relaxation oscillation passes folds on both sides; a small one, as after a Hopf point, does not.
+        """
         inner = (y[1:-1] > y[:-2]) & (y[1:-1] >= y[2:])
         peaks = y[1:-1][inner]
-        spread = np.ptp(y[len(y) // 2 :])
-        if len(peaks) >= 4 and spread > 0 and np.ptp(peaks[-3:]) <= 1e-3 * spread:
-            return "relaxation oscillation"
-        return f"undecided: not settled by t = {t[-1]:.3g}"
+        late = slice(len(y) // 2, None)
+        spread = np.ptp(y[late])
+        if len(peaks) < 4 or spread <= 1e-9 * (1.0 + np.max(np.abs(y[late]))) or np.ptp(peaks[-3:]) > 1e-3 * spread:
+            return f"undecided: not settled by t = {t[-1]:.3g}"
+        passed = [fold for fold in self.manifold.of_kind(Kind.FOLD) if x[late].min() < fold.x < x[late].max()]
+        return "relaxation oscillation" if len(passed) >= 2 else "small oscillation"
 
 
 def _on_slow_line(point: SpecialPoint) -> bool:

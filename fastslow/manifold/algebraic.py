@@ -149,9 +149,10 @@ def roots_above(x: RealRoot, rows: tuple[Univariate, ...], bits: int) -> list[Ba
         point = x.ball(2 * bits)
         p = flint.acb_poly([flint.acb(evaluate(row, point)) for row in rows])
         try:
-            roots = p.roots()
+            roots = p.roots(tol=flint.arb(2) ** -bits)
         except (ValueError, ArithmeticError) as error:
-            raise CertificateError(f"multiple roots above x = {float(point.mid()):.17g}") from error
+            where = f"multiple roots at the algebraic coordinate {float(point.mid()):.9g}"
+            raise CertificateError(f"{where} cannot be isolated; change a coefficient a little") from error
         # The polynomial is real, so an isolated root whose enclosure meets the axis lies on it.
         return sorted((r.real for r in roots if r.imag.contains(0)), key=lambda r: float(r.mid()))
 

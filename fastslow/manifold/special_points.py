@@ -211,9 +211,10 @@ def _linearised(system: FastSlowSystem, x: Number, y: Number) -> tuple[Stability
         rate = flint.arb(rational(system.slow_rate))
         g_x, g_y = (rate * _enclose(g.derivative(k), *at) for k in (0, 1))
         trace, determinant = f_x + g_y, f_x * g_y - f_y * g_x
-        discriminant = trace**2 / 4 - determinant
+        discriminant = trace * trace / 4 - determinant
         root = flint.acb(discriminant.mid()).sqrt()
-        values = sorted((complex(trace.mid() / 2 + s * root) for s in (1, -1)), key=abs, reverse=True)
+        both = [trace / 2 + sign * root for sign in (1, -1)]
+        values = sorted((complex(float(v.real.mid()), float(v.imag.mid())) for v in both), key=abs, reverse=True)
         if determinant < 0:
             stability = Stability.SADDLE
         elif determinant > 0 and trace < 0:

@@ -119,7 +119,7 @@ class _Tracer:
         located: dict[str, float] = {}
         left_over = []
         for event in traced.events:
-            node = self.certificate_of(event)
+            node = self.certificate_of(event, traced)
             if node is not None:
                 located[f"{node.id} {_kind(event)}"] = float(event.point[0])
             elif not self.is_rounding(event, traced):
@@ -133,11 +133,14 @@ class _Tracer:
                     left_over.append(f"{kind} {node.id} at x = {node.x:.12g} was not met by the trace")
         return located, left_over
 
-    def certificate_of(self, event: CurveEvent) -> SpecialPoint | None:
+    def certificate_of(self, event: CurveEvent, traced: TracedCurve) -> SpecialPoint | None:
+        """Return the point of this kind at the event, or, where g cancels and places it badly, on the same step."""
+        low, high = sorted(traced.points[event.index : event.index + 2, 0])
+        slack = _MATCH * (self.upper - self.lower)
         near = [
             node
             for node in self.nodes
-            if node.is_a(_kind(event)) and abs(node.x - event.point[0]) <= _MATCH * (self.upper - self.lower)
+            if node.is_a(_kind(event)) and (abs(node.x - event.point[0]) <= slack or low <= node.x <= high)
         ]
         return min(near, key=lambda node: abs(node.x - float(event.point[0])), default=None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
@@ -14,7 +15,8 @@ Real = int | float | str | Fraction
 """What is accepted as a real number. A float is the exact binary number that it is; the text 0.1 is 1/10."""
 
 _LONGEST_TEXT = 400
-_LARGEST_EXPONENT = 400
+_NUMBER = re.compile(r"[+-]?(\d+/\d+|(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?)", re.ASCII)
+_LARGEST, _SMALLEST = Fraction(10) ** 290, Fraction(1, 10**290)
 
 
 def exact(value: Any, field: str) -> Fraction:
@@ -35,14 +37,14 @@ def exact(value: Any, field: str) -> Fraction:
     if isinstance(value, bool):
         raise InputError(field, value, "must be a number, not a truth value", "Write 1 or 0")
     if isinstance(value, str):
-        return _from_text(value, field)
+        return _within_doubles(_from_text(value, field), value, field)
     if isinstance(value, numbers.Rational):
-        return Fraction(int(value.numerator), int(value.denominator))
+        return _within_doubles(Fraction(int(value.numerator), int(value.denominator)), value, field)
     if isinstance(value, numbers.Real):
         number = float(value)
         if not math.isfinite(number):
             raise InputError(field, number, "must be finite", "Remove the NaN or infinite value")
-        return Fraction(number)
+        return _within_doubles(Fraction(number), value, field)
     if isinstance(value, numbers.Complex):
         raise InputError(field, value, "must be real, not complex", "Give the real coefficients of a real function")
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
@@ -50,20 +52,23 @@ def exact(value: Any, field: str) -> Fraction:
     raise InputError(field, value, "must be a real number", 'Give a number or text such as "-99/64" or "0.1"')
 
 
+def _within_doubles(number: Fraction, value: Any, field: str) -> Fraction:
+    size = abs(number)
+    if size > _LARGEST or 0 < size < _SMALLEST:
+        shown = value if isinstance(value, str | float) else f"a number of {len(str(number))} characters"
+        rule = f"must be 0 or between {float(_SMALLEST):g} and {float(_LARGEST):g} in size, for doubles to hold it"
+        raise InputError(field, shown, rule, "Rescale the problem")
+    return number
+
+
 def _from_text(text: str, field: str) -> Fraction:
     stripped = text.strip()
     way_out = 'Give a number such as 2, -0.5, 1e-3 or "-99/64"'
-    if not stripped or len(stripped) > _LONGEST_TEXT:
-        raise InputError(field, text, "is no number", way_out)
-    mantissa, _, exponent = stripped.lower().partition("e")
-    if exponent and mantissa and (not exponent.lstrip("+-").isdecimal() or abs(int(exponent)) > _LARGEST_EXPONENT):
-        raise InputError(field, text, f"is no number with an exponent within ±{_LARGEST_EXPONENT}", way_out)
-    try:
-        return Fraction(stripped.replace(" ", ""))
-    except ZeroDivisionError:
-        raise InputError(field, text, "divides by zero", way_out) from None
-    except ValueError:
-        pass
+    if len(stripped) <= _LONGEST_TEXT and _NUMBER.fullmatch(stripped):
+        try:
+            return Fraction(stripped)
+        except ZeroDivisionError:
+            raise InputError(field, text, "divides by zero", way_out) from None
     if stripped.lower().lstrip("+-") in {"nan", "inf", "infinity"}:
         raise InputError(field, text, "must be finite", "Remove the NaN or infinite value")
     raise InputError(field, text, "is no number", way_out)

@@ -9,10 +9,11 @@ from fastslow.errors import InputError
 from fastslow.systems.exact import exact
 from fastslow.systems.polynomials import Polynomial, polynomial, rational, variables
 
-_LONGEST = 2000
+_LONGEST = 50_000
+_MOST_DIGITS = 10_000
 _DEEPEST = 60
-_LARGEST_POWER = 64
-_LARGEST_DEGREE = 128
+_LARGEST_POWER = 256
+_LARGEST_DEGREE = 256
 
 
 def parse_polynomial(
@@ -67,8 +68,20 @@ class _Walker:
             inner = self.visit(node.operand, depth + 1)
             return -inner if isinstance(node.op, ast.USub) else inner
         if isinstance(node, ast.BinOp):
-            return self.binary(node, depth)
+            return self.sum(node, depth) if isinstance(node.op, ast.Add | ast.Sub) else self.binary(node, depth)
         raise self.refuse(node, "only + - * / **, numbers and names make a polynomial", "Functions are not supported")
+
+    def sum(self, node: ast.expr, depth: int) -> Polynomial:
+        """A chain of sums is deep in the tree but not in meaning: it is walked in a loop."""
+        terms: list[tuple[ast.expr, bool]] = []
+        while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+            terms.append((node.right, isinstance(node.op, ast.Sub)))
+            node = node.left
+        total = self.visit(node, depth + 1)
+        for term, minus in reversed(terms):
+            value = self.visit(term, depth + 1)
+            total = total - value if minus else total + value
+        return total
 
     def binary(self, node: ast.BinOp, depth: int) -> Polynomial:
         left = self.visit(node.left, depth + 1)
@@ -78,12 +91,11 @@ class _Walker:
                 raise self.refuse(node.right, f"a power must be an integer from 0 to {_LARGEST_POWER}", "Write x**3")
             if max(left.total_degree(), 0) * power > _LARGEST_DEGREE:
                 raise self.refuse(node, f"the degree is beyond {_LARGEST_DEGREE}", "Lower the degree")
+            height = max((len(str(v)) for v in left.to_dict().values()), default=1)
+            if height * power > _MOST_DIGITS:
+                raise self.refuse(node, f"the numbers have more than {_MOST_DIGITS} digits", "Use smaller numbers")
             return left**power
         right = self.visit(node.right, depth + 1)
-        if isinstance(node.op, ast.Add):
-            return left + right
-        if isinstance(node.op, ast.Sub):
-            return left - right
         if isinstance(node.op, ast.Mult):
             if max(left.total_degree(), 0) + max(right.total_degree(), 0) > _LARGEST_DEGREE:
                 raise self.refuse(node, f"the degree is beyond {_LARGEST_DEGREE}", "Lower the degree")

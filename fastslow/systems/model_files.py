@@ -72,7 +72,7 @@ def study_from(table: dict[str, Any], source: str = "the model") -> Study:
     kind = table.pop("model", None)
     if kind is None:
         raise InputError("model", source, "has no key 'model'", f"Write model = one of {', '.join(_READERS)}")
-    if kind not in _READERS:
+    if not isinstance(kind, str) or kind not in _READERS:
         raise InputError("model", kind, "is no known model", _suggestion(str(kind), list(_READERS)))
     return _READERS[kind](table)
 
@@ -145,6 +145,8 @@ def _polynomial(table: dict[str, Any]) -> Study:
     if not isinstance(constants, dict):
         raise InputError("parameters", constants, "must be a table", "Write [parameters] and a line for each")
     values = {_name(key, "parameters"): exact(value, f"parameters.{key}") for key, value in constants.items()}
+    if names[0] == names[1]:
+        raise InputError("slow", names[1], "must differ from the name of the fast variable", "Rename one of them")
     if clash := set(values) & set(names):
         raise InputError("parameters", clash.pop(), "is the name of a variable", "Rename it")
     factors = table["f"] if isinstance(table["f"], list) else [table["f"]]

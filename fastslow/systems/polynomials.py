@@ -14,6 +14,8 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
+from fastslow.errors import InputError
+
 Polynomial = Any
 """A flint ``fmpq_mpoly`` in the two variables of a system (flint carries no types)."""
 
@@ -30,6 +32,9 @@ def variables(fast: str = "x", slow: str = "y") -> tuple[Polynomial, Polynomial]
     >>> str(y + x - x**3 / 3)
     '-1/3*x^3 + x + y'
     """
+    for name in (fast, slow):
+        if not name.isascii() or not name.isidentifier():
+            raise InputError("variables", name, "must be an ASCII name", "Rename the variable")
     x, y = flint.fmpq_mpoly_ctx.get((fast, slow), flint.Ordering.lex).gens()
     return x, y
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastslow.errors import InputError
+from fastslow.systems.chart import Chart, ChartKind, chart_between
 from fastslow.systems.exact import Real, exact, plain
 from fastslow.systems.formulas import parse_polynomial
 from fastslow.systems.polynomials import (
@@ -20,10 +21,20 @@ from fastslow.systems.polynomials import (
     by_slow_power,
     dense,
     formatted,
+    fraction,
     packed,
     rational,
 )
 
+RESERVED_NAMES = frozenset(
+    (
+        *("arc", "arcs", "at", "branch", "final", "flow", "from", "id", "kind", "loss", "node", "note", "proof"),
+        *("radius", "segments", "solver", "start", "tau", "to"),
+    )
+)
+"""Words that name other things beside the variables in records."""
+_LARGEST_DEGREE = 256
+_LARGEST_START = 1e30
 _LARGEST_COEFFICIENT = 1e280
 """Coefficients beyond this leave no room for products and derivatives in doubles."""
 
@@ -99,6 +110,10 @@ class FastSlowSystem:
     ) -> None:
         if len(fast) != 1 or len(slow) != 1:
             raise InputError("fast, slow", (fast, slow), "must be one name each in a planar system", "Give one of each")
+        for label, word in (("fast", fast[0]), ("slow", slow[0])):
+            if not word.isidentifier() or not word.isascii() or word in RESERVED_NAMES:
+                rule = f"must be an ASCII name, and none of {', '.join(sorted(RESERVED_NAMES))}"
+                raise InputError(label, word, rule, "Rename the variable")
         if fast[0] == slow[0]:
             raise InputError("slow", slow[0], "must differ from the name of the fast variable", "Rename one of them")
         self.fast, self.slow = fast, slow
@@ -145,6 +160,8 @@ class FastSlowSystem:
 
     def _check_range(self) -> None:
         for p, label in [(factor.polynomial, "factors") for factor in self.factors] + [(self.slow_field, "slow_field")]:
+            if p.total_degree() > _LARGEST_DEGREE or len(p.to_dict()) > 4000:
+                raise InputError(label, formatted(p), f"is of a degree beyond {_LARGEST_DEGREE}", "Lower the degree")
             try:
                 array = packed(p)
             except OverflowError:
@@ -187,56 +204,48 @@ class FastSlowSystem:
     # Arrays for the kernels -----------------------------------------------------------------------
 
     @cached_property
-    def invariant_window(self) -> bool:
-        """Whether both edges of the window are factors of f, so that no solution leaves it."""
-        found = [factor.polynomial for factor in self.factors]
-        return all(
-            any(p.degrees() == (1, 0) and p(rational(edge), rational(Fraction(0))) == 0 for p in found)
-            for edge in (self.lower, self.upper)
-        )
+    def _irreducible(self) -> tuple[Fraction, list[tuple[Polynomial, int]]]:
+        """The constant and the irreducible factors of f, with multiplicities."""
+        constant, parts = self.fast_field.factor()
+        return fraction(constant), list(parts)
 
     @cached_property
-    def field_parameters(self) -> NDArray[np.float64]:
-        """The parameter array of ``core.polynomial.polynomial_field``, forward in time."""
-        middle, half = (self.lower + self.upper) / 2, (self.upper - self.lower) / 2
-        factors = [factor.polynomial for factor in self.factors]
-        if self.invariant_window:
-            # f = kappa (x - lo)(hi - x) rest: the chart takes the two lines out, kappa goes into the first factor.
-            kappa = Fraction(1)
-            for edge, sign in ((self.lower, 1), (self.upper, -1)):
-                line = next(
-                    p for p in factors if p.degrees() == (1, 0) and p(rational(edge), rational(Fraction(0))) == 0
-                )
-                factors.remove(line)
-                slope = by_slow_power(line)[0][1]
-                kappa *= sign * Fraction(int(slope.p), int(slope.q))
-            factors = factors or [line * 0 + 1]
-            factors[0] = factors[0] * rational(kappa)
-        head = [
-            1.0,
-            float(self.slow_rate),
-            float(self.invariant_window),
-            float(middle),
-            float(half),
-            float(len(factors)),
-        ]
-        return np.concatenate([np.array(head), *(packed(p) for p in [*factors, self.slow_field])])
+    def invariant_lines(self) -> tuple[Fraction, ...]:
+        """The rational x for which x = const is a simple factor of f: solutions never meet or leave these lines."""
+        found = (_vertical_line(part) for part, multiplicity in self._irreducible[1] if multiplicity == 1)
+        return tuple(sorted(line[0] for line in found if line is not None))
 
-    def to_chart(self, x: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        """Return the fast coordinate of the field's chart: x itself, or artanh of the place in an invariant window."""
-        x = np.asarray(x, dtype=np.float64)
-        if not self.invariant_window:
-            return x
-        middle, half = float((self.lower + self.upper) / 2), float((self.upper - self.lower) / 2)
-        return np.asarray(np.arctanh((x - middle) / half))
+    @property
+    def invariant_window(self) -> bool:
+        """Whether both edges of the window are invariant lines, so that no solution leaves it."""
+        return self.lower in self.invariant_lines and self.upper in self.invariant_lines
 
-    def from_chart(self, z: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        """Return x from the fast coordinate of the field's chart."""
-        z = np.asarray(z, dtype=np.float64)
-        if not self.invariant_window:
-            return z
-        middle, half = float((self.lower + self.upper) / 2), float((self.upper - self.lower) / 2)
-        return np.asarray(middle + half * np.tanh(z))
+    def chart_of(self, x: Fraction) -> Chart | None:
+        """Return the chart of the region of x between invariant lines; None on such a line."""
+        if x in self.invariant_lines:
+            return None
+        below = max((line for line in self.invariant_lines if line < x), default=None)
+        above = min((line for line in self.invariant_lines if line > x), default=None)
+        return chart_between(below, above)
+
+    def field_parameters(self, chart: Chart, direction: float = 1.0) -> NDArray[np.float64]:
+        """Return the parameter array of ``core.polynomial.polynomial_field`` in a chart, 1 forward or -1 backward."""
+        constant, parts = self._irreducible
+        left = []
+        for part, multiplicity in parts:
+            line = _vertical_line(part)
+            if line is not None and line[0] in chart.lines and multiplicity == 1:
+                # The chart takes the line out: x - lo where it is below, hi - x where it is above.
+                below = line[0] == chart.lines[0] and not (chart.kind is ChartKind.BESIDE and chart.size < 0)
+                constant *= line[1] if below else -line[1]
+            else:
+                left += [part] * multiplicity
+        if chart.kind is ChartKind.BESIDE:
+            constant *= chart.size
+        left = left or [self.fast_field * 0 + 1]
+        left[0] = left[0] * rational(constant)
+        head = [direction, float(self.slow_rate), chart.kind, float(chart.origin), float(chart.size), len(left)]
+        return np.concatenate([np.array(head, dtype=np.float64), *(packed(p) for p in [*left, self.slow_field])])
 
     # Values and derivatives, exact polynomials behind them ---------------------------------------------
 
@@ -303,9 +312,20 @@ class FastSlowSystem:
                 f"must lie in the window [{float(self.lower):g}, {float(self.upper):g}]",
                 "Widen the window or move the start",
             )
+        if abs(start.slow) > _LARGEST_START:
+            rule = f"must be at most {_LARGEST_START:g} in size"
+            raise InputError(f"start {self.slow[0]}", float(start.slow), rule, "Rescale the slow variable")
 
     notes: tuple[str, ...] = ()
     """Remarks on the input that the reader should see."""
+
+
+def _vertical_line(part: Polynomial) -> tuple[Fraction, Fraction] | None:
+    """Return (x, slope) of a polynomial slope (X - x), None for any other."""
+    if part.degrees() != (1, 0):
+        return None
+    rows = by_slow_power(part)[0]
+    return -fraction(rows[0]) / fraction(rows[1]), fraction(rows[1])
 
 
 def _evaluate(coefficients: NDArray[np.float64], x: Any, y: Any) -> Any:

@@ -75,11 +75,11 @@ class TwoLayer(FastSlowSystem):
             self.s = tuple(w * star * own for w, star, own in zip(weights, self.c_star, self.c, strict=True))
             self.t = tuple(w * own**2 for w, own in zip(weights, self.c, strict=True))
             self.teacher_norm = sum((w * star**2 for w, star in zip(weights, self.c_star, strict=True)), Fraction(0))
-            largest = max(float(abs(v) * k * k) for v, k in zip((*self.s, *self.t), self._orders * 2, strict=True))
-            float(self.teacher_norm)
+            sizes = [float(abs(v) * k * k) for v, k in zip((*self.s, *self.t), self._orders * 2, strict=True) if v]
+            sizes.append(float(self.teacher_norm + self.noise**2))
         except OverflowError:
-            largest = math.inf
-        if largest > 1e250:
+            sizes = [math.inf]
+        if max(sizes) > 1e250 or min(sizes) < 1e-250:
             raise InputError(
                 "c",
                 f"{len(self.c)} coefficients",

@@ -1,0 +1,72 @@
+"""Coordinates in which invariant lines x = const are at infinity, so that nearness to them never underflows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class ChartKind(IntEnum):
+    """The coordinate z for x, as the kernels number it."""
+
+    PLAIN = 0  # x = z
+    BETWEEN = 1  # x = origin + size tanh z, between two invariant lines
+    BESIDE = 2  # x = origin + size e^z, size = 1 or -1, beside one invariant line
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A coordinate z of the fast variable on one side of, or between, invariant lines.
+
+    Attributes
+    ----------
+    kind : ChartKind
+        The form of x(z).
+    origin, size : Fraction
+        Its constants.
+    lines : tuple of Fraction
+        The invariant lines that bound the region.
+    """
+
+    kind: ChartKind = ChartKind.PLAIN
+    origin: Fraction = Fraction(0)
+    size: Fraction = Fraction(1)
+    lines: tuple[Fraction, ...] = ()
+
+    def to_chart(self, x: ArrayLike) -> NDArray[np.float64]:
+        """Return z for x."""
+        x = np.asarray(x, dtype=np.float64)
+        if self.kind is ChartKind.PLAIN:
+            return x
+        scaled = (x - float(self.origin)) / float(self.size)
+        return np.asarray(np.arctanh(scaled) if self.kind is ChartKind.BETWEEN else np.log(scaled))
+
+    def from_chart(self, z: ArrayLike) -> NDArray[np.float64]:
+        """Return x for z."""
+        z = np.asarray(z, dtype=np.float64)
+        if self.kind is ChartKind.PLAIN:
+            return z
+        scaled = np.tanh(z) if self.kind is ChartKind.BETWEEN else np.exp(np.minimum(z, 700.0))
+        return np.asarray(float(self.origin) + float(self.size) * scaled)
+
+    def holds(self, x: float) -> bool:
+        """Whether x lies strictly inside the region."""
+        if self.kind is ChartKind.PLAIN:
+            return True
+        scaled = (x - float(self.origin)) / float(self.size)
+        return bool(-1.0 < scaled < 1.0 if self.kind is ChartKind.BETWEEN else scaled > 0.0)
+
+
+def chart_between(below: Fraction | None, above: Fraction | None) -> Chart:
+    """Return the chart of the region between the nearest invariant lines below and above, None where there is none."""
+    if below is not None and above is not None:
+        return Chart(ChartKind.BETWEEN, (below + above) / 2, (above - below) / 2, (below, above))
+    if below is not None:
+        return Chart(ChartKind.BESIDE, below, Fraction(1), (below,))
+    if above is not None:
+        return Chart(ChartKind.BESIDE, above, Fraction(-1), (above,))
+    return Chart()
