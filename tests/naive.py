@@ -6,6 +6,7 @@ Descartes' rule on integer polynomials under bisection (Vincent, Collins and Akr
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from dataclasses import dataclass
@@ -139,7 +140,7 @@ class Root:
 def variations(p):
     """Return the number of sign changes in the coefficients."""
     signs = [v > 0 for v in p if v]
-    return sum(a != b for a, b in zip(signs, signs[1:], strict=False))
+    return sum(a != b for a, b in itertools.pairwise(signs))
 
 
 def shifted(p):
@@ -370,11 +371,17 @@ def _staircase(S, S1, T, T1, R, a, share, largest):
         move = share * abs(a)
         if slow < 0.0:
             move = -move
-        after = _poly(S, R) - (a + move) * _poly(T, R)
         if abs(R) >= 1.0:
-            if slow * after <= 0.0:
-                return 1, R, a
+            # Near the equilibrium of the line the integral grows without bound: approach it, never jump over it.
+            gap = abs(slow) / _poly(T, R)
             rate = -R * a * (2.0 * _poly(S1, R) - a * _poly(T1, R))
+            if gap < 1e-13 * abs(a):
+                if rate < 0.0:
+                    return 1, R, a
+                R = R * (1.0 - 1e-9)
+                continue
+            if 0.1 * gap < abs(move):
+                move *= 0.1 * gap / abs(move)
             depth += rate / slow * move
             if depth > 0.0:
                 # The way out along the line is as long as the way in was.
@@ -428,12 +435,17 @@ def ode(network, a0, end, slow_rate=1.0, method="Radau", rtol=1e-9, atol=1e-11, 
 
 def ode_fate(network, a0, end=1e5, slow_rate=1.0):
     """Return "learning" or "unlearning" in the full system, judged by where a long run by Radau has come to."""
-    run = ode(network, a0, end, slow_rate)
-    assert run.success
-    R, a = run.y[:, -1]
-    ratio = float(network.c_star[0] / network.c[0])
-    drained = abs(R) < 0.05 and abs(R * a / ratio - 1) < 0.3 and abs(a) > max(abs(v) for v in network.heights())
-    return "unlearning" if drained else "learning"
+    ratio, highest = float(network.c_star[0] / network.c[0]), max(abs(v) for v in network.heights())
+    while True:
+        run = ode(network, a0, end, slow_rate, t_eval=[end / 10, end])
+        assert run.success
+        (_, R), (before, a) = run.y
+        if not (abs(R) < 0.06 and abs(R * a / ratio - 1) < 0.6 and abs(a) > 1.05 * abs(before)):
+            return "learning"
+        if abs(a) > highest:
+            return "unlearning"
+        end *= 100  # on its way up the branch, with an equilibrium still ahead
+        assert end < 1e16
 
 
 # Random systems ------------------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ def marks(axes, name):
     return [
         tuple(offset)
         for c in axes.collections
-        if len(c.get_paths()) and np.array_equal(c.get_paths()[0].vertices, want)
+        if len(c.get_paths())
+        and np.array_equal(c.get_paths()[0].vertices, want)
         and (not len(c.get_facecolor()) or tuple(c.get_facecolor()[0]) == face)
         for offset in c.get_offsets()
     ]

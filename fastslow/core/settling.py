@@ -14,8 +14,8 @@ def settling_events(u, p, values):
     p = [number of targets, number of tails, exits, length of the lists, x_1, y_1, r_1, s_1, ..., tail 1, ..., field].
 
     Target k: inside the ellipse ((x - x_k) / r_k)^2 + ((y - y_k) / s_k)^2 < 1.
-    Tail [pole, side, x_last, sign]: inside the region between the curves f = 0 and g = 0 next to a pole,
-    which no solution leaves (``fastslow.flow.trajectories``).
+    Tail [x_end, side, x_last, sign, y_last, y_end]: inside the region between the curves f = 0 and g = 0
+    towards the end of an attracting arc, which no solution leaves (``fastslow.flow.trajectories``).
     Exits: if not 0, the last two values are x - lower and upper - x with the window's edges, which stand
     before the field.
     """
@@ -35,11 +35,12 @@ def settling_events(u, p, values):
         if polynomial_field(u, field, du, jacobian) != 0:
             return 1
         for k in range(tails):
-            i = 4 + 4 * (targets + k)
+            i = 4 + 4 * targets + 6 * k
             side = p[i + 1]
             sign = p[i + 3]
             beyond = max(side * (x - p[i + 2]), side * (p[i] - x))
-            values[targets + k] = max(max(beyond, -sign * y), max(side * stretch * du[0], -sign * du[1]))
+            beyond = max(beyond, max(sign * (p[i + 4] - y), sign * (y - p[i + 5])))
+            values[targets + k] = max(beyond, max(side * stretch * du[0], -sign * du[1]))
     if exits > 0:
         values[targets + tails] = x - p[base - 2]
         values[targets + tails + 1] = p[base - 1] - x

@@ -54,11 +54,11 @@ def exit_height(system: FastSlowSystem, arc: Arc, entry: float) -> float | None:
         if rest:
             width = min(width, abs(limit - y) / 4)
             if width <= 4e-16 * abs(limit):
-                return y
+                return float(y)
         after = y + direction * width
         gain = _integral(f_x, g, y, after)
         if total + gain >= 0.0:
-            return _crossing(f_x, g, y, after, total)
+            return float(_crossing(f_x, g, y, after, total))
         total, y = total + gain, after
         if not rest:
             width *= 1.2

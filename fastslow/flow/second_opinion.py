@@ -19,7 +19,6 @@ from fastslow.flow.solution import (
     event_parameters,
 )
 
-
 _CALLS_PER_STEP = 20
 """Calls of the field that a step may take before the limit on steps counts as reached."""
 

@@ -10,10 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
-from fastslow.manifold.algebraic import Number, Rational, compare
 from fastslow.manifold.critical_manifold import Arc, CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
+from fastslow.systems.algebraic import Number, Rational, compare
 from fastslow.systems.polynomials import at_slow, fraction, rational
 from fastslow.systems.system import Start
 
@@ -373,8 +373,9 @@ class _Walk:
         return self.jump_or_pass(at)
 
     def jump_or_pass(self, at: _At) -> SingularOrbit | _At | None:
+        """Jump at a fold, or drift on where the branch goes on attracting (a cusp)."""
         point, arc = at.node, at.arc
-        assert point is not None and arc is not None
+        assert point is not None
         direction = self.flow.jump_direction(point)
         if direction == 0:
             onward = [a for a in self.flow.arcs_at(point) if a is not arc and a.source is point and a.flow]
@@ -436,4 +437,9 @@ class _Walk:
             return self.drift(at, onward[0])
         if point.is_a(Kind.FOLD) and point.multiplicity[Kind.FOLD] % 2 == 0 and len(onward) == 1:
             return self.drift(at, onward[0])
+        if point.kind is Kind.FOLD and any(
+            a.target is point and a.stability is FastStability.ATTRACTING for a in self.flow.arcs_at(point)
+        ):
+            # The slow flow pushes the orbit over the fold, as it does those that land beside it.
+            return self.jump_or_pass(at)
         return self.finish(f"undecided: on the separatrix of {point.id}", end, point)

@@ -14,12 +14,13 @@ from fastslow.core.polynomial import polynomial_field
 from fastslow.core.settling import settling_events
 from fastslow.flow.integrate import EventSet, Limits, integrate
 from fastslow.flow.solution import Solution, Status
-from fastslow.manifold.algebraic import Rational, compare, nearest_double, real_roots
-from fastslow.manifold.critical_manifold import Arc, CriticalManifold, FastStability
+from fastslow.flow.tails import Tail, tails_of
+from fastslow.manifold.critical_manifold import CriticalManifold
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
+from fastslow.systems.algebraic import Rational, compare
 from fastslow.systems.chart import Chart, ChartKind
-from fastslow.systems.polynomials import by_slow_power, rational
+from fastslow.systems.polynomials import rational
 from fastslow.systems.system import FastSlowSystem, Start
 
 Solver = Literal["rodas5p", "LSODA", "Radau"]
@@ -94,22 +95,6 @@ class Trajectory:
         return self.system.energy(self.x, self.y)
 
 
-@dataclass(frozen=True)
-class _Tail:
-    """The region beside an attracting arc to infinity that no solution leaves.
-
-    Next to a pole let |h| and |G| fall away from the pole, where y = h(x) is the arc and y = G(x) the curve
-    g = 0, and let no special point lie nearer to the pole than `last`. On h = y the field points to larger
-    |y|, on G = y towards the pole, and in between both: every solution that enters leaves to (pole, infinity).
-    """
-
-    pole: float
-    side: float
-    last: float
-    sign: float
-    node: SpecialPoint
-
-
 class Settling:
     """Follows starts of one system to their fates, with the same equilibria and tails for all."""
 
@@ -118,10 +103,10 @@ class Settling:
         self.rtol, self.solver = rtol, solver
         kinds = (Stability.STABLE, Stability.CENTER)
         self.targets = [p for p in manifold.points if p.stability in kinds and not _on_slow_line(p)]
-        # The proof of a tail needs that no other curve of f = 0 comes between h and G.
-        curved = [b for b in manifold.branches if b.curve.shape in (Shape.GRAPH, Shape.ALGEBRAIC)]
-        arcs = manifold.arcs if len(curved) == 1 else ()
-        self.tails = [tail for arc in arcs if (tail := _tail_of(self.system, arc)) is not None]
+        tails = tails_of(manifold)
+        # A tail to infinity ends a run; one to an equilibrium is asked only where the run did not get there.
+        self.tails = [tail for tail in tails if tail.node.kind is Kind.INFINITY]
+        self.funnels = [tail for tail in tails if tail.node.kind is not Kind.INFINITY]
         self._parameters: dict[Chart, NDArray[np.float64]] = {}
 
     def _event_parameters(self, chart: Chart) -> NDArray[np.float64]:
@@ -132,7 +117,7 @@ class Settling:
         for point in self.targets:
             rows += [point.x, point.y, *self._neighbourhood(point)]
         for tail in self.tails:
-            rows += [tail.pole, tail.side, tail.last, tail.sign]
+            rows += [tail.x_end, tail.side, tail.last, tail.sign, tail.y_last, tail.y_end]
         edges = [float(self.system.lower), float(self.system.upper)] if exits else []
         head = [len(self.targets), len(self.tails), float(exits), 4 + len(rows) + len(edges)]
         parameters = np.array([*map(float, head), *rows, *edges, *self.system.field_parameters(chart)])
@@ -244,8 +229,6 @@ class Settling:
         values = np.empty(events.count)
         u = np.array([float(chart.to_chart(x)), y])
         if settling_events(u, self._event_parameters(chart), values) == 0:
-            # The edges of a tail lead inwards, that of a neighbourhood need not.
-            values[len(self.targets) :] -= np.finfo(float).tiny
             inside = np.flatnonzero(values[: len(self.targets) + len(self.tails)] < 0.0)
             if len(inside):
                 verdict, node, _, proof = self._fate_of_event(int(inside[0]), (x, y))
@@ -284,6 +267,8 @@ class Settling:
                 e for e in reversed(solution.events) if e.time == solution.final_time or e is solution.events[-1]
             )
             verdict, node, end, proof = self._fate_of_event(hit.index, end)
+        elif funnel := next((tail for tail in self.funnels if tail.holds(self.system, *end)), None):
+            verdict, node, end, proof = self._fate_of_tail(funnel)
         elif solution.status is Status.DONE:
             verdict, proof = self._long_run(t, x, y), "time"
         else:
@@ -299,11 +284,13 @@ class Settling:
             named = self.system.fate(point.x, point.y) or self._generic_fate(point)
             return named, point, (point.x, point.y), f"within {_NEAR:g} of the equilibrium {point.id}"
         if index < len(self.targets) + len(self.tails):
-            tail = self.tails[index - len(self.targets)]
-            point = tail.node
-            named = self.system.fate(point.x, point.y) or self._generic_fate(point)
-            return named, point, (point.x, point.y), "inside the region next to the pole that no solution leaves"
+            return self._fate_of_tail(self.tails[index - len(self.targets)])
         return f"leaves the window of {self.system.fast[0]}", None, end, "left the window"
+
+    def _fate_of_tail(self, tail: Tail) -> tuple[str, SpecialPoint, tuple[float, float], str]:
+        point = tail.node
+        named = self.system.fate(point.x, point.y) or self._generic_fate(point)
+        return named, point, (point.x, point.y), f"inside the region towards {point.id} that no solution leaves"
 
     def _long_run(self, t: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
         """Name a trajectory that never settled: an oscillation if the last peaks of y agree, else undecided.
@@ -322,21 +309,3 @@ class Settling:
 
 def _on_slow_line(point: SpecialPoint) -> bool:
     return all(curve.shape is Shape.SLOW_LINE for curve in point.curves)
-
-
-def _tail_of(system: FastSlowSystem, arc: Arc) -> _Tail | None:
-    """Return the region next to the pole that an attracting arc runs to, None where there is none."""
-    node = arc.target
-    if arc.curve.shape is not Shape.GRAPH or arc.flow == 0 or node.kind is not Kind.INFINITY:
-        return None
-    g = by_slow_power(system.slow_field)
-    if arc.stability is not FastStability.ATTRACTING or len(g) != 2:
-        return None
-    last, side = arc.other_end(node).x, 1.0 if arc.other_end(node).x > node.x else -1.0
-    # G = -g_0 / g_1 must be regular and monotone between the pole and `last`.
-    for p in (g[1], g[0].derivative() * g[1] - g[0] * g[1].derivative()):
-        for root in real_roots(p, system.lower, system.upper) if p.degree() > 0 else []:
-            x = nearest_double(root)
-            if side * (x - node.x) > 0 and side * (last - x) > 0:
-                last = x
-    return _Tail(node.x, side, last, math.copysign(1.0, node.y), node)

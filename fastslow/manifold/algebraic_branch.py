@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from fastslow.core.polynomial import polynomial_curve
 from fastslow.errors import InputError
-from fastslow.manifold.algebraic import Number, Rational, compare, nearest_double, real_roots
 from fastslow.manifold.certificates import critical_abscissae, rational_between
 from fastslow.manifold.continuation import ContinuationOptions, TracedCurve, trace_curve
 from fastslow.manifold.curves import Curve
 from fastslow.manifold.special_points import Kind, SpecialPoint
+from fastslow.systems.algebraic import Number, Rational, compare, nearest_double, real_roots
 from fastslow.systems.polynomials import Polynomial, at_fast, dense, packed, rational
 from fastslow.systems.system import FastSlowSystem
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 import flint
 
 from fastslow.errors import FastSlowError
-from fastslow.manifold.algebraic import (
+from fastslow.systems.algebraic import (
     Number,
     OnGraph,
     Rational,

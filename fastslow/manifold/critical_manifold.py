@@ -12,12 +12,12 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.manifold.algebraic import Number, Rational, RealRoot, compare, nearest_double
 from fastslow.manifold.algebraic_branch import Component, components
 from fastslow.manifold.certificates import critical_abscissae, numbers_above, rational_between
 from fastslow.manifold.curves import Curve, Shape, irreducible_curves
 from fastslow.manifold.special_points import Kind, SpecialPoint, end_point, finite_points
 from fastslow.manifold.tracing import Trace, trace_graph
+from fastslow.systems.algebraic import Number, Rational, RealRoot, compare, nearest_double
 from fastslow.systems.polynomials import Polynomial, by_slow_power, evaluate, fraction, rational
 from fastslow.systems.system import FastSlowSystem
 

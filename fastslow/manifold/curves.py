@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fastslow.errors import InputError
-from fastslow.manifold.algebraic import RealRoot, nearest_double, real_roots
+from fastslow.systems.algebraic import RealRoot, nearest_double, real_roots
 from fastslow.systems.polynomials import Polynomial, by_fast_power, by_slow_power, formatted
 from fastslow.systems.system import FastSlowSystem
 

@@ -9,9 +9,9 @@ from enum import StrEnum
 
 import flint
 
-from fastslow.manifold.algebraic import Number, RealRoot, compare, nearest_double, radius
 from fastslow.manifold.certificates import common_zeros
 from fastslow.manifold.curves import Curve, Shape
+from fastslow.systems.algebraic import Number, RealRoot, compare, nearest_double, radius
 from fastslow.systems.polynomials import Polynomial, rational
 from fastslow.systems.system import FastSlowSystem
 

@@ -21,6 +21,8 @@ _FAR = 1e8
 """How far a branch is followed towards infinity, in units of its typical height."""
 _MATCH = 1e-9
 """Largest distance between a located event and its certificate, relative to the window."""
+_TOO_CLOSE = 1e-6
+"""Distance to a neighbour below which a trace in doubles may not separate special points."""
 _OPTIONS = ContinuationOptions(max_step=0.008)
 
 
@@ -161,15 +163,28 @@ class _Tracer:
         return 0 in signs or signs[0] == signs[1]
 
     def seen_closely(self, i: int, kind: Kind) -> bool:
-        """Trace a window that holds node i and no other special point, and ask for exactly this event."""
+        """Trace a window that holds node i and no other special point, and ask for exactly this event.
+
+        Where doubles cannot tell the neighbours apart the exact signs on both sides must differ instead.
+        """
         node, before, after = self.nodes[i], self.nodes[i - 1], self.nodes[i + 1]
         low, _ = self.start_between(before, node)
         high, _ = self.start_between(node, after)
         start = (low, self.height(low))
-        if not low < node.x < high:
-            return False
+        if not node.x - low > _TOO_CLOSE or not high - node.x > _TOO_CLOSE:
+            return self.signs_between(before, node, kind) != self.signs_between(node, after, kind)
         traced = self.trace(start, low, high)
         return any(_kind(event) is kind for event in traced.events)
+
+    def signs_between(self, a: SpecialPoint, b: SpecialPoint, kind: Kind) -> tuple[int, ...]:
+        """Return the exact signs between two special points of the functions that vanish at a kind of point."""
+        assert a.exact_x is not None and b.exact_x is not None
+        x = rational_between(a.exact_x, b.exact_x)
+        y = self.exact_height(x)
+        if kind is Kind.FOLD:
+            return (_sign(self.curve.polynomial.derivative(0), x, y),)
+        tests = self.tests[:1] if kind is Kind.EQUILIBRIUM else self.tests[1:]
+        return tuple(_sign(q, x, y) for q in tests)
 
     def exact_height(self, x: Fraction) -> Fraction:
         value = rational(x)

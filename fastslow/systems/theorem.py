@@ -14,6 +14,7 @@ from typing import Any
 
 import flint
 
+from fastslow.systems.algebraic import Rational, compare, nearest_double, real_roots
 from fastslow.systems.polynomials import Univariate, evaluate, rational
 
 _BITS = 512
@@ -126,7 +127,9 @@ def _assumption_7(s: Sequence[Fraction], t: Sequence[Fraction], a0: Fraction) ->
     """Assumption 7: a0 = h(R) for some R in (0, R*). There h falls from infinity to h(R*): the test is a0 > h(R*)."""
     R_star, name, height = _first_obstacle(tuple(s), tuple(t))
     place = f"R* = {R_star:.6g} ({name}), h(R*) = {float(height.mid()):.9g}"
-    if flint.arb(rational(a0)) > height:
+    with flint.ctx.workprec(_BITS):
+        above = bool(flint.arb(rational(a0)) > height)
+    if above:
         return Assumption(7, True, f"a0 = {float(a0):g} = h(R) for some R in (0, R*): {place}")
     return Assumption(7, False, f"a0 = {float(a0):g} is not h(R) for any R in (0, R*): {place}")
 
@@ -135,17 +138,15 @@ def _assumption_7(s: Sequence[Fraction], t: Sequence[Fraction], a0: Fraction) ->
 def _first_obstacle(s: tuple[Fraction, ...], t: tuple[Fraction, ...]) -> tuple[float, str, Any]:
     """Return (R*, what stands there, enclosure of h(R*)): the first fold or α-root in (0, 1), or R* = 1."""
     S1, T1 = s_polynomial(s).derivative(), t_polynomial(t).derivative()
+    first, name = Rational(Fraction(1)), "no fold or α-root below 1"
+    for p, label in ((S1.derivative() * T1 - S1 * T1.derivative(), "a fold"), (alpha_polynomial(s, t), "an α-root")):
+        for root in real_roots(p, Fraction(0), Fraction(1)):
+            if root.exact != 0 and compare(root, first) < 0:
+                first, name = root, label
     with flint.ctx.workprec(_BITS):
-        first, name = flint.arb(1), "no fold or α-root below 1"
-        for p, label in (
-            (S1.derivative() * T1 - S1 * T1.derivative(), "a fold"),
-            (alpha_polynomial(s, t), "an α-root"),
-        ):
-            for root, _ in p.numer().complex_roots():
-                if root.imag == 0 and root.real > 0 and root.real < first:
-                    first, name = root.real, label
-        height = 2 * evaluate(S1, first) / evaluate(T1, first)
-    return float(first.mid()), name, height
+        R_star = first.ball(_BITS)
+        height = 2 * evaluate(S1, R_star) / evaluate(T1, R_star)
+    return nearest_double(first), name, height
 
 
 def judge(s: Sequence[Fraction], t: Sequence[Fraction], a0: Fraction, k0: int, k1: int) -> tuple[str, tuple[str, ...]]:

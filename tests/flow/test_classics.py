@@ -16,7 +16,9 @@ def test_van_der_pol_folds_and_relaxation_cycle():
     assert all(o.verdict.singular == o.verdict.ode == "relaxation oscillation" for o in result.orbits)
 
 
-@pytest.mark.parametrize(("a", "fate"), [("3/2", "settles at E1"), ("-3/2", "settles at E1"), (0.9, "relaxation oscillation")])
+@pytest.mark.parametrize(
+    ("a", "fate"), [("3/2", "settles at E1"), ("-3/2", "settles at E1"), (0.9, "relaxation oscillation")]
+)
 def test_van_der_pol_by_forcing(a, fate):
     result = fs.analyze(fs.van_der_pol(a=a), starts=[(0, 1), (2, 0)])
     assert {o.verdict.singular for o in result.orbits} == {fate}
@@ -49,10 +51,20 @@ def test_starts_on_the_manifold():
     assert on_repelling.orbits[0].verdict.singular.startswith("undecided: at rest on the repelling arc")
 
 
-def test_a_jump_onto_a_fold_is_undecided():
-    """From (2, -2/3) the first zero of f to the left is the fold (1, -2/3) itself."""
-    result = fs.analyze(fs.van_der_pol(a=0), starts=[(2, "-2/3")])
-    assert result.orbits[0].verdict.singular == "undecided: on the separatrix of F2"
+def test_a_jump_onto_a_fold_goes_on_where_the_drift_pushes_over_it():
+    """From (2, -2/3) the first zero of f to the left is the fold (1, -2/3) itself, as for starts beside it."""
+    starts = [(2, "-2/3"), (2, "-0.66"), (2, "-0.67")]
+    result = fs.analyze(fs.van_der_pol(a=0), starts=starts)
+    assert [o.verdict.singular for o in result.orbits] == ["relaxation oscillation"] * 3
+
+
+def test_a_jump_onto_a_fold_that_the_drift_leaves_is_undecided():
+    """Against the drift the orbits on both sides of the fold part."""
+    x, y = fs.variables()
+    system = fs.FastSlowSystem([y + x - x**3 / 3], x - 3 + 0 * y, slow_rate="1/100")
+    orbits = fs.analyze(system, starts=[("-5/2", "2/3"), ("-5/2", "0.66"), ("-5/2", "0.67")]).orbits
+    assert orbits[0].verdict.singular == "undecided: on the separatrix of F1"
+    assert [s.end[0] > 0 for s in (orbits[1].segments[0], orbits[2].segments[0])] == [False, True]
 
 
 def test_window_is_left():

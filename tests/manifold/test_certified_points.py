@@ -183,9 +183,7 @@ def test_a_double_root_of_h_on_the_axis():
     """S'(R) = (1 - 2 R)^2: the branch touches a = 0 at R = 1/2, fold and crossing at once."""
     network = check([1, 1, 1], [1, -1, "2/9"], "touching")
     assert network.S1 == [1, -4, 4]
-    (point,) = [
-        p for p in critical_manifold(fs.TwoLayer([1, 1, 1], [1, -1, "2/9"])).of_kind(Kind.FOLD) if p.x == 0.5
-    ]
+    (point,) = [p for p in critical_manifold(fs.TwoLayer([1, 1, 1], [1, -1, "2/9"])).of_kind(Kind.FOLD) if p.x == 0.5]
     assert point.is_a(Kind.CROSSING) and not point.is_a(Kind.EQUILIBRIUM)
 
 
