@@ -126,6 +126,12 @@ class Analysis:
 
         return save(self, path)
 
+    def to_graphml(self, path: str | Path) -> Path:
+        """Write the flow graph as GraphML."""
+        from fastslow.records import save_graph
+
+        return save_graph(self, path)
+
     def _repr_html_(self) -> str:
         from fastslow.summary import html_summary
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def portrait_figure(analysis: Analysis, *, size: tuple[float, float] = (9.2, 5.6
     with mpl.rc_context(RC):  # type: ignore[arg-type]
         figure = Figure(figsize=size)
         FigureCanvasAgg(figure)
-        axes = figure.add_axes((0.075, 0.105, 0.62, 0.80))
+        axes = figure.add_axes((0.09, 0.105, 0.605, 0.80))
         portrait(axes, analysis, full_system=full_system)
         axes.legend(loc="upper left", bbox_to_anchor=(1.06, 1.01), handlelength=2.8, labelspacing=0.55)
     return figure
@@ -96,7 +97,7 @@ _SHOWN = ("a", "b", "current", "slow_rate")
 
 
 def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{float(Fraction(value)):.4g}" if isinstance(value, float | str) else str(value)
 
 
 def _frame(analysis: Analysis) -> tuple[float, float, float, float]:
@@ -112,6 +113,8 @@ def _frame(analysis: Analysis) -> tuple[float, float, float, float]:
             widths += [x for x, y in (segment.start, segment.end)]
         if orbit.trajectory.node and math.isinf(orbit.trajectory.final[1]):
             heights.append(1.5 * orbit.start[1])
+        elif math.isfinite(orbit.trajectory.final[1]):
+            heights += [min(orbit.trajectory.y), max(orbit.trajectory.y)]
     heights += [t.y for t in analysis.thresholds if any(t.y * o.start[1] > 0 for o in analysis.orbits)]
     if len(heights) == 1 or not analysis.orbits:
         heights += [point.y for point in analysis.points if point.finite]

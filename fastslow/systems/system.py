@@ -265,11 +265,29 @@ class FastSlowSystem:
     def _dense_g(self) -> NDArray[np.float64]:
         return dense(self.slow_field)
 
+    def partial(self, of: str, fast: int, slow: int, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+        """Return the partial derivative of "f" or "g" (without the slow rate), exact but for the last rounding.
+
+        Parameters
+        ----------
+        of : {"f", "g"}
+            The right-hand side.
+        fast, slow : int
+            Orders of the derivative in x and in y.
+        x, y : array_like
+            Points.
+        """
+        p = {"f": self.fast_field, "g": self.slow_field}[of]
+        for variable, order in enumerate((fast, slow)):
+            for _ in range(order):
+                p = p.derivative(variable)
+        x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        return np.asarray(_evaluate(dense(p), x, y))
+
     def jacobian(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
         """Return the Jacobian of (f, slow_rate g) at points, shape (2, 2, ...)."""
-        x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        rows = [[_evaluate(dense(p.derivative(k)), x, y) for k in (0, 1)] for p in (self.fast_field, self.slow_field)]
-        matrix = np.array(rows, dtype=np.float64)
+        rows = [[self.partial(of, 1 - k, k, x, y) for k in (0, 1)] for of in ("f", "g")]
+        matrix = np.array(rows)
         matrix[1] *= float(self.slow_rate)
         return matrix
 

@@ -1,0 +1,117 @@
+"""Cases that were once wrong, each with the answer that was computed independently."""
+
+import math
+
+import pytest
+
+import fastslow as fs
+
+S = fs.FastSlowSystem
+
+
+def orbit(system, start):
+    return fs.analyze(system, starts=[start]).orbits[0]
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e-4, 30, 3000, 1e8])
+def test_thresholds_scale_with_the_link(scale):
+    """c* -> s c*, a -> s a, slow rate -> s^2 slow rate leaves the system as it is."""
+    system = fs.TwoLayer([1] * 5, [scale * v for v in (1, -1, 1, 1, 1)], scale**2)
+    (threshold,) = fs.analyze(system).thresholds
+    assert threshold.y / scale == pytest.approx(9.311751715419074, rel=1e-12)
+
+
+def test_a_saddle_node_bounds_a_basin():
+    """A double root of alpha at R = 1/2, a = 24/19; starts of 1.13 and 1.1778 part (scipy's Radau to t = 3e7)."""
+    system = fs.TwoLayer([1, 1, 1], [1, "-8/19", "23/57"])
+    (threshold,) = fs.analyze(system).thresholds
+    assert 1.13 < threshold.y < 1.1778
+    assert (threshold.below_node, threshold.above) == ("E4", "unlearning")
+
+
+def test_a_delayed_orbit_leaves_the_line_to_the_side_it_came_from():
+    """X = 0 is invariant, so x keeps its sign; entry at y = -1 and exit at y = 1 balance."""
+    system = S(["x", "y - x**2"], "1 + x", slow_rate="1/1000")
+    right, left = orbit(system, (1, -1)), orbit(system, (-1, -1))
+    assert [s.delayed for s in right.segments].count(True) == 1
+    assert right.final[0] == 3.0
+    assert (right.verdict.singular, right.verdict.ode) == ("leaves the window of x",) * 2
+    assert right.trajectory.final[1] == pytest.approx(9.0, abs=1e-3)
+    assert (left.verdict.singular, left.verdict.ode) == ("settles at E1",) * 2
+    assert orbit(system, (0, -1)).verdict.singular.startswith("undecided")
+
+
+def test_beside_an_invariant_line_x_keeps_its_sign():
+    found = orbit(S(["x", "y - x**2 - x/10"], "1", slow_rate="1/100"), (1, -2))
+    assert min(found.trajectory.x) >= 0.0
+    assert found.verdict.ode == "leaves the window of x"
+
+
+def test_a_tail_with_another_branch_in_it_proves_nothing():
+    """The curve x y = 2 lies between h = 1 / x and G = 3 / x: the solution leaves at x = 5, y = 0.605, t = 1.53."""
+    found = orbit(S(["1 - x*y", "2 - x*y"], "3 - x*y", slow_rate=10, window=(-1, 5)), ("1/2", 1))
+    assert found.verdict.ode == "leaves the window of x"
+    assert found.trajectory.final == (pytest.approx(5), pytest.approx(0.605, abs=1e-3))
+    assert not found.agree
+
+
+def test_leaving_on_opposite_sides_is_no_agreement():
+    """X' = x - y, y' = 1 from (1/2, 0): x = t + 1 - e^t / 2 leaves at -3, the frozen jump at +3."""
+    found = orbit(S(["x - y"], "1", slow_rate=1), ("1/2", 0))
+    assert (found.final[0], round(found.trajectory.final[0])) == (3.0, -3)
+    assert not found.agree
+
+
+def test_a_small_cycle_is_no_relaxation_oscillation():
+    """Just after the Hopf point x stays within [0.930, 1.069]."""
+    found = orbit(fs.van_der_pol("0.9995", "1/100"), (2, 0))
+    assert found.verdict.singular == "relaxation oscillation"
+    assert found.verdict.ode == "small oscillation"
+    assert not found.agree
+
+
+@pytest.mark.parametrize("system", [S(["y + x - x**3/3"], "-x", window=(-1, 1)), S(["x - y"], "1 - x", window=(-1, 1))])
+def test_a_start_on_the_edge_that_points_outwards_has_left(system):
+    found = orbit(system, (1, 0))
+    assert found.final == found.trajectory.final == (1.0, 0.0)
+    assert found.agree
+
+
+def test_an_equilibrium_that_the_slow_rate_stabilises_is_named():
+    found = orbit(fs.fitzhugh_nagumo("0.3"), (0, 0))
+    assert found.verdict.ode == "settles at E1"
+    assert "beyond its Hopf point" in found.explanation
+
+
+def test_irrational_slow_values_have_all_digits():
+    basins = fs.analyze(S(["y**2 - x"], "1 - x")).flow.basins
+    assert [b.high for b in basins[:-1]] == [-math.sqrt(3), -1.0, math.sqrt(3)]
+    lines = fs.analyze(S(["y**2 - 2", "x - y"], "1 - x"), starts=[(0, 0)])
+    assert lines.orbits[0].verdict.ode == "settles at E2"
+
+
+@pytest.mark.parametrize("a0", ["1e20", "1e-15"])
+def test_extreme_scales_are_decided(a0):
+    found = fs.analyze(fs.TwoLayer([1, 1, 1], [1, -1, 1]), a0=[a0]).orbits[0]
+    fate = "unlearning" if a0 == "1e20" else "learning"
+    assert (found.verdict.singular, found.verdict.ode) == (fate, fate)
+
+
+def test_starts_on_an_invariant_line_stay_on_it():
+    found = orbit(fs.TwoLayer([1, 1, 1], [1, -1, 1]), (1, "3/10"))
+    assert (found.verdict.singular, found.verdict.ode) == ("learning", "learning")
+    assert found.trajectory.final == (1.0, pytest.approx(5 / 9))
+
+
+def test_start_inside_a_proved_tail_is_decided_at_once():
+    system = S(["1 - x*y"], "2 - x*y")
+    for start in ((1, "3/2"), ("1/2", 3), ("1/2", 1)):
+        assert orbit(system, start).verdict.ode == "leaves to y = +infinity"
+
+
+@pytest.mark.parametrize("exponent", [12, 18, 24, 30, 32])
+def test_folds_closer_than_doubles_are_still_matched(exponent):
+    system = fs.TwoLayer([1, 1, 1], [1, f"-{99 * 10**exponent + 64}/{64 * 10**exponent}", 1])
+    result = fs.analyze(system)
+    assert len([p for p in result.of_kind("fold") if p.x > 0]) == 2
+    assert result.complete
