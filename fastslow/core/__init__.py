@@ -12,6 +12,7 @@ this one compiles the continuation, which nearly halves the wait of a first anal
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 _GUARD = "FASTSLOW_COMPILING_ASIDE"
@@ -31,14 +32,15 @@ def _compile_aside() -> None:
     if _GUARD in os.environ or os.environ.get("NUMBA_DISABLE_JIT", "0") != "0" or (os.cpu_count() or 1) < 2:
         return
     if _cache_is_cold():
-        # Nobody waits for it: should it fail, this process compiles for itself.
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-c", _ASIDE],
             env={**os.environ, _GUARD: "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        # Nobody needs its result (should it fail, this process compiles for itself), but it is to be reaped.
+        threading.Thread(target=process.wait, daemon=True).start()
 
 
 _compile_aside()
