@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from fastslow.systems.presets import Study
 
 NOT_CERTAIN = 3
+_FEW_STARTS = 20
+"""So many trajectories are followed uncompiled sooner than the kernels are compiled."""
 
 
 @click.command(short_help="Critical manifold, special points, singular orbits and verdicts.")
@@ -101,8 +103,13 @@ def _study(
 
 
 def _run(study: Study, a0: str | None, starts: tuple[str, ...]) -> Analysis:
-    from fastslow.analysis import analyze as run
+    from fastslow.core import run_interpreted_while_cold
     from fastslow.systems.exact import exact_list
+
+    few = len(study.starts) <= _FEW_STARTS and (a0 or "").count(",") < _FEW_STARTS
+    if few and run_interpreted_while_cold() and sys.stderr.isatty():
+        click.echo("First run: the kernels run uncompiled, and are compiled in the background.", err=True)
+    from fastslow.analysis import analyze as run
 
     if a0 is None and not starts:
         own = [(start.fast, start.slow) for start in study.starts]

@@ -10,6 +10,10 @@ and return 0, or a positive number where the point is outside their domain.
 
 from numba import types
 
+from fastslow.core import compile_aside
+
+compile_aside()
+
 VECTOR = types.float64[::1]
 MATRIX = types.float64[:, ::1]
 
