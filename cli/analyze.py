@@ -78,7 +78,7 @@ def _study(
     model: str | None, c: str | None, c_star: str | None, slow_rate: str | None, noise: str | None, normalised: bool
 ) -> Study:
     """Return the study that the arguments stand for: a preset or file, changed by the options that are given."""
-    from fastslow.errors import InputError
+    from fastslow.errors import MISSING, InputError
     from fastslow.systems.model_files import study_from, study_of
     from fastslow.systems.presets import Study
 
@@ -86,10 +86,8 @@ def _study(
     changes = {key: value for key, value in changes.items() if value is not None}
     if model is None:
         if c is None or c_star is None:
-            missing = "--c and --c-star" if c is None and c_star is None else ("--c" if c is None else "--c-star")
-            raise InputError(
-                "MODEL", "nothing", f"is missing, and so is {missing}", "For example: fastslow analyze fig4"
-            )
+            missing = " and ".join(name for name, value in (("--c", c), ("--c-star", c_star)) if value is None)
+            raise InputError("MODEL", MISSING, f"is missing, and so is {missing}", "For example: fastslow analyze fig4")
         table = {"model": "two_layer", "c": c, "c_star": c_star, "normalised": normalised, **changes}
         return study_from(table)
     if c is not None or c_star is not None or normalised:

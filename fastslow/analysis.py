@@ -182,7 +182,7 @@ def analyze(
     if a0 is not None:
         given += slow_starts(model, a0)
     if starts is not None:
-        given += plane_starts(model, list(starts))
+        given += plane_starts(model, list(starts) if isinstance(starts, Iterable) else starts)
     chosen = given if a0 is not None or starts is not None else own
     if len(chosen) > _MOST_STARTS:
         raise InputError(
@@ -201,7 +201,7 @@ def _analyze(system: FastSlowSystem, starts: tuple[Start, ...]) -> Analysis:
     reports: list[OrbitResult] = []
     for orbit in orbits:
         trajectory = settling.run(orbit.start)
-        comparison = compare_levels(system, orbit, trajectory, graph.basins, found)
+        comparison = compare_levels(system, orbit, trajectory, graph.basins, found, manifold.points)
         reports.append(_orbit(system, orbit, trajectory, comparison, whole=len(reports) < _MOST_PATHS))
     branch_ids = {id(branch.curve): branch.id for branch in manifold.branches}
     points = [entry for point in graph.points for entry in _points(point, branch_ids)]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+MISSING = object()
+"""The value of a field that was not given."""
+
 
 class FastSlowError(Exception):
     """Base of all errors that fastslow raises on purpose."""
@@ -12,10 +17,10 @@ class InputError(FastSlowError, ValueError):
 
     def __init__(self, field: str, value: object, rule: str, way_out: str = "") -> None:
         self.field, self.value, self.rule, self.way_out = field, value, rule, way_out
-        shown = repr(value)
+        shown = repr(str(value)) if isinstance(value, Fraction) else repr(value)
         if len(shown) > 120:
             shown = shown[:117] + "..."
-        text = f"{field} = {shown}: {rule}"
+        text = f"{field}: {rule}" if value is MISSING else f"{field} = {shown}: {rule}"
         super().__init__(f"{text}. {way_out}" if way_out else f"{text}.")
 
 

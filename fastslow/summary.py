@@ -13,7 +13,7 @@ Line = tuple[str, str]
 """Text and its style, a rich style name, empty for plain."""
 
 _STYLES = {"learning": "#d55e00", "unlearning": "#0072b2"}
-_MOST_ORBITS = 8
+_MOST_ORBITS = 6
 
 
 def plain_summary(analysis: Analysis, width: int = 100) -> str:
@@ -87,14 +87,18 @@ def _start_name(analysis: Analysis, orbit: OrbitResult) -> str:
 
 def _table(analysis: Analysis) -> Iterator[Line]:
     x, y = analysis.model.fast[0], analysis.model.slow[0]
-    head = [f"{y}0", "singular limit", "full system", "theorem", f"ends at ({x}, {y})", ""]
+    has_energy = analysis.system.energy_polynomial is not None
+    first = f"{y}0" if all(o.start[0] == float(analysis.system.start_fast) for o in analysis.orbits) else "start"
+    energy = f"{analysis.model.energy_name} there" if has_energy else ""
+    head = [first, "singular limit", "full system", "theorem", f"ends at ({x}, {y})", energy, ""]
     rows = []
     for orbit in analysis.orbits:
         verdict = orbit.verdict
         mark = "" if orbit.agree else ("differs, explained below" if orbit.explained else "DIFFERS, not explained")
         short = [v if len(v) <= 28 else v[:27] + "…" for v in (verdict.singular, verdict.ode)]
         end = _place(*orbit.trajectory.final) if orbit.trajectory.node else "-"
-        rows.append(([_start_name(analysis, orbit), *short, verdict.theorem, end, mark], verdict.ode))
+        name = _start_name(analysis, orbit)
+        rows.append(([name, *short, verdict.theorem, end, _energy_at_end(analysis, orbit), mark], verdict.ode))
     widths = [max(len(row[k]) for row, _ in [(head, ""), *rows]) for k in range(len(head))]
 
     def line(cells: list[str]) -> str:
@@ -103,6 +107,16 @@ def _table(analysis: Analysis) -> Iterator[Line]:
     yield (line(head), "bold")
     for cells, fate in rows:
         yield (line(cells), _STYLES.get(fate, ""))
+
+
+def _energy_at_end(analysis: Analysis, orbit: OrbitResult) -> str:
+    (x, y), system = orbit.trajectory.final, analysis.system
+    if math.isinf(y):
+        value = system.energy_at_infinity(x, 1 if y > 0 else -1)
+    else:
+        energy = system.energy(x, y)
+        value = None if energy is None else float(energy)
+    return "" if value is None or not orbit.trajectory.node else f"{max(value, 0.0):.4g}"
 
 
 def _reasons(analysis: Analysis, width: int) -> Iterator[Line]:
@@ -123,7 +137,7 @@ def _reasons(analysis: Analysis, width: int) -> Iterator[Line]:
 
 def _step(analysis: Analysis, segment: SegmentResult) -> str:
     x, y = analysis.model.fast[0], analysis.model.slow[0]
-    loss = "" if segment.loss_drop is None else f" ({analysis.model.energy_name} -{segment.loss_drop:.4g})"
+    loss = "" if segment.loss_drop is None else f" ({analysis.model.energy_name} ↓ {segment.loss_drop:.4g})"
     if segment.kind == "jump":
         return f"jumps to {x} = {segment.end[0]:.4g}{loss}"
     branch = next((b.equation for b in analysis.branches if any(a.id == segment.arc for a in b.arcs)), segment.arc)
@@ -144,10 +158,20 @@ def _thresholds(analysis: Analysis, width: int) -> Iterator[Line]:
         sides = f"{t.below} ({t.below_node}) below, {t.above} ({t.above_node}) above"
         text = f"Threshold {y}0 = {t.y:.12g} at slow rate {rate:g} (stable manifold of {t.saddle}): {sides}"
         yield from _wrapped(text, width)
-    finite = [b.low for b in analysis.flow.basins[1:] if b.low != 0]
-    if finite:
-        text = f"Boundaries in the singular limit: {y}0 = {', '.join(f'{v:.9g}' for v in finite)}"
-        yield from _wrapped(text, width)
+    if not analysis.thresholds:
+        yield from _wrapped(f"No threshold of the full system at slow rate {rate:g} on the line of starts", width)
+    if len(analysis.flow.basins) > 1:
+        listed = "; ".join(
+            f"{b.verdict}{f' ({b.destination})' if b.destination else ''} for {_interval(b.low, b.high, f'{y}0')}"
+            for b in analysis.flow.basins
+        )
+        yield from _wrapped(f"Singular limit: {listed}", width)
+
+
+def _interval(low: float, high: float, name: str) -> str:
+    if math.isinf(low):
+        return f"{name} < {high:.9g}"
+    return f"{name} > {low:.9g}" if math.isinf(high) else f"{low:.9g} < {name} < {high:.9g}"
 
 
 def _points(analysis: Analysis, width: int) -> Iterator[Line]:
@@ -157,7 +181,7 @@ def _points(analysis: Analysis, width: int) -> Iterator[Line]:
         points = analysis.of_kind(kind)
         if points:
             listed = "; ".join(_named(point) for point in points)
-            yield from _wrapped(f"  {len(points)} {title}: {listed}", width)
+            yield from _wrapped(f"  {len(points)} {title if len(points) > 1 else kind}: {listed}", width)
     for cycle in analysis.flow.cycles:
         yield from _wrapped(f"  relaxation cycle through the folds {', '.join(cycle)}", width)
 

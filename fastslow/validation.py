@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from fastslow.flow.flow_graph import Basin
 from fastslow.flow.singular_orbit import SegmentKind, SingularOrbit
 from fastslow.flow.thresholds import Threshold
 from fastslow.flow.trajectories import Trajectory
-from fastslow.manifold.special_points import SpecialPoint, Stability
+from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.systems.system import FastSlowSystem
 
 _CLOSE_SCALES = 0.1
@@ -84,6 +85,7 @@ def compare_levels(
     trajectory: Trajectory,
     basins: tuple[Basin, ...],
     thresholds: tuple[Threshold, ...],
+    points: tuple[SpecialPoint, ...],
 ) -> Comparison:
     """Compare the singular orbit of a start with its trajectory in the full system.
 
@@ -102,6 +104,8 @@ def compare_levels(
     if trajectory.undecided:
         return Comparison(False, False, f"{levels}. The integration was not decided")
     causes, found = _causes(system, orbit, trajectory, basins, thresholds)
+    if trajectory.verdict == "small oscillation" and (canard := _near_canard(system, points)):
+        causes, found = [canard, *causes], True
     return Comparison(False, found, f"{levels}. {'; '.join(causes)}")
 
 
@@ -129,13 +133,15 @@ def _causes(
     y = float(orbit.start.slow)
     name = f"{system.slow[0]}0"
     causes, found = [], False
-    edges = [b.low for b in basins[1:] if math.isfinite(b.low) and b.low != 0 and b.low * y >= 0]
+    # Where orbits begin to leave the window is no boundary of the dynamics.
+    inner = [b for a, b in pairwise(basins) if "window" not in a.verdict and "window" not in b.verdict]
+    edges = [b.low for b in inner if math.isfinite(b.low) and b.low * y >= 0]
     nearest = min(edges, key=lambda edge: abs(edge - y), default=None)
     if orbit.start.fast == system.start_fast and nearest is not None:
         same = [t for t in thresholds if t.y * y > 0]
         match = min(same, key=lambda t: abs(t.y - nearest), default=None)
         if match is None:
-            causes.append(f"the full system has no threshold on this side where the singular limit has {nearest:.6g}")
+            causes.append(f"the full system has no threshold near that of the singular limit, {name} = {nearest:.6g}")
         elif min(match.y, nearest) <= y <= max(match.y, nearest):
             causes.append(
                 f"the start lies between the boundary of the singular limit, {name} = {nearest:.9g}, and that of the "
@@ -157,12 +163,32 @@ def _causes(
         )
         found = True
     ratio = scale_ratio(trajectory, first_jump_ends(orbit, trajectory))
+    # Eigenvalues are real, and their ratio tells something, where the system has an energy.
+    close = ratio.value >= _CLOSE_SCALES and system.energy_polynomial is not None
     causes.append(
         f"time scales: before the first landing |λ_s/λ_f| reaches {ratio.value:.3g} at ({system.fast[0]}, "
         f"{system.slow[0]}) = ({ratio.x:.4g}, {ratio.y:.4g}), τ = {ratio.t:.3g}"
-        + (", so the fast variable is not fast there" if ratio.value >= _CLOSE_SCALES else "")
+        + (", so the fast variable is not fast there" if close else "")
     )
-    return causes, found or ratio.value >= _CLOSE_SCALES
+    return causes, found or close
+
+
+def _near_canard(system: FastSlowSystem, points: tuple[SpecialPoint, ...]) -> str:
+    """Return what to say of an equilibrium that lies nearer to a fold than sqrt(slow rate), "" where none does.
+
+    So near, the full system passes a Hopf point and makes small cycles that the singular limit does not have
+    (Krupa and Szmolyan, SIAM J. Math. Anal. 33 (2001) 286).
+    """
+    reach = math.sqrt(float(system.slow_rate)) * float(system.upper - system.lower) / 6
+    for equilibrium in (p for p in points if p.is_a(Kind.EQUILIBRIUM)):
+        for fold in (p for p in points if p.is_a(Kind.FOLD)):
+            away = math.hypot(equilibrium.x - fold.x, equilibrium.y - fold.y)
+            if away <= reach:
+                return (
+                    f"{equilibrium.id} is {away:.3g} from the fold {fold.id}, within reach of the slow rate: after its "
+                    "Hopf point the full system makes small cycles there (canard explosion)"
+                )
+    return ""
 
 
 def _is_fast_repelling(system: FastSlowSystem, node: SpecialPoint) -> bool:

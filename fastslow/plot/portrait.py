@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -68,10 +69,12 @@ def portrait(axes: Axes, analysis: Analysis, *, full_system: bool = True) -> Axe
     axes.set_xlim(left, right)
     axes.set_ylim(low, high)
     _arcs(axes, analysis)
+    axes.plot([], [], linestyle="none", marker=">", color=INK, markersize=5, label="slow flow")
     if full_system:
         _trajectories(axes, analysis)
     _orbits(axes, analysis)
     _special_points(axes, analysis)
+    _names(axes, analysis)
     _axis_thresholds(axes, analysis)
     names = {"R": "alignment R", "a": "second-layer scale a"}
     x, y = analysis.model.fast[0], analysis.model.slow[0]
@@ -106,15 +109,21 @@ def _frame(analysis: Analysis) -> tuple[float, float, float, float]:
     left, right = float(system.lower), float(system.upper)
     heights = [0.0]
     widths = []
+    reached = {p.id for p in analysis.points if p.kind in ("fold", "equilibrium", "crossing")}
+    outer: list[float] = []
     for orbit in analysis.orbits:
         heights.append(orbit.start[1])
         for segment in orbit.segments:
-            heights += [y for _, y in (segment.start, segment.end) if math.isfinite(y)]
+            lands = segment.kind == "jump" or segment.node in reached or segment.delayed
+            (heights if lands else outer).extend(y for _, y in (segment.start, segment.end) if math.isfinite(y))
             widths += [x for x, y in (segment.start, segment.end)]
         if orbit.trajectory.node and math.isinf(orbit.trajectory.final[1]):
             heights.append(1.5 * orbit.start[1])
         elif math.isfinite(orbit.trajectory.final[1]):
-            heights += [min(orbit.trajectory.y), max(orbit.trajectory.y)]
+            outer += [min(orbit.trajectory.y), max(orbit.trajectory.y)]
+    # What only leaves the picture, or overshoots it, may widen it but not crush the rest.
+    room = 0.6 * (max(heights) - min(heights))
+    heights += [min(max(y, min(heights) - room), max(heights) + room) for y in outer]
     heights += [t.y for t in analysis.thresholds if any(t.y * o.start[1] > 0 for o in analysis.orbits)]
     if len(heights) == 1 or not analysis.orbits:
         heights += [point.y for point in analysis.points if point.finite]
@@ -214,7 +223,7 @@ def _orbits(axes: Axes, analysis: Analysis) -> None:
         for segment in orbit.segments:
             x, y = _segment_points(analysis, segment, bottom, top)
             slow = segment.kind == "slow"
-            label = f"{fate}: {'drift' if slow else 'jump'}"
+            label = textwrap.fill(f"{fate}: {'drift' if slow else 'jump'}", 27)
             style: dict[str, Any] = (
                 {"linestyle": "-", "linewidth": 3.2} if slow else {"linestyle": (0, (5, 1.6)), "linewidth": 1.8}
             )
@@ -285,6 +294,46 @@ def _special_points(axes: Axes, analysis: Analysis) -> None:
         if name in groups:
             xs, ys = zip(*groups[name], strict=True)
             axes.scatter(xs, ys, **POINTS[name], label=LABELS[name], zorder=8, clip_on=False)
+
+
+def _names(axes: Axes, analysis: Analysis) -> None:
+    """Name the folds, equilibria and crossings, so that the summary can be followed in the picture; and infinity."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    placed: list[tuple[float, float]] = []
+    order = ("equilibrium", "fold", "crossing")
+    for point in sorted(
+        (p for p in analysis.points if p.kind in order and not p.at), key=lambda p: order.index(p.kind)
+    ):
+        if not (left <= point.x <= right and low <= point.y <= high):
+            continue
+        at = ((point.x - left) / (right - left), (point.y - low) / (high - low))
+        crowd = sum(math.hypot(at[0] - u, 1.6 * (at[1] - v)) < 0.045 for u, v in placed)
+        if point.kind == "crossing" and crowd:
+            continue
+        placed.append(at)
+        offset = ((6, 6), (6, -12), (-16, 6), (-16, -12))[crowd % 4]
+        axes.annotate(
+            point.id,
+            (point.x, point.y),
+            xytext=offset,
+            textcoords="offset points",
+            fontsize=7,
+            color="#555555",
+            zorder=10,
+        )
+    for orbit in analysis.orbits:
+        x, y = orbit.final
+        if math.isinf(y) and orbit.node:
+            sign, edge = ("+", high) if y > 0 else ("-", low)
+            axes.annotate(
+                f"{'↑' if y > 0 else '↓'} to ({x:g}, {sign}\N{INFINITY})",
+                (x + 0.085 * (right - left), edge),
+                xytext=(0, -10 if y > 0 else 4),
+                textcoords="offset points",
+                fontsize=8,
+                color=fate_color(orbit.verdict.singular, []),
+            )
+            break
 
 
 def _axis_thresholds(axes: Axes, analysis: Analysis) -> None:

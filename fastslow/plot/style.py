@@ -33,7 +33,7 @@ LABELS = {
     "stable": "stable equilibrium",
     "saddle": "saddle",
     "unstable": "unstable equilibrium",
-    "center": "degenerate equilibrium",
+    "center": "center (degenerate)",
     "crossing": "crossing",
     "attracting": "attracting",
     "repelling": "repelling",

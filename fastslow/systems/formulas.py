@@ -38,7 +38,7 @@ def parse_polynomial(
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = getattr(error, "offset", None)
         place = f" at column {column}" if column else ""
-        raise InputError(field, text, f"is no formula{place}", "For example y + x - x**3/3") from None
+        raise InputError(field, text, f"is no formula{place}", "Write products as 2*x: y + x - x**3/3") from None
     return _Walker(source, names, field, constants or {}).visit(tree.body, 0)
 
 

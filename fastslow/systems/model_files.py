@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from fastslow.errors import InputError
+from fastslow.errors import MISSING, InputError
 from fastslow.systems.classics import fitzhugh_nagumo, van_der_pol
 from fastslow.systems.exact import exact, exact_list, plain
 from fastslow.systems.formulas import parse_polynomial
@@ -28,6 +28,8 @@ def study_of(model: str) -> Study:
     InputError
         If it is neither, or the file cannot be used.
     """
+    if model.endswith(".json"):
+        raise InputError("MODEL", model, "is no model", "A saved analysis is printed by `fastslow show`")
     if model.endswith(".toml") or "/" in model or "\\" in model:
         return load_study(Path(model))
     return preset(model)
@@ -92,7 +94,7 @@ def _two_layer(table: dict[str, Any]) -> Study:
     _check_keys(table, ["c", "c_star", "slow_rate", "noise", "normalised", "a0"])
     for key in ("c", "c_star"):
         if key not in table:
-            raise InputError(key, "nothing", "is missing", f"Write {key} = [1, -1, 1]")
+            raise InputError(key, MISSING, "is missing", f"Write {key} = [1, -1, 1]")
     normalised = table.get("normalised", False)
     if not isinstance(normalised, bool):
         raise InputError("normalised", normalised, "must be true or false", "Write normalised = true")
@@ -113,10 +115,13 @@ def slow_starts(system: FastSlowSystem, values: Any, field: str = "a0") -> tuple
 
 def plane_starts(system: FastSlowSystem, values: Any) -> tuple[Start, ...]:
     """Return the starts for a list of pairs (x, y)."""
+    way_out = "For example starts = [[2, 0], [0, 1]]"
     if not isinstance(values, list | tuple):
-        raise InputError("starts", values, "must be a list of pairs", "For example starts = [[2, 0], [0, 1]]")
+        raise InputError("starts", values, "must be a list of pairs", way_out)
     starts = []
     for i, pair in enumerate(values):
+        if not isinstance(pair, list | tuple):
+            raise InputError(f"starts[{i}]", pair, "must be a pair (fast, slow)", way_out)
         numbers = exact_list(pair, f"starts[{i}]")
         if len(numbers) != 2:
             raise InputError(f"starts[{i}]", pair, "must be a pair (fast, slow)", "For example [2, 0]")
@@ -139,7 +144,7 @@ def _polynomial(table: dict[str, Any]) -> Study:
     _check_keys(table, known)
     for key in ("f", "g"):
         if key not in table:
-            raise InputError(key, "nothing", "is missing", f'Write {key} = "a polynomial in the two variables"')
+            raise InputError(key, MISSING, "is missing", f'Write {key} = "a polynomial in the two variables"')
     names = tuple(_name(table.get(key, default), key) for key, default in (("fast", "x"), ("slow", "y")))
     constants = table.get("parameters", {})
     if not isinstance(constants, dict):

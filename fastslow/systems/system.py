@@ -63,8 +63,8 @@ class FastSlowSystem:
 
     Parameters
     ----------
-    factors : sequence of Polynomial, Factor or text
-        Factors of f, as polynomials of ``fastslow.variables`` or as text such as ``"y + x - x**3/3"``.
+    factors : Polynomial, text, or a sequence of Polynomial, Factor or text
+        f or its factors, as polynomials of ``fastslow.variables`` or as text such as ``"y + x - x**3/3"``.
     slow_field : Polynomial or text
         The slow right-hand side g, without the slow rate.
     fast, slow : tuple of str
@@ -95,7 +95,7 @@ class FastSlowSystem:
 
     def __init__(
         self,
-        factors: Sequence[Polynomial | Factor | str],
+        factors: Polynomial | str | Sequence[Polynomial | Factor | str],
         slow_field: Polynomial | str,
         *,
         fast: tuple[str, ...] = ("x",),
@@ -128,7 +128,8 @@ class FastSlowSystem:
         self.start_fast = exact(start_fast, "start_fast")
         if not self.lower <= self.start_fast <= self.upper:
             raise InputError("start_fast", start_fast, "must lie inside the window", "Widen the window")
-        self.factors = tuple(self._as_factor(entry, i) for i, entry in enumerate(factors))
+        listed = [factors] if isinstance(factors, str) or not isinstance(factors, Sequence) else factors
+        self.factors = tuple(self._as_factor(entry, i) for i, entry in enumerate(listed))
         if not self.factors:
             raise InputError("factors", factors, "is empty", "Give at least one factor of f")
         self.slow_field = self._as_polynomial(slow_field, "slow_field")
@@ -328,7 +329,7 @@ class FastSlowSystem:
                 f"start {self.fast[0]}",
                 float(start.fast),
                 f"must lie in the window [{float(self.lower):g}, {float(self.upper):g}]",
-                "Widen the window or move the start",
+                "Move the start" if self.invariant_window else "Widen the window or move the start",
             )
         if abs(start.slow) > _LARGEST_START:
             rule = f"must be at most {_LARGEST_START:g} in size"
