@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from fastslow.flow.flow_graph import Basin
+from fastslow.flow.flow_graph import Basin, forbidden
 from fastslow.flow.singular_orbit import SegmentKind, SingularOrbit
 from fastslow.flow.thresholds import Threshold
 from fastslow.flow.trajectories import Trajectory
@@ -135,7 +135,7 @@ def _causes(
     causes, found = [], False
     # Where orbits begin to leave the window is no boundary of the dynamics.
     inner = [b for a, b in pairwise(basins) if "window" not in a.verdict and "window" not in b.verdict]
-    edges = [b.low for b in inner if math.isfinite(b.low) and b.low * y >= 0]
+    edges = [b.low for b in inner if math.isfinite(b.low) and b.low * y >= 0 and not forbidden(system, b.low)]
     nearest = min(edges, key=lambda edge: abs(edge - y), default=None)
     if orbit.start.fast == system.start_fast and nearest is not None:
         same = [t for t in thresholds if t.y * y > 0]

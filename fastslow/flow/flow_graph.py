@@ -16,7 +16,7 @@ from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.systems.algebraic import Number, compare, nearest_double, real_roots
 from fastslow.systems.polynomials import at_fast, rational
-from fastslow.systems.system import Start
+from fastslow.systems.system import FastSlowSystem, Start
 
 
 @dataclass(frozen=True)
@@ -222,14 +222,14 @@ def basins_of(flow: SingularFlow) -> tuple[Basin, ...]:
         a = -math.inf if low is None else nearest_double(low)
         b = math.inf if high is None else nearest_double(high)
         last = basins[-1] if basins else None
-        if last and (last.verdict, last.destination) == (orbit.verdict, destination) and not _forbidden(system, a):
+        if last and (last.verdict, last.destination) == (orbit.verdict, destination) and not forbidden(system, a):
             basins[-1] = Basin(last.low, b, orbit.verdict, destination)
         else:
             basins.append(Basin(a, b, orbit.verdict, destination))
     return tuple(basins)
 
 
-def _forbidden(system: Any, y: float) -> bool:
+def forbidden(system: FastSlowSystem, y: float) -> bool:
     """Whether starts at y are not allowed, so that basins must not be joined across it."""
     try:
         system.check_start(Start(system.start_fast, Fraction(y)))

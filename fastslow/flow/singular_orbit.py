@@ -183,6 +183,11 @@ class SingularFlow:
         self.system.check_start(start)
         return _Walk(self, start).run()
 
+    def drift_from(self, arc: Arc, x: float, y: float) -> SingularOrbit:
+        """Return the orbit of the slow flow from a place on an attracting arc, given in doubles."""
+        start = Start(Fraction(x), Fraction(y))
+        return _Walk(self, start).follow(_At(x, y, Rational(start.slow), arc=arc))
+
     def energy_drop(self, a: tuple[float, float], b: tuple[float, float]) -> float | None:
         """Return the energy at a minus the energy at b, with the limit at infinity."""
         first, second = self._energy(a), self._energy(b)
@@ -307,6 +312,11 @@ class _Walk:
                 return self.finish("undecided: the start is at rest but on no known arc", (x, y), None)
         else:
             at = self.jump((x, y), at, direction)
+        return self.follow(at)
+
+    def follow(self, at: _At | None) -> SingularOrbit:
+        """Go on from a place on the manifold until the orbit ends; None is outside the window."""
+        x, y = float(self.start.fast), float(self.start.slow)
         while at is not None and len(self.segments) < _MOST_SEGMENTS:
             outcome = self.from_node(at) if at.node is not None else self.from_arc(at)
             if isinstance(outcome, SingularOrbit):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import Literal
 
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from fastslow.core.polynomial import polynomial_field
 from fastslow.core.settling import settling_events
 from fastslow.flow.integrate import EventSet, Limits, integrate
+from fastslow.flow.singular_orbit import SingularFlow, fast_value
 from fastslow.flow.solution import Solution, Status
 from fastslow.flow.tails import Tail, tails_of
-from fastslow.manifold.critical_manifold import CriticalManifold
+from fastslow.manifold.critical_manifold import CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.systems.algebraic import Rational, compare
@@ -28,6 +30,9 @@ Solver = Literal["rodas5p", "LSODA", "Radau"]
 _NEAR = 1e-6
 """Size of the neighbourhood of an attracting equilibrium in which a trajectory counts as settled."""
 _HORIZON = 1e15
+_LATE, _MOST_CLOCKS = 1e3, 8
+_SLOW_ENOUGH, _ON_ARC = 1e-6, 1e-4
+"""Ratio of time scales, and relative distance to an arc, from which the slow flow takes over where time runs out."""
 _OSCILLATION_TIME = 8.0
 """How long, in slow time, a trajectory of a system without energy is followed before it is called undecided."""
 
@@ -150,7 +155,7 @@ class Settling:
     def horizon(self) -> float:
         """The largest time followed."""
         rate = float(self.system.slow_rate)
-        has_energy = self.system.energy(np.zeros(1), np.zeros(1)) is not None
+        has_energy = self.system.energy_polynomial is not None
         return _HORIZON / min(rate, 1.0) if has_energy else _OSCILLATION_TIME * self._slow_time()
 
     def _slow_time(self) -> float:
@@ -177,27 +182,52 @@ class Settling:
             if not result.undecided or result.proof in ("time", "steps"):
                 break
             result = self._attempt(start, chart, solver)
+        return self._along_slow_manifold(result) if result.undecided else result
+
+    def _along_slow_manifold(self, result: Trajectory) -> Trajectory:
+        """Conclude a trajectory that is too slow to be integrated from where it is on the manifold.
+
+        Where the fast rate is a million times the slow one and the state is on an attracting arc, it stays
+        within order slow/fast of it (Fenichel) and follows the slow flow.
+        """
+        ratio = float(result.time_scale_ratio[-1])
+        if len(result.t) < 2 or ratio > _SLOW_ENOUGH:
+            return result
+        x, y = result.end
+        for arc in self.manifold.arcs:
+            attracts = arc.stability is FastStability.ATTRACTING and arc.spans(Rational(Fraction(y)))
+            if attracts and abs(fast_value(arc, y) - x) <= _ON_ARC * abs(x):
+                rest = SingularFlow(self.manifold).drift_from(arc, x, y)
+                proof = f"on the slow manifold from t = {result.t[-1]:.3g} on, where |λ_s/λ_f| = {ratio:.1g}"
+                return replace(result, verdict=rest.verdict, node=rest.node, end=rest.end, proof=proof)
         return result
 
     def _attempt(self, start: Start, chart: Chart, solver: Solver, patience: float = 1.0) -> Trajectory:
         x, y = float(start.fast), float(start.slow)
         height = max(abs(y), *(abs(p.y) for p in self.manifold.points if math.isfinite(p.y)), 1.0)
-        try:
-            solution = integrate(
-                polynomial_field,
-                self.system.field_parameters(chart),
-                np.array([float(chart.to_chart(x)), y]),
-                (0.0, patience * self.horizon),
-                rtol=self.rtol,
-                atol=1e-3 * self.rtol * np.array([self._least_fast(chart, y), min(abs(y) or 1.0, 1.0)]),
-                events=self._events(chart),
-                limits=Limits(max_steps=100_000, growth=np.array([1e300, 1e12 * height])),
-                solver=solver,
-            )
-        except ValueError as error:
-            # scipy's event location gives up where an event function only touches zero.
-            return self._at(start, f"undecided: {solver} failed ({error})", "")
-        return self._judged(start, chart, solution, solver)
+        u, pieces = np.array([float(chart.to_chart(x)), y]), []
+        for _ in range(_MOST_CLOCKS):
+            try:
+                solution = integrate(
+                    polynomial_field,
+                    self.system.field_parameters(chart),
+                    u,
+                    (0.0, patience * self.horizon),
+                    rtol=self.rtol,
+                    atol=1e-3 * self.rtol * np.array([self._least_fast(chart, y), min(abs(y) or 1.0, 1.0)]),
+                    events=self._events(chart),
+                    limits=Limits(max_steps=100_000, growth=np.array([1e300, 1e12 * height])),
+                    solver=solver,
+                )
+            except ValueError as error:
+                # scipy's event location gives up where an event function only touches zero.
+                return self._at(start, f"undecided: {solver} failed ({error})", "")
+            pieces.append(solution)
+            u = solution.final_state
+            # After a long drift the steps of a jump are below the resolution of the clock: it is set to zero.
+            if solution.status is not Status.STEP_TOO_SMALL or solution.final_time < _LATE:
+                break
+        return self._judged(start, chart, _joined(pieces), solver)
 
     @staticmethod
     def _least_fast(chart: Chart, y: float) -> float:
@@ -263,10 +293,7 @@ class Settling:
         node: SpecialPoint | None = None
         proof = ""
         if solution.status is Status.EVENT:
-            hit = next(
-                e for e in reversed(solution.events) if e.time == solution.final_time or e is solution.events[-1]
-            )
-            verdict, node, end, proof = self._fate_of_event(hit.index, end)
+            verdict, node, end, proof = self._fate_of_event(solution.events[-1].index, end)
         elif funnel := next((tail for tail in self.funnels if tail.holds(self.system, *end)), None):
             verdict, node, end, proof = self._fate_of_tail(funnel)
         elif solution.status is Status.DONE:
@@ -301,10 +328,27 @@ class Settling:
         peaks = y[1:-1][inner]
         late = slice(len(y) // 2, None)
         spread = np.ptp(y[late])
-        if len(peaks) < 4 or spread <= 1e-9 * (1.0 + np.max(np.abs(y[late]))) or np.ptp(peaks[-3:]) > 1e-3 * spread:
+        has_energy = self.system.energy_polynomial is not None  # then there are no cycles, only rounding
+        if (
+            has_energy
+            or len(peaks) < 4
+            or spread <= 1e-9 * (1.0 + np.max(np.abs(y[late])))
+            or np.ptp(peaks[-3:]) > 1e-3 * spread
+        ):
             return f"undecided: not settled by t = {t[-1]:.3g}"
         passed = [fold for fold in self.manifold.of_kind(Kind.FOLD) if x[late].min() < fold.x < x[late].max()]
         return "relaxation oscillation" if len(passed) >= 2 else "small oscillation"
+
+
+def _joined(pieces: list[Solution]) -> Solution:
+    """Return the pieces of a run whose clock was set to zero in between as one solution."""
+    late = np.cumsum([0.0, *(piece.final_time for piece in pieces[:-1])])
+    return replace(
+        pieces[-1],
+        t=np.concatenate([begin + piece.t for begin, piece in zip(late, pieces, strict=True)]),
+        u=np.concatenate([piece.u for piece in pieces]),
+        final_time=float(late[-1]) + pieces[-1].final_time,
+    )
 
 
 def _on_slow_line(point: SpecialPoint) -> bool:

@@ -106,7 +106,8 @@ def trace_curve(
 
     Notes
     -----
-    Branch points are crossed straight on. A pair of zeros of one test function within one step
+    A part of the curve outside the window that is thinner than the sagitta of one step can be passed
+    over. Branch points are crossed straight on. A pair of zeros of one test function within one step
     is not seen; a pair of folds is, down to about 1e-3 max_step.
 
     References

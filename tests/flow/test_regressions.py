@@ -115,3 +115,33 @@ def test_folds_closer_than_doubles_are_still_matched(exponent):
     result = fs.analyze(system)
     assert len([p for p in result.of_kind("fold") if p.x > 0]) == 2
     assert result.complete
+
+
+SLOW = {
+    "a jump after a long drift": (
+        [-1.814056507416771, 0, 0, 0.017107412562955653, -1.289625158293325, 0, 1.3988901866081498, 1, 3],
+        [0.018497865387436214, 1.7674311979216761, 0, 1, 0.9552452824374038, -0.12462013631053112, 3, -1, -2],
+        1,
+        22.84749666560503,
+    ),
+    "a target at a = 18119": (
+        [0.35306691854348243, -0.03491658040749659, -1.918911089689647, -2, 0, -1],
+        [-0.35306691854348243, -0.06983316081499318, -3.837822179379294, -2, 0, -1],
+        1,
+        0.8237635951162234,
+    ),
+    "rounding is no oscillation": (
+        [4.586882466661736, 0, 0, -0.6755098190016519],
+        [0.045711512318539003, -0.6288449299710355, -0.012284182464144276, -1],
+        1,
+        232.2053885481489,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SLOW)
+def test_drifts_that_take_1e13_and_more_are_decided(case):
+    c, c_star, rate, a0 = SLOW[case]
+    found = fs.analyze(fs.TwoLayer(c, c_star, rate), a0=[a0]).orbits[0]
+    assert found.verdict.ode == found.verdict.singular == "learning"
+    assert found.agree

@@ -131,7 +131,12 @@ def test_figure_7_disagrees_with_a_computed_cause():
     first, second = result.orbits
     assert (first.verdict.singular, first.verdict.ode) == ("learning", "unlearning")
     assert not first.agree and first.explained
-    for part in ("no threshold near that of the singular limit", "0.37662", "during the first jump a drifts by", "0.0766 away"):
+    for part in (
+        "no threshold near that of the singular limit",
+        "0.37662",
+        "during the first jump a drifts by",
+        "0.0766 away",
+    ):
         assert part in first.explanation
     network = naive.Network([1, 1, 1], [1, -2, 1])
     # The drift it names is ∫ g/f over nine tenths of the jump from 0 to R = 1.
