@@ -13,7 +13,8 @@ from fastslow.flow.flow_graph import FlowGraph, flow_graph
 from fastslow.flow.singular_orbit import Segment, SingularFlow, SingularOrbit
 from fastslow.flow.thresholds import Threshold, thresholds
 from fastslow.flow.trajectories import Settling, Trajectory
-from fastslow.manifold.critical_manifold import CriticalManifold, critical_manifold
+from fastslow.manifold.arcs import CriticalManifold
+from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.results import (
     ArcResult,

@@ -6,7 +6,8 @@ import networkx
 import pytest
 
 import fastslow as fs
-from fastslow.records import digest, from_document, save_graph, to_document
+from fastslow.documents import digest, from_document, to_document
+from fastslow.records import save_graph
 
 MODELS = ["fig4", "fig3-left", "fig7", "fig8-3-3", "cusp", "van_der_pol", "fitzhugh_nagumo"]
 

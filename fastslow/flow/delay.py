@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from fastslow.manifold.critical_manifold import Arc
+from fastslow.manifold.arcs import Arc
 from fastslow.systems.polynomials import dense
 from fastslow.systems.system import FastSlowSystem
 

@@ -10,8 +10,8 @@ from functools import cmp_to_key
 from typing import Any
 
 from fastslow.flow.singular_orbit import Segment, SegmentKind, SingularFlow, SingularOrbit
+from fastslow.manifold.arcs import FastStability
 from fastslow.manifold.certificates import rational_between
-from fastslow.manifold.critical_manifold import FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.systems.algebraic import Number, compare, nearest_double, real_roots

@@ -10,11 +10,12 @@ from functools import cached_property
 
 import numpy as np
 
-from fastslow.manifold.critical_manifold import Arc, CriticalManifold, FastStability
+from fastslow.flow.landing import fast_value
+from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.systems.algebraic import Number, Rational, compare
-from fastslow.systems.polynomials import at_slow, fraction, rational
+from fastslow.systems.polynomials import fraction, rational
 from fastslow.systems.system import Start
 
 _MOST_SEGMENTS = 200
@@ -232,68 +233,6 @@ def _nearer(best: _At | None, other: _At, x: float, direction: int) -> _At | Non
     gap = (best.x - x) * direction - ahead
     # A special point and an arc at the same place: the point knows more.
     return other if gap > 0 or (gap == 0 and other.node is not None) else best
-
-
-def fast_value(arc: Arc, y: float) -> float:
-    """Return the fast coordinate at which an arc passes the slow value y, to machine precision."""
-    if arc.curve.shape is Shape.FAST_LINE:
-        return float(arc.x[0])
-    if arc.curve.shape is Shape.ALGEBRAIC:
-        return _on_polygon(arc, y)
-    q = at_slow(arc.curve.polynomial, rational(Fraction(y)))
-    coefficients = [float(fraction(v)) for v in q.coeffs()]
-    a, b = arc.start.x, arc.end.x
-    return _bracketed_root(coefficients, a, b, sign_at_a=_sign_beside(arc, y))
-
-
-def _on_polygon(arc: Arc, y: float) -> float:
-    """Return the fast coordinate of an arc by Newton's method from its polygon, along which y is monotone."""
-    order = slice(None) if arc.rise > 0 else slice(None, None, -1)
-    x = float(np.interp(y, arc.y[order], arc.x[order]))
-    coefficients = [float(fraction(v)) for v in at_slow(arc.curve.polynomial, rational(Fraction(y))).coeffs()]
-    for _ in range(50):
-        value = slope = 0.0
-        for c in reversed(coefficients):
-            slope = slope * x + value
-            value = value * x + c
-        if slope == 0.0:
-            break
-        x, last = x - value / slope, x
-        if abs(x - last) <= 4e-16 * abs(x):
-            break
-    return x
-
-
-def _sign_beside(arc: Arc, y: float) -> float:
-    """Return the sign of p(x, y) near the start of a graph arc that spans y: that of p_1 (y - h)."""
-    middle = len(arc.x) // 2
-    x = float(arc.x[middle])
-    slope = at_slow(arc.curve.polynomial, rational(Fraction(1))) - at_slow(arc.curve.polynomial, rational(Fraction(0)))
-    p1 = float(fraction(slope(rational(Fraction(x)))))
-    return math.copysign(1.0, p1) * (1.0 if arc.rise > 0 else -1.0)
-
-
-def _bracketed_root(coefficients: list[float], a: float, b: float, sign_at_a: float) -> float:
-    """Return the root between a and b of a polynomial that changes sign once there: Newton kept in a bracket."""
-    x = 0.5 * (a + b)
-    for _ in range(200):
-        value = slope = 0.0
-        for c in reversed(coefficients):
-            slope = slope * x + value
-            value = value * x + c
-        if value == 0.0:
-            return x
-        if (value > 0) == (sign_at_a > 0):
-            a = x
-        else:
-            b = x
-        step = x - value / slope if slope != 0.0 else math.inf
-        inside = min(a, b) < step < max(a, b)
-        new = step if inside else 0.5 * (a + b)
-        if abs(new - x) <= 4e-16 * abs(new) or new in (a, b):
-            return new
-        x = new
-    return x
 
 
 class _Walk:

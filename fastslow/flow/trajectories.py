@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from fastslow.core.polynomial import polynomial_field
 from fastslow.core.settling import settling_events
 from fastslow.flow.integrate import EventSet, Limits, integrate
-from fastslow.flow.singular_orbit import SingularFlow, fast_value
+from fastslow.flow.landing import fast_value
+from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.flow.solution import Solution, Status
 from fastslow.flow.tails import Tail, tails_of
-from fastslow.manifold.critical_manifold import CriticalManifold, FastStability
+from fastslow.manifold.arcs import CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.systems.algebraic import Rational, compare
