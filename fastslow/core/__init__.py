@@ -11,6 +11,7 @@ kernels as plain Python and leave the compiling to the background
 (`run_interpreted_while_cold`).
 """
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -23,7 +24,7 @@ _GUARD = "FASTSLOW_COMPILING_ASIDE"
 _KERNELS = ("arclength.trace", "rosenbrock.advance", "settling.settling_events", "section.section_events")
 _ASIDE = "import fastslow.core.rosenbrock, fastslow.core.settling, fastslow.core.section"
 _ALL = "import fastslow.core.arclength, fastslow.core.rosenbrock, fastslow.core.settling, fastslow.core.section"
-_LONGEST_COMPILE = 300.0
+_LONGEST_COMPILE = 120.0
 
 
 def _cached(kernel: str) -> bool | None:
@@ -62,7 +63,9 @@ def run_interpreted_while_cold() -> bool:
     """
     if "numba" in sys.modules or not _may_compile() or all(_cached(kernel) is not False for kernel in _KERNELS):
         return False
-    lock = Path(tempfile.gettempdir()) / f"fastslow-compiling-{os.getuid() if hasattr(os, 'getuid') else 0}"
+    user = getattr(os, "getuid", int)()
+    place = f"{user} {Path(__file__).parent} {os.environ.get('NUMBA_CACHE_DIR', '')}"
+    lock = Path(tempfile.gettempdir()) / f"fastslow-compiling-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
     if not (lock.exists() and time.time() - lock.stat().st_mtime < _LONGEST_COMPILE):
         lock.touch()
         # The background gives way to whatever the user does meanwhile.
