@@ -325,9 +325,11 @@ def _names(axes: Axes, analysis: Analysis) -> None:
         x, y = orbit.final
         if math.isinf(y) and orbit.node:
             sign, edge = ("+", high) if y > 0 else ("-", low)
+            side = 1 if orbit.segments[-1].start[0] >= x else -1
             axes.annotate(
                 f"{'↑' if y > 0 else '↓'} to ({x:g}, {sign}\N{INFINITY})",
-                (x + 0.085 * (right - left), edge),
+                (x + 0.085 * side * (right - left), edge),
+                ha="left" if side > 0 else "right",
                 xytext=(0, -10 if y > 0 else 4),
                 textcoords="offset points",
                 fontsize=8,
