@@ -133,10 +133,6 @@ class CriticalManifold:
         """All arcs of all branches."""
         return tuple(arc for branch in self.branches for arc in branch.arcs)
 
-    def branch_of(self, point: SpecialPoint) -> Branch:
-        """Return the branch that names a point."""
-        return next(branch for branch in self.branches if branch.curve is point.curves[0])
-
     def of_kind(self, kind: Kind | str) -> tuple[SpecialPoint, ...]:
         """Return the points of one kind, first of all or also."""
         return tuple(point for point in self.points if point.is_a(Kind(kind)))

@@ -17,7 +17,6 @@ from fastslow.errors import FastSlowError
 from fastslow.systems.algebraic import (
     Number,
     OnGraph,
-    Rational,
     RealRoot,
     RootAbove,
     real_roots,
@@ -219,13 +218,3 @@ def _simplest(low: Fraction, high: Fraction) -> Fraction:
     bits = max(0, 3 - (width.numerator.bit_length() - width.denominator.bit_length()))
     rounded = Fraction(round(middle * 2**bits), 2**bits)
     return rounded if low < rounded < high else middle
-
-
-__all__ = [
-    "CommonCurveError",
-    "CommonZero",
-    "Rational",
-    "common_zeros",
-    "critical_abscissae",
-    "rational_between",
-]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -270,8 +269,3 @@ def _numbered(points: list[SpecialPoint]) -> list[SpecialPoint]:
 def end_point(kind: Kind, number: int, x: float, y: float, curve: Curve, exact_x: Number | None) -> SpecialPoint:
     """Return a point at infinity or on the window's edge, where a branch ends."""
     return SpecialPoint(f"{_LETTER[kind]}{number}", kind, x, y, (curve,), exact_x=exact_x)
-
-
-def signs_of_infinity(y: float) -> int:
-    """Return the sign of an infinite slow coordinate, 0 where it is finite."""
-    return 0 if math.isfinite(y) else (1 if y > 0 else -1)
