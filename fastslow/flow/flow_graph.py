@@ -11,7 +11,7 @@ from typing import Any
 
 from fastslow.flow.singular_orbit import Segment, SegmentKind, SingularFlow, SingularOrbit
 from fastslow.manifold.arcs import FastStability
-from fastslow.manifold.certificates import rational_between
+from fastslow.manifold.certificates import rational_inside
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.systems.algebraic import Number, compare, nearest_double, real_roots
@@ -216,7 +216,7 @@ def basins_of(flow: SingularFlow) -> tuple[Basin, ...]:
     bounds: list[Number | None] = [None, *cuts, None]
     basins: list[Basin] = []
     for low, high in itertools.pairwise(bounds):
-        sample = _between(low, high)
+        sample = rational_inside(low, high)
         orbit = flow.orbit(Start(system.start_fast, sample))
         destination = orbit.node.id if orbit.node is not None and not orbit.undecided else ""
         a = -math.inf if low is None else nearest_double(low)
@@ -244,14 +244,3 @@ def _distinct(numbers: list[Number]) -> list[Number]:
         if not kept or compare(kept[-1], number) != 0:
             kept.append(number)
     return kept
-
-
-def _between(low: Number | None, high: Number | None) -> Fraction:
-    if low is None and high is None:
-        return Fraction(1)
-    if low is None:
-        assert high is not None
-        return Fraction(math.floor(nearest_double(high)) - 1)
-    if high is None:
-        return Fraction(math.ceil(nearest_double(low)) + 1)
-    return rational_between(low, high)

@@ -18,22 +18,31 @@ def fast_value(arc: Arc, y: float) -> float:
         return float(arc.x[0])
     if arc.curve.shape is Shape.ALGEBRAIC:
         return _on_polygon(arc, y)
-    q = at_slow(arc.curve.polynomial, rational(Fraction(y)))
-    coefficients = [float(fraction(v)) for v in q.coeffs()]
     a, b = arc.start.x, arc.end.x
-    return _bracketed_root(coefficients, a, b, sign_at_a=_sign_beside(arc, y))
+    return _bracketed_root(_along(arc, y), a, b, sign_at_a=_sign_beside(arc, y))
+
+
+def _along(arc: Arc, y: float) -> list[float]:
+    """Return the coefficients of x -> p(x, y), exact but for the last rounding."""
+    return [float(fraction(v)) for v in at_slow(arc.curve.polynomial, rational(Fraction(y))).coeffs()]
+
+
+def _value_and_slope(coefficients: list[float], x: float) -> tuple[float, float]:
+    """Return a polynomial and its derivative at x, by Horner's rule."""
+    value = slope = 0.0
+    for c in reversed(coefficients):
+        slope = slope * x + value
+        value = value * x + c
+    return value, slope
 
 
 def _on_polygon(arc: Arc, y: float) -> float:
     """Return the fast coordinate of an arc by Newton's method from its polygon, along which y is monotone."""
     order = slice(None) if arc.rise > 0 else slice(None, None, -1)
     x = float(np.interp(y, arc.y[order], arc.x[order]))
-    coefficients = [float(fraction(v)) for v in at_slow(arc.curve.polynomial, rational(Fraction(y))).coeffs()]
+    coefficients = _along(arc, y)
     for _ in range(50):
-        value = slope = 0.0
-        for c in reversed(coefficients):
-            slope = slope * x + value
-            value = value * x + c
+        value, slope = _value_and_slope(coefficients, x)
         if slope == 0.0:
             break
         x, last = x - value / slope, x
@@ -55,10 +64,7 @@ def _bracketed_root(coefficients: list[float], a: float, b: float, sign_at_a: fl
     """Return the root between a and b of a polynomial that changes sign once there: Newton kept in a bracket."""
     x = 0.5 * (a + b)
     for _ in range(200):
-        value = slope = 0.0
-        for c in reversed(coefficients):
-            slope = slope * x + value
-            value = value * x + c
+        value, slope = _value_and_slope(coefficients, x)
         if value == 0.0:
             return x
         if (value > 0) == (sign_at_a > 0):

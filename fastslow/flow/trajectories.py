@@ -106,6 +106,7 @@ class Settling:
 
     def __init__(self, manifold: CriticalManifold, *, rtol: float = 1e-9, solver: Solver = "rodas5p") -> None:
         self.manifold, self.system = manifold, manifold.system
+        self.flow = SingularFlow(manifold)
         self.rtol, self.solver = rtol, solver
         kinds = (Stability.STABLE, Stability.CENTER)
         self.targets = [p for p in manifold.points if p.stability in kinds and not _on_slow_line(p)]
@@ -198,7 +199,7 @@ class Settling:
         for arc in self.manifold.arcs:
             attracts = arc.stability is FastStability.ATTRACTING and arc.spans(Rational(Fraction(y)))
             if attracts and abs(fast_value(arc, y) - x) <= _ON_ARC * abs(x):
-                rest = SingularFlow(self.manifold).drift_from(arc, x, y)
+                rest = self.flow.drift_from(arc, x, y)
                 proof = f"on the slow manifold from t = {result.t[-1]:.3g} on, where |λ_s/λ_f| = {ratio:.1g}"
                 return replace(result, verdict=rest.verdict, node=rest.node, end=rest.end, proof=proof)
         return result
@@ -278,15 +279,10 @@ class Settling:
             seen.add(here[0].id)
             node = here[0].target
             if node.is_a(Kind.EQUILIBRIUM) or node.kind is Kind.INFINITY:
-                fate = self.system.fate(node.x, node.y) or self._generic_fate(node)
+                fate = self.flow.fate_of(node)
                 return self._at(start, fate, "on the invariant line the slow flow has one sign up to there", node)
             here = [a for a in on_line if a.source is node]
         return self._at(start, "undecided: at rest on an invariant line", "at rest")
-
-    def _generic_fate(self, point: SpecialPoint) -> str:
-        if point.kind is Kind.INFINITY:
-            return f"leaves to {self.system.slow[0]} = {'+' if point.y > 0 else '-'}infinity"
-        return f"settles at {point.id}"
 
     def _judged(self, start: Start, chart: Chart, solution: Solution, solver: Solver) -> Trajectory:
         t, x, y = solution.t, chart.from_chart(solution.u[:, 0]), solution.u[:, 1]
@@ -309,7 +305,7 @@ class Settling:
     ) -> tuple[str, SpecialPoint | None, tuple[float, float], str]:
         if index < len(self.targets):
             point = self.targets[index]
-            named = self.system.fate(point.x, point.y) or self._generic_fate(point)
+            named = self.flow.fate_of(point)
             return named, point, (point.x, point.y), f"within {_NEAR:g} of the equilibrium {point.id}"
         if index < len(self.targets) + len(self.tails):
             return self._fate_of_tail(self.tails[index - len(self.targets)])
@@ -317,7 +313,7 @@ class Settling:
 
     def _fate_of_tail(self, tail: Tail) -> tuple[str, SpecialPoint, tuple[float, float], str]:
         point = tail.node
-        named = self.system.fate(point.x, point.y) or self._generic_fate(point)
+        named = self.flow.fate_of(point)
         return named, point, (point.x, point.y), f"inside the region towards {point.id} that no solution leaves"
 
     def _long_run(self, t: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> str:

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+import flint
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +21,7 @@ from fastslow.manifold.continuation import ContinuationOptions, TracedCurve, tra
 from fastslow.manifold.curves import Curve
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.systems.algebraic import Number, Rational, compare, nearest_double, real_roots
-from fastslow.systems.polynomials import Polynomial, at_fast, dense, packed, rational
+from fastslow.systems.polynomials import Polynomial, at_fast, dense, enclose, packed, rational
 from fastslow.systems.system import FastSlowSystem
 
 _FAR = 1e8
@@ -86,7 +87,7 @@ class _Tracer:
         self.system, self.curve, self.points, self.scale = system, curve, points, scale
         p: Polynomial = curve.polynomial
         for point in points:
-            if point.is_a(Kind.FOLD) and _vanishes(p.derivative(1), point, scale):
+            if point.is_a(Kind.FOLD) and _vanishes(p.derivative(1), point):
                 raise InputError(
                     "factors",
                     curve.equation,
@@ -191,13 +192,9 @@ def _evaluate(coefficients: NDArray[np.float64], x: float, y: float) -> tuple[fl
     )
 
 
-def _vanishes(p: Polynomial, point: SpecialPoint, scale: float) -> bool:
+def _vanishes(p: Polynomial, point: SpecialPoint) -> bool:
     """Whether p is zero at a special point, judged with many digits."""
-    import flint
-
     assert point.exact_x is not None
     assert point.exact_y is not None
     with flint.ctx.workprec(1024):
-        x, y = point.exact_x.ball(1024), point.exact_y.ball(1024)
-        total = sum((flint.arb(v) * x**i * y**j for (i, j), v in p.to_dict().items()), flint.arb(0))
-        return bool(total.contains(0))
+        return bool(enclose(p, point.exact_x.ball(1024), point.exact_y.ball(1024)).contains(0))

@@ -8,6 +8,7 @@ recognised by exact division and dropped.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -19,6 +20,7 @@ from fastslow.systems.algebraic import (
     OnGraph,
     RealRoot,
     RootAbove,
+    nearest_double,
     real_roots,
     roots_above,
 )
@@ -203,6 +205,18 @@ def rational_between(a: Number, b: Number) -> Fraction:
         bits *= 2
         if bits > 2 * 4096:
             raise CommonCurveError("two numbers that should differ could not be told apart")
+
+
+def rational_inside(low: Number | None, high: Number | None) -> Fraction:
+    """Return a rational strictly between two different numbers, None standing for infinity."""
+    if low is None and high is None:
+        return Fraction(1)
+    if low is None:
+        assert high is not None
+        return Fraction(math.floor(nearest_double(high)) - 1)
+    if high is None:
+        return Fraction(math.ceil(nearest_double(low)) + 1)
+    return rational_between(low, high)
 
 
 def _as_fraction(value: object) -> Fraction:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from fastslow.manifold.algebraic_branch import Component, components
 from fastslow.manifold.arcs import Arc, Branch, CriticalManifold, FastStability
-from fastslow.manifold.certificates import critical_abscissae, numbers_above, rational_between
+from fastslow.manifold.certificates import critical_abscissae, numbers_above, rational_between, rational_inside
 from fastslow.manifold.curves import Curve, Shape, irreducible_curves
 from fastslow.manifold.special_points import Kind, SpecialPoint, end_point, finite_points
 from fastslow.manifold.tracing import Trace, trace_graph
 from fastslow.systems.algebraic import Number, Rational, RealRoot, compare, nearest_double
-from fastslow.systems.polynomials import Polynomial, by_slow_power, evaluate, fraction, rational
+from fastslow.systems.polynomials import Polynomial, by_slow_power, enclose, evaluate, exact_sign, fraction, rational
 from fastslow.systems.system import FastSlowSystem
 
 _LINE_POINTS = 65
@@ -84,7 +84,7 @@ class _Builder:
         ]
         arcs = []
         for i, (a, b) in enumerate(itertools.pairwise(nodes), start=1):
-            sample = Rational(_rational_inside(a.exact_y, b.exact_y))
+            sample = Rational(rational_inside(a.exact_y, b.exact_y))
             stability, slow = self.signs(curve, position, sample)
             low = a.y if math.isfinite(a.y) else min(b.y if math.isfinite(b.y) else 0.0, 0.0) - 1e8 * self.scale
             high = b.y if math.isfinite(b.y) else max(a.y if math.isfinite(a.y) else 0.0, 0.0) + 1e8 * self.scale
@@ -275,25 +275,10 @@ def _fast(point: SpecialPoint) -> Number:
 
 def _sign(p: Polynomial, x: RealRoot, y: RealRoot) -> int:
     if x.exact is not None and y.exact is not None:
-        value = fraction(p(rational(x.exact), rational(y.exact)))
-        return int(value > 0) - int(value < 0)
+        return exact_sign(p, x.exact, y.exact)
     with flint.ctx.workprec(1024):
-        total = flint.arb(0)
-        for (i, j), coefficient in p.to_dict().items():
-            total += flint.arb(coefficient) * x.ball(1024) ** i * y.ball(1024) ** j
+        total = enclose(p, x.ball(1024), y.ball(1024))
         return int(total > 0) - int(total < 0)
-
-
-def _rational_inside(low: Number | None, high: Number | None) -> Fraction:
-    """Return a rational between two slow values, None standing for infinity."""
-    if low is None and high is None:
-        return Fraction(1)
-    if low is None:
-        assert high is not None
-        return Fraction(math.floor(nearest_double(high)) - 1)
-    if high is None:
-        return Fraction(math.ceil(nearest_double(low)) + 1)
-    return rational_between(low, high)
 
 
 def _side_of_pole(rows: list[flint.fmpq_poly], pole: Number, side: int) -> int:

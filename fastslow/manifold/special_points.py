@@ -11,7 +11,7 @@ import flint
 from fastslow.manifold.certificates import common_zeros
 from fastslow.manifold.curves import Curve, Shape
 from fastslow.systems.algebraic import Number, RealRoot, compare, nearest_double, radius
-from fastslow.systems.polynomials import Polynomial, rational
+from fastslow.systems.polynomials import Polynomial, enclose, rational
 from fastslow.systems.system import FastSlowSystem
 
 _EIGENVALUE_BITS = 512
@@ -206,9 +206,9 @@ def _linearised(system: FastSlowSystem, x: Number, y: Number) -> tuple[Stability
     f, g = system.fast_field, system.slow_field
     with flint.ctx.workprec(_EIGENVALUE_BITS):
         at = (x.ball(_EIGENVALUE_BITS), y.ball(_EIGENVALUE_BITS))
-        f_x, f_y = (_enclose(f.derivative(k), *at) for k in (0, 1))
+        f_x, f_y = (enclose(f.derivative(k), *at) for k in (0, 1))
         rate = flint.arb(rational(system.slow_rate))
-        g_x, g_y = (rate * _enclose(g.derivative(k), *at) for k in (0, 1))
+        g_x, g_y = (rate * enclose(g.derivative(k), *at) for k in (0, 1))
         trace, determinant = f_x + g_y, f_x * g_y - f_y * g_x
         discriminant = trace * trace / 4 - determinant
         root = flint.acb(discriminant.mid()).sqrt()
@@ -228,13 +228,6 @@ def _linearised(system: FastSlowSystem, x: Number, y: Number) -> tuple[Stability
             else:
                 values = [complex(0.0, v.imag) for v in values]
     return stability, tuple(complex(v.real + 0.0, v.imag + 0.0) for v in values)
-
-
-def _enclose(p: Polynomial, x: flint.arb, y: flint.arb) -> flint.arb:
-    total = flint.arb(0)
-    for (i, j), value in p.to_dict().items():
-        total += flint.arb(value) * x**i * y**j
-    return total
 
 
 def _degeneracy(point: SpecialPoint) -> str:

@@ -14,7 +14,7 @@ from fastslow.manifold.certificates import rational_between
 from fastslow.manifold.continuation import ContinuationOptions, CurveEvent, TracedCurve, trace_curve
 from fastslow.manifold.curves import Curve
 from fastslow.manifold.special_points import Kind, SpecialPoint
-from fastslow.systems.polynomials import Polynomial, by_slow_power, fraction, packed, rational
+from fastslow.systems.polynomials import Polynomial, by_slow_power, exact_sign, fraction, packed, rational
 from fastslow.systems.system import FastSlowSystem
 
 _FAR = 1e8
@@ -159,7 +159,7 @@ class _Tracer:
         else:
             q = self.tests[self.test_names.index(event.kind)]
         before, after = (Fraction(float(x)) for x in traced.points[event.index : event.index + 2, 0])
-        signs = [_sign(q, x, self.exact_height(x)) for x in (before, after)]
+        signs = [exact_sign(q, x, self.exact_height(x)) for x in (before, after)]
         return 0 in signs or signs[0] == signs[1]
 
     def seen_closely(self, i: int, kind: Kind) -> bool:
@@ -182,9 +182,9 @@ class _Tracer:
         x = rational_between(a.exact_x, b.exact_x)
         y = self.exact_height(x)
         if kind is Kind.FOLD:
-            return (_sign(self.curve.polynomial.derivative(0), x, y),)
+            return (exact_sign(self.curve.polynomial.derivative(0), x, y),)
         tests = self.tests[:1] if kind is Kind.EQUILIBRIUM else self.tests[1:]
-        return tuple(_sign(q, x, y) for q in tests)
+        return tuple(exact_sign(q, x, y) for q in tests)
 
     def exact_height(self, x: Fraction) -> Fraction:
         value = rational(x)
@@ -197,8 +197,3 @@ class _Tracer:
 def _kind(event: CurveEvent) -> Kind:
     word = event.kind.split()[0]
     return Kind.CROSSING if word == "branch" else Kind(word)
-
-
-def _sign(q: Polynomial, x: Fraction, y: Fraction) -> int:
-    value = fraction(q(rational(x), rational(y)))
-    return int(value > 0) - int(value < 0)

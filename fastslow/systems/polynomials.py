@@ -95,6 +95,20 @@ def evaluate(p: Any, x: Any) -> Any:
     return flint.arb_poly(p)(x)
 
 
+def enclose(p: Polynomial, x: Any, y: Any) -> Any:
+    """Return an enclosure of p(x, y) for flint's balls x and y, with the working precision."""
+    total = flint.arb(0)
+    for (i, j), value in p.to_dict().items():
+        total += flint.arb(value) * x**i * y**j
+    return total
+
+
+def exact_sign(p: Polynomial, x: Fraction, y: Fraction) -> int:
+    """Return the sign of p(x, y), -1, 0 or 1; exact."""
+    value = fraction(p(rational(x), rational(y)))
+    return int(value > 0) - int(value < 0)
+
+
 def dense(p: Polynomial) -> NDArray[np.float64]:
     """Return the coefficients as doubles, C[i, j] at x^i y^j.
 
