@@ -211,7 +211,7 @@ def from_document(document: Json) -> Analysis:
         unchanged = document.get("digest") == digest(document)
         analysis = _analysis_in(document) if unchanged else None
         if analysis is not None:
-            study_from(analysis.model.table)
+            analysis._system.append(study_from(analysis.model.table).system)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise RecordError(f"the document is incomplete or has a wrong value ({error!r}). Analyse again.") from error
     if analysis is None:

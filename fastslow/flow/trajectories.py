@@ -207,17 +207,20 @@ class Settling:
     def _attempt(self, start: Start, chart: Chart, solver: Solver, patience: float = 1.0) -> Trajectory:
         x, y = float(start.fast), float(start.slow)
         height = max(abs(y), *(abs(p.y) for p in self.manifold.points if math.isfinite(p.y)), 1.0)
+        events = self._events(chart)
+        parameters = self._event_parameters(chart)
+        field = parameters[int(parameters[3]) :]  # the event functions carry the field along
         u, pieces = np.array([float(chart.to_chart(x)), y]), []
         for _ in range(_MOST_CLOCKS):
             try:
                 solution = integrate(
                     polynomial_field,
-                    self.system.field_parameters(chart),
+                    field,
                     u,
                     (0.0, patience * self.horizon),
                     rtol=self.rtol,
                     atol=1e-3 * self.rtol * np.array([self._least_fast(chart, y), min(abs(y) or 1.0, 1.0)]),
-                    events=self._events(chart),
+                    events=events,
                     limits=Limits(max_steps=100_000, growth=np.array([1e300, 1e12 * height])),
                     solver=solver,
                 )
