@@ -1,0 +1,108 @@
+"""What several commands share: the arguments that name a model, and checks before the work begins."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from fastslow.systems.presets import Study
+
+_OPTIONS = (
+    click.argument("model", required=False),
+    click.option("--c", "c", metavar="LIST", help="Hermite coefficients c_1,c_2,... of the activation."),
+    click.option("--c-star", "c_star", metavar="LIST", help="Those c*_1,c*_2,... of the teacher's link."),
+    click.option("--slow-rate", metavar="NUMBER", help="Factor of the slow equation; the singular limit is 0."),
+    click.option("--noise", metavar="NUMBER", help="Standard deviation of the label noise."),
+    click.option("--normalised", is_flag=True, help="The coefficients are b_k = c_k sqrt(k!), for many of them."),
+)
+
+
+@dataclass(frozen=True)
+class ModelArguments:
+    """The arguments that name a model: MODEL, or --c and --c-star, and what changes it."""
+
+    model: str | None
+    c: str | None
+    c_star: str | None
+    slow_rate: str | None
+    noise: str | None
+    normalised: bool
+
+    def study(self) -> Study:
+        """Return the study that they stand for: a preset or file, changed by the options that are given."""
+        from fastslow.errors import MISSING, InputError
+        from fastslow.systems.model_files import study_from, study_of
+        from fastslow.systems.presets import Study
+
+        changes: dict[str, Any] = {"slow_rate": self.slow_rate, "noise": self.noise}
+        changes = {key: value for key, value in changes.items() if value is not None}
+        if self.model is None:
+            given = {"--c": self.c, "--c-star": self.c_star}
+            missing = " and ".join(name for name, value in given.items() if value is None)
+            if missing:
+                command = click.get_current_context().command_path
+                raise InputError("MODEL", MISSING, f"is missing, and so is {missing}", f"For example: {command} fig4")
+            network = {"model": "two_layer", "c": self.c, "c_star": self.c_star, "normalised": self.normalised}
+            return study_from({**network, **changes})
+        if self.c is not None or self.c_star is not None or self.normalised:
+            raise InputError(
+                "MODEL", self.model, "cannot be combined with --c, --c-star or --normalised", "Leave one of them out"
+            )
+        study = study_of(self.model)
+        if not changes:
+            return study
+        return Study(study_from({**study.system.table(), **changes}).system, study.starts)
+
+
+def model_arguments(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the arguments that name a model, as one `ModelArguments`, and bad input exit code 2.
+
+    The command gets them as its first argument, and the others by name.
+    """
+
+    @functools.wraps(command)
+    def with_model(**arguments: Any) -> int:
+        from fastslow.errors import FastSlowError
+
+        names = ModelArguments.__dataclass_fields__
+        named = ModelArguments(**{name: arguments.pop(name) for name in names})
+        try:
+            return command(named, **arguments)
+        except FastSlowError as error:
+            raise click.UsageError(str(error), click.get_current_context()) from None
+
+    for option in reversed(_OPTIONS):
+        with_model = option(with_model)
+    return with_model
+
+
+def check_writable(directory: Path) -> None:
+    """Fail before the work, not after it."""
+    import tempfile
+
+    from fastslow.errors import InputError
+
+    if directory.exists() and not directory.is_dir():
+        raise InputError("-o", str(directory), "is a file", "Name a directory, or one that can be made")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError("-o", str(directory), f"cannot be written ({reason})", "Choose another directory") from None
+
+
+def quick_while_cold() -> None:
+    """Run the kernels uncompiled if they are not compiled yet; for work that is less than compiling."""
+    from fastslow.core import run_interpreted_while_cold
+
+    if run_interpreted_while_cold() and sys.stderr.isatty():
+        click.echo("First run: the kernels run uncompiled, and are compiled in the background.", err=True)
