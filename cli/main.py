@@ -9,7 +9,11 @@ from collections.abc import Sequence
 import click
 from fastslow_cli.analyze import analyze
 from fastslow_cli.presets import presets
+from fastslow_cli.scaling import scaling
 from fastslow_cli.show import show
+from fastslow_cli.simulate import simulate
+from fastslow_cli.thresholds import thresholds
+from fastslow_cli.timescales import timescales
 
 from fastslow import __version__
 
@@ -30,7 +34,11 @@ def cli() -> None:
 
 cli.add_command(analyze)
 cli.add_command(presets)
+cli.add_command(scaling)
 cli.add_command(show)
+cli.add_command(simulate)
+cli.add_command(thresholds)
+cli.add_command(timescales)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

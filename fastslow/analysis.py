@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from fastslow.errors import InputError
 from fastslow.flow.flow_graph import FlowGraph, flow_graph
+from fastslow.flow.full_graph import full_graph
 from fastslow.flow.singular_orbit import Segment, SingularFlow, SingularOrbit
-from fastslow.flow.thresholds import Threshold, thresholds
+from fastslow.flow.thresholds import Threshold
 from fastslow.flow.trajectories import Settling, Trajectory
 from fastslow.manifold.arcs import CriticalManifold
 from fastslow.manifold.critical_manifold import critical_manifold
@@ -19,6 +20,7 @@ from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.results import (
     ArcResult,
     BranchResult,
+    FullGraphResult,
     GraphResult,
     ModelResult,
     OrbitResult,
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_STARTS = 10_000
+_KNOWN = 20
+"""Trajectories that are computed first, to tell the fates of the basins."""
 _MOST_PATHS = 100
 """Trajectories that are kept step by step; of later ones only the ends, so that memory does not grow with them."""
 
@@ -60,6 +64,8 @@ class Analysis:
         One for each start.
     thresholds : tuple of ThresholdResult
         Where the fate in the full system changes on the line of starts.
+    full_flow : FullGraphResult
+        Separatrices of the full system, its basins, and how it differs from the singular limit.
     complete : bool
         Whether every special point is certified and every certificate was met by the traced branches.
     unmatched : tuple of str
@@ -72,6 +78,7 @@ class Analysis:
     flow: GraphResult
     orbits: tuple[OrbitResult, ...]
     thresholds: tuple[ThresholdResult, ...]
+    full_flow: FullGraphResult
     complete: bool
     unmatched: tuple[str, ...] = ()
     _system: list[FastSlowSystem] = field(default_factory=list, compare=False, repr=False)
@@ -198,11 +205,12 @@ def _analyze(system: FastSlowSystem, starts: tuple[Start, ...]) -> Analysis:
     orbits = tuple(flow.orbit(start) for start in starts)
     graph = flow_graph(flow, orbits)
     settling = Settling(manifold)
-    found = thresholds(settling)
+    first = [settling.run(orbit.start) for orbit in orbits[:_KNOWN]]
+    full = full_graph(settling, graph.basins, first)
     reports: list[OrbitResult] = []
-    for orbit in orbits:
-        trajectory = settling.run(orbit.start)
-        comparison = compare_levels(system, orbit, trajectory, graph.basins, found, manifold.points)
+    for k, orbit in enumerate(orbits):
+        trajectory = first[k] if k < _KNOWN else settling.run(orbit.start)
+        comparison = compare_levels(system, orbit, trajectory, graph.basins, full.thresholds, manifold.points)
         reports.append(_orbit(system, orbit, trajectory, comparison, whole=len(reports) < _MOST_PATHS))
     branch_ids = {id(branch.curve): branch.id for branch in manifold.branches}
     points = [entry for point in graph.points for entry in _points(point, branch_ids)]
@@ -221,7 +229,8 @@ def _analyze(system: FastSlowSystem, starts: tuple[Start, ...]) -> Analysis:
         points=tuple(points),
         flow=_graph(graph),
         orbits=tuple(reports),
-        thresholds=tuple(_threshold(t) for t in found),
+        thresholds=tuple(threshold_result(t) for t in full.thresholds),
+        full_flow=FullGraphResult(full.edges, full.basins, full.differences),
         complete=manifold.complete and all(point.certified for point in points),
         unmatched=manifold.unmatched,
         _system=[system],
@@ -328,7 +337,8 @@ def _segment(segment: Segment) -> SegmentResult:
     )
 
 
-def _threshold(threshold: Threshold) -> ThresholdResult:
+def threshold_result(threshold: Threshold) -> ThresholdResult:
+    """Return a threshold as plain data."""
     return ThresholdResult(
         threshold.y,
         threshold.saddle.id,
@@ -336,4 +346,7 @@ def _threshold(threshold: Threshold) -> ThresholdResult:
         threshold.above,
         threshold.below_node,
         threshold.above_node,
+        threshold.singular,
+        threshold.first_order,
+        threshold.note,
     )

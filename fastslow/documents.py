@@ -11,10 +11,12 @@ from typing import Any
 from fastslow.analysis import Analysis
 from fastslow.errors import RecordError
 from fastslow.flow.flow_graph import Basin, Edge
+from fastslow.flow.full_graph import FullEdge
 from fastslow.flow.singular_orbit import SegmentKind
 from fastslow.results import (
     ArcResult,
     BranchResult,
+    FullGraphResult,
     GraphResult,
     ModelResult,
     OrbitResult,
@@ -55,25 +57,13 @@ def to_document(analysis: Analysis) -> Json:
             "nodes": [point.id for point in analysis.points if not point.at],
             "edges": [_edge_out(edge) for edge in analysis.flow.edges],
             "attractors": list(analysis.flow.attractors),
-            "basins": [
-                {"low": _number(b.low), "high": _number(b.high), "verdict": b.verdict, "destination": b.destination}
-                for b in analysis.flow.basins
-            ],
+            "basins": [basin_out(b) for b in analysis.flow.basins],
             "cycles": [list(cycle) for cycle in analysis.flow.cycles],
             "tree": analysis.flow.tree,
         },
         "orbits": [_orbit_out(orbit, x, y) for orbit in analysis.orbits],
-        "thresholds": [
-            {
-                f"{y}0": t.y,
-                "saddle": t.saddle,
-                "below": t.below,
-                "above": t.above,
-                "below_node": t.below_node,
-                "above_node": t.above_node,
-            }
-            for t in analysis.thresholds
-        ],
+        "thresholds": [_threshold_out(t, y) for t in analysis.thresholds],
+        "full_graph": full_graph_out(analysis.full_flow, x, y),
         "complete": analysis.complete,
         "unmatched": list(analysis.unmatched),
     }
@@ -145,6 +135,44 @@ def _edge_out(edge: Edge) -> Json:
         "fast_stability": edge.stability or None,
         "landing": list(edge.landing) if edge.landing else None,
         "delayed": edge.delayed,
+    }
+
+
+def basin_out(b: Basin) -> Json:
+    """Return a basin as JSON."""
+    return {"low": _number(b.low), "high": _number(b.high), "verdict": b.verdict, "destination": b.destination}
+
+
+def _threshold_out(t: ThresholdResult, y: str) -> Json:
+    return {
+        f"{y}0": t.y,
+        "saddle": t.saddle,
+        "below": t.below,
+        "above": t.above,
+        "below_node": t.below_node,
+        "above_node": t.above_node,
+        "singular": t.singular,
+        "first_order": t.first_order,
+        "note": t.note,
+    }
+
+
+def full_graph_out(graph: FullGraphResult, x: str, y: str) -> Json:
+    """Return the flow graph of the full system as JSON."""
+    return {
+        "edges": [
+            {
+                "from": edge.start or None,
+                "to": edge.end or None,
+                "kind": edge.kind,
+                "side": edge.side,
+                "note": edge.note,
+                "path": {x: list(edge.x), y: list(edge.y)},
+            }
+            for edge in graph.edges
+        ],
+        "basins": [basin_out(b) for b in graph.basins],
+        "differences": list(graph.differences),
     }
 
 
@@ -241,17 +269,46 @@ def _analysis_in(document: Json) -> Analysis:
         flow=GraphResult(
             tuple(_edge_in(edge) for edge in graph["edges"]),
             tuple(graph["attractors"]),
-            tuple(Basin(_float(b["low"]), _float(b["high"]), b["verdict"], b["destination"]) for b in graph["basins"]),
+            tuple(_basin_in(b) for b in graph["basins"]),
             tuple(tuple(cycle) for cycle in graph["cycles"]),
             graph["tree"],
         ),
         orbits=tuple(_orbit_in(orbit, x, y) for orbit in document["orbits"]),
-        thresholds=tuple(
-            ThresholdResult(t[f"{y}0"], t["saddle"], t["below"], t["above"], t["below_node"], t["above_node"])
-            for t in document["thresholds"]
-        ),
+        thresholds=tuple(_threshold_in(t, y) for t in document["thresholds"]),
+        full_flow=_full_graph_in(document["full_graph"], x, y),
         complete=_truth(document["complete"]),
         unmatched=tuple(document["unmatched"]),
+    )
+
+
+def _basin_in(b: Json) -> Basin:
+    return Basin(_float(b["low"]), _float(b["high"]), b["verdict"], b["destination"])
+
+
+def _threshold_in(t: Json, y: str) -> ThresholdResult:
+    return ThresholdResult(
+        t[f"{y}0"],
+        t["saddle"],
+        t["below"],
+        t["above"],
+        t["below_node"],
+        t["above_node"],
+        t["singular"],
+        t["first_order"],
+        t["note"],
+    )
+
+
+def _full_graph_in(graph: Json, x: str, y: str) -> FullGraphResult:
+    return FullGraphResult(
+        tuple(
+            FullEdge(
+                e["from"] or "", e["to"] or "", e["kind"], e["side"], e["note"], *(tuple(e["path"][v]) for v in (x, y))
+            )
+            for e in graph["edges"]
+        ),
+        tuple(_basin_in(b) for b in graph["basins"]),
+        tuple(graph["differences"]),
     )
 
 

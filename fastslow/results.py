@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastslow.flow.flow_graph import Basin, Edge
+from fastslow.flow.full_graph import FullEdge
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,10 @@ class OrbitResult:
 
 @dataclass(frozen=True)
 class ThresholdResult:
-    """A start on the stable manifold of a saddle of the full system."""
+    """A start on the stable manifold of a saddle of the full system.
+
+    See ``fastslow.flow.thresholds.Threshold`` for the fields.
+    """
 
     y: float
     saddle: str
@@ -132,6 +136,9 @@ class ThresholdResult:
     above: str
     below_node: str
     above_node: str
+    singular: float | None
+    first_order: float | None
+    note: str
 
 
 @dataclass(frozen=True)
@@ -143,6 +150,15 @@ class GraphResult:
     basins: tuple[Basin, ...]
     cycles: tuple[tuple[str, ...], ...]
     tree: str
+
+
+@dataclass(frozen=True)
+class FullGraphResult:
+    """The flow graph of the full system; see ``fastslow.flow.full_graph.FullGraph`` for the fields."""
+
+    edges: tuple[FullEdge, ...]
+    basins: tuple[Basin, ...]
+    differences: tuple[str, ...]
 
 
 @dataclass(frozen=True)

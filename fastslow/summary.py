@@ -158,8 +158,13 @@ def _thresholds(analysis: Analysis, width: int) -> Iterator[Line]:
         sides = f"{t.below} ({t.below_node}) below, {t.above} ({t.above_node}) above"
         text = f"Threshold {y}0 = {t.y:.12g} at slow rate {rate:g} (stable manifold of {t.saddle}): {sides}"
         yield from _wrapped(text, width)
+        limit = "" if t.singular is None else f"singular limit {t.singular:.9g}, "
+        first = "" if t.first_order is None else f"to first order {t.first_order:.9g}, "
+        yield from _wrapped(f"  {limit}{first}{t.note}", width)
     if not analysis.thresholds:
         yield from _wrapped(f"No threshold of the full system at slow rate {rate:g} on the line of starts", width)
+    for difference in analysis.full_flow.differences:
+        yield from _wrapped(f"The full system differs: {difference}", width, "bold")
     if len(analysis.flow.basins) > 1:
         listed = "; ".join(
             f"{b.verdict}{f' ({b.destination})' if b.destination else ''} for {_interval(b.low, b.high, f'{y}0')}"

@@ -123,7 +123,7 @@ def integrate_by_scipy(
         last = integrate_by_scipy(field, p, start, t_span, options, scales, "final", None, None, solver)
         end, state = last.final_time, last.final_state
     steps = len(t) - 1 if times is None else 0
-    if output == "final":
+    if isinstance(output, str) and output == "final":
         t, u = t[-1:], u[-1:]
     return _solution(t, u, status, tuple(hits), end, state, (steps, int(run.nfev)), solver, options, scales)
 

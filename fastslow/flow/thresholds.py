@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fastslow.core.polynomial import polynomial_field
 from fastslow.core.section import section_events
-from fastslow.flow.integrate import EventSet, Limits, integrate
-from fastslow.flow.solution import Status
-from fastslow.flow.trajectories import Settling
-from fastslow.manifold.special_points import SpecialPoint, Stability
-from fastslow.systems.chart import Chart
-from fastslow.systems.polynomials import at_fast, fraction, packed, rational
+from fastslow.errors import InputError
+from fastslow.flow.first_order import singular_crossing
+from fastslow.flow.flow_graph import Basin, basins_of, forbidden
+from fastslow.flow.integrate import EventSet
+from fastslow.flow.separatrices import (
+    LEAVES,
+    Backward,
+    Forward,
+    Separatrix,
+    edge_orbits,
+    fate,
+    in_pieces,
+    rates,
+    separatrices,
+    typical_height,
+)
+from fastslow.flow.trajectories import Settling, Trajectory
+from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.systems.system import FastSlowSystem, Start
 
-_DEPARTURE = 1e-7
-"""Distance from the saddle at which the backward integration starts; the error is quadratic in it."""
-_RTOL = 1e-13
-_FARTHEST = 1e9
+_RTOL, _FIRST_STEP = 1e-12, 1e-2
+_INSIDE_STEP = np.array([0.25, 0.5, 0.75])
+_LATER = 1.2
+_INSIDE = 0.382
+"""Where in an interval its start is taken: not in the middle, where an equilibrium may be."""
+_BESIDE, _THIN = 1e-6, 1e-4
+"""Distance of the starts beside a threshold, and width of an interval in which more accuracy is asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +55,12 @@ class Threshold:
         Fates of the starts just below and just above y.
     below_node, above_node : str
         Ids of the points where they end.
+    singular : float or None
+        The boundary of the singular limit that it tends to as slow_rate -> 0, None where there is none.
+    first_order : float or None
+        That boundary with the correction of first order in the slow rate, None where the law is another.
+    note : str
+        What limits the threshold, or why there is no `singular` or `first_order`, in words.
     """
 
     y: float
@@ -47,131 +69,235 @@ class Threshold:
     above: str
     below_node: str
     above_node: str
+    singular: float | None
+    first_order: float | None
+    note: str
+
+
+@dataclass(frozen=True, eq=False)
+class LineOfStarts:
+    """The starts (start_fast, y) of the full system by their fates.
+
+    Attributes
+    ----------
+    thresholds : tuple of Threshold
+        In order of y.
+    basins : tuple of Basin
+        Open intervals of one fate, in order of y.
+    """
+
+    thresholds: tuple[Threshold, ...]
+    basins: tuple[Basin, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Crossing:
+    """The place y where a stable half meets the line of starts for the `order`-th time on its way back."""
+
+    y: float
+    half: Separatrix
+    order: int
 
 
 def thresholds(settling: Settling) -> tuple[Threshold, ...]:
-    """Return the starts (start_fast, y) at which the fate in the full system changes, in order of y.
+    """Return the starts (start_fast, y) at which the fate in the full system changes, in order of y."""
+    forward, backward = Forward(settling.manifold), Backward(settling.manifold)
+    halves = separatrices(forward, backward)
+    return line_of_starts(settling, forward, backward, halves, basins_of(settling.flow)).thresholds
 
-    In the plane, basins on the line of starts are bounded by W^s(saddle) and that line. The stable
-    manifold is followed backwards in time from the saddle along its stable eigenvector; backwards it
-    attracts, so the crossing is as exact as the integration (relative 1e-12 where it is not tangent).
+
+def line_of_starts(
+    settling: Settling,
+    forward: Forward,
+    backward: Backward,
+    halves: Sequence[Separatrix],
+    singular: Sequence[Basin],
+    known: Sequence[Trajectory] = (),
+) -> LineOfStarts:
+    """Return basins and thresholds of the full system on the line of starts.
+
+    In the plane, basins on the line of starts are bounded by W^s(saddle) and that line. The stable manifold is
+    followed backwards in time from the saddle along its stable eigenvector; backwards it attracts, so the crossing
+    is as exact as the integration (relative 1e-12 where it is not tangent). Of each interval in between, one start
+    is followed to its fate.
+
+    Parameters
+    ----------
+    settling, forward : Settling and Forward
+        Follow the starts: the second one first, it knows more ways to infinity.
+    backward : Backward
+        Follows the orbits that touch the window's edge.
+    halves : sequence of Separatrix
+        All halves, the unstable ones to check the fates with.
+    singular : sequence of Basin
+        The basins of the singular limit, to tell which of its boundaries the thresholds tend to.
+    known : sequence of Trajectory
+        Starts whose fates are known already; an interval with one of them needs no other.
     """
-    system = settling.system
-    level = _energy_of_starts(system)
-    crossings = [
-        (y, saddle)
-        for saddle in settling.manifold.points
-        if _bounds_a_basin(saddle) and _can_be_reached(system, saddle, level)
-        for side in (1.0, -1.0)
-        if (y := _crossing(system, saddle, side, level)) is not None
+    stable = [half for half in halves if half.kind == "stable"]
+    crossings = [c for half in (*stable, *edge_orbits(settling, backward)) for c in _crossings(settling, half)]
+    crossings.sort(key=lambda c: c.y)
+    intervals = _intervals(settling, forward, [c.y for c in crossings], known)
+    found = [
+        threshold
+        for crossing in crossings
+        if crossing.half.saddle.is_a(Kind.EQUILIBRIUM)
+        and (threshold := _threshold(settling, backward, halves, singular, intervals, crossing)) is not None
     ]
-    crossings.sort(key=lambda pair: pair[0])
-    heights = [y for y, _ in crossings]
-    fates = [settling.run(Start(system.start_fast, Fraction(sample))) for sample in _samples(heights)]
-    result = []
-    for i, (y, saddle) in enumerate(crossings):
-        a, b = _neighbours(heights, i)
-        below, above = fates[a], fates[b]
-        names = tuple(t.node.id if t.node is not None else "" for t in (below, above))
-        if (below.verdict, names[0]) != (above.verdict, names[1]):
-            result.append(Threshold(y, saddle, below.verdict, above.verdict, names[0], names[1]))
-    return tuple(result)
+    return LineOfStarts(tuple(found), _merged(settling.system, intervals))
 
 
-def _bounds_a_basin(point: SpecialPoint) -> bool:
-    """Whether a point has a one-dimensional (strong) stable manifold: a saddle, or a saddle-node with one."""
-    if point.stability is Stability.SADDLE:
-        return True
-    return point.stability is Stability.CENTER and sorted(v.real for v in point.eigenvalues)[0] < 0.0
-
-
-def _neighbours(heights: list[float], i: int) -> tuple[int, int]:
-    """Return the indices of the samples below and above threshold i: see `_samples`."""
-    samples = _samples(heights)
-    below = max(k for k, s in enumerate(samples) if s < heights[i])
-    above = min(k for k, s in enumerate(samples) if s > heights[i])
-    return below, above
-
-
-def _samples(heights: list[float]) -> list[float]:
-    """Return one start in each interval between thresholds; zero is a wall between the signs."""
-    if not heights:
-        return []
-    walls = sorted({*heights, 0.0})
-    inner = [0.5 * (a + b) for a, b in itertools.pairwise(walls)]
-    # Beyond the outermost by their own size; where zero is the outermost, by that of the others.
-    far = max(abs(wall) for wall in walls)
-    return [walls[0] - (abs(walls[0]) or far), *inner, walls[-1] + (abs(walls[-1]) or far)]
-
-
-def _crossing(system: FastSlowSystem, saddle: SpecialPoint, side: float, level: float | None) -> float | None:
-    """Return where one half of W^s(saddle) first meets the line of starts, None where it does not."""
-    chart = system.chart_of(system.start_fast)
-    if chart is None or not chart.holds(saddle.x):
-        return None  # an invariant line lies between
-    height = max(abs(saddle.y), 1e-300)
-    width = float(system.upper - system.lower)
-    value, direction = _stable_direction(system, saddle)
-    direction = direction / math.hypot(direction[0] / width, direction[1] / height)
-    x, y = np.array([saddle.x, saddle.y]) + side * _DEPARTURE * direction
-    if not chart.holds(x):
+def _threshold(
+    settling: Settling,
+    backward: Backward,
+    halves: Sequence[Separatrix],
+    singular: Sequence[Basin],
+    intervals: list[Basin],
+    crossing: _Crossing,
+) -> Threshold | None:
+    """Return the threshold at a crossing, None where the fate is the same on both sides."""
+    saddle = crossing.half.saddle
+    below = next(b for b in intervals if b.high == crossing.y)
+    above = next(b for b in intervals if b.low == crossing.y)
+    notes = []
+    expected = _ends_beside(halves, saddle)
+    if expected is not None and {below.destination, above.destination} != expected:
+        distance = _BESIDE * (abs(crossing.y) or typical_height(settling.manifold))
+        beside = (Fraction(crossing.y + s * distance) for s in (-1.0, 1.0))
+        runs = (settling.run(Start(settling.system.start_fast, y)) for y in beside)
+        near = [Basin(crossing.y, crossing.y, *fate(settling.system, run)) for run in runs]
+        thin = any(basin.high - basin.low < distance for basin in (below, above))
+        if thin or (_same_fate(near[0], below) and _same_fate(near[1], above)):
+            # Orbits that follow one repelling arc backward come exponentially close to each other.
+            notes.append(f"another boundary is nearer to it than {_BESIDE:g} of its size")
+        else:
+            notes.append("farther away the fate is another: a boundary that is no stable manifold lies in between")
+        below, above = near
+    if _same_fate(below, above):
         return None
-    solution = integrate(
-        polynomial_field,
+    limit = singular_crossing(backward.flow, crossing.half, crossing.order)
+    notes.insert(0, limit.note)
+    if limit.y is not None and any(_inside(b, limit.y) and not b.verdict.startswith(LEAVES) for b in singular):
+        notes.append("the fate does not change there in the singular limit")
+    return Threshold(
+        crossing.y,
+        saddle,
+        below.verdict,
+        above.verdict,
+        below.destination,
+        above.destination,
+        limit.y,
+        limit.first_order,
+        "; ".join(notes),
+    )
+
+
+def _inside(basin: Basin, y: float) -> bool:
+    """Whether y lies between the ends of a basin, and is none of them but for rounding."""
+    return basin.low < y < basin.high and not any(math.isclose(y, v, rel_tol=1e-12) for v in (basin.low, basin.high))
+
+
+def _same_fate(a: Basin, b: Basin) -> bool:
+    return (a.verdict, a.destination) == (b.verdict, b.destination)
+
+
+def _ends_beside(halves: Sequence[Separatrix], saddle: SpecialPoint) -> set[str] | None:
+    """Return the ids of the points where orbits on either side of W^s(saddle) end, None where not all are known.
+
+    Orbits beside the stable manifold follow a half of the unstable one; beside a saddle-node, one side ends there.
+    """
+    own = [half for half in halves if half.saddle is saddle and half.kind == "unstable"]
+    ends = {half.end.id for half in own if half.end is not None}
+    whole = len(own) == (2 if saddle.stability is Stability.SADDLE else 1) and all(half.end for half in own)
+    if not whole:
+        return None
+    return ends if saddle.stability is Stability.SADDLE else ends | {saddle.id}
+
+
+def _intervals(settling: Settling, forward: Forward, heights: list[float], known: Sequence[Trajectory]) -> list[Basin]:
+    """Return the intervals between the crossings with the fate of one start in each; a forbidden 0 is a wall."""
+    walls = sorted({*heights, *([0.0] if forbidden(settling.system, 0.0) else [])})
+    far = max((abs(wall) for wall in walls), default=0.0) or typical_height(settling.manifold)
+    bounds = [-math.inf, *walls, math.inf]
+    decided = [run for run in known if run.start.fast == settling.system.start_fast and not run.undecided]
+    intervals = []
+    for low, high in itertools.pairwise(bounds):
+        if inside := [run for run in decided if low < run.start.slow < high]:
+            intervals.append(Basin(low, high, *fate(settling.system, inside[0])))
+            continue
+        if math.isinf(low) and math.isinf(high):
+            sample = _INSIDE * far
+        elif math.isinf(low):
+            sample = high - (abs(high) or far)
+        else:
+            sample = low + (abs(low) or far) if math.isinf(high) else low + _INSIDE * (high - low)
+        start = Start(settling.system.start_fast, Fraction(sample))
+        thin = high - low <= _THIN * abs(sample)
+        run = settling.run(start) if thin else forward.run(start)
+        intervals.append(Basin(low, high, *fate(settling.system, settling.run(start) if run.undecided else run)))
+    return intervals
+
+
+def _merged(system: FastSlowSystem, intervals: list[Basin]) -> tuple[Basin, ...]:
+    """Return the intervals, those that meet in an allowed start and have the same fate as one."""
+    merged = intervals[:1]
+    for basin in intervals[1:]:
+        if _same_fate(merged[-1], basin) and not forbidden(system, basin.low):
+            merged[-1] = replace(merged[-1], high=basin.high)
+        else:
+            merged.append(basin)
+    return tuple(merged)
+
+
+def _crossings(settling: Settling, half: Separatrix) -> list[_Crossing]:
+    """Return where a stable half meets the line of starts, in the order in which it does so backward in time."""
+    system = settling.system
+    times = _rough_times(system, half)
+    chart = system.chart_of(half.start.fast)
+    if not len(times) or chart is None or chart != system.chart_of(system.start_fast):
+        return []
+    x, y = float(half.start.fast), float(half.start.slow)
+    height = abs(half.saddle.y) or typical_height(settling.manifold)
+    place = [float(system.start_fast), float(chart.kind), float(chart.origin), float(chart.size)]
+    pieces = in_pieces(
         system.field_parameters(chart, -1.0),
         np.array([float(chart.to_chart(x)), y]),
-        (0.0, 1e15 / abs(value)),
+        _LATER * float(times[-1]),
+        _FIRST_STEP / rates(system, x, y)[0],
         rtol=_RTOL,
         atol=np.array([1e-16, 1e-16 * height]),
+        growth=np.array([np.inf, np.inf]),
         output="final",
+        # No energy as the second event: it stays at 1.
         events=EventSet(
-            section_events,
-            2,
-            terminal=[True, True],
-            tolerance=0.0,
-            parameters=_section_parameters(system, chart, level),
+            section_events, 2, terminal=[len(times) == 1, False], tolerance=0.0, parameters=np.array([*place, 0.0, 0.0])
         ),
-        limits=Limits(max_steps=100_000, growth=np.array([_FARTHEST * width, _FARTHEST * height])),
     )
-    if solution.status is not Status.EVENT or solution.events[-1].index != 0:
-        return None
-    start = float(solution.final_state[1])
-    try:
-        system.check_start(Start(system.start_fast, Fraction(start)))
-    except ValueError:
-        return None
-    return start
+    found = []
+    for order, hit in enumerate(h for piece in pieces for h in piece.events if h.index == 0):
+        try:
+            system.check_start(Start(system.start_fast, Fraction(float(hit.state[1]))))
+        except InputError:
+            continue
+        found.append(_Crossing(float(hit.state[1]), half, order))
+    return found
 
 
-def _energy_of_starts(system: FastSlowSystem) -> float | None:
-    """Return the energy on the line of starts where it is the same all along, else None.
+def _rough_times(system: FastSlowSystem, half: Separatrix) -> NDArray[np.float64]:
+    """Return the times at which the path of a half crosses the line of starts, within a quarter of a step.
 
-    Backwards in time energy grows, so what has passed that level never meets the line again.
+    Between the steps x is Hermite's cubic, so that a crossing back and forth within one is seen.
     """
-    if system.energy_polynomial is None:
-        return None
-    along = at_fast(system.energy_polynomial, rational(system.start_fast))
-    return float(fraction(along[0])) if along.degree() <= 0 else None
-
-
-def _can_be_reached(system: FastSlowSystem, saddle: SpecialPoint, level: float | None) -> bool:
-    energy = system.energy(saddle.x, saddle.y)
-    return level is None or energy is None or float(energy) < level
-
-
-def _section_parameters(system: FastSlowSystem, chart: Chart, level: float | None) -> np.ndarray:
-    energy = packed(system.energy_polynomial) if level is not None else np.zeros(0)
-    # On the line the energy is at the level: a margin lets the crossing be seen first.
-    limit = 0.0 if level is None else level + 1e-6 * abs(level)
-    place = [float(system.start_fast), float(chart.kind), float(chart.origin), float(chart.size)]
-    return np.concatenate((np.array([*place, float(level is not None), limit]), energy))
-
-
-def _stable_direction(system: FastSlowSystem, point: SpecialPoint) -> tuple[float, np.ndarray]:
-    """Return the stable eigenvalue of the Jacobian and its eigenvector, pointing to larger x."""
-    value = min(v.real for v in point.eigenvalues)
-    (a, b), (c, d) = system.jacobian(point.x, point.y)
-    first, second = np.array([b, value - a]), np.array([value - d, c])
-    vector = first if np.linalg.norm(first) >= np.linalg.norm(second) else second
-    unit = np.array(vector / np.linalg.norm(vector))
-    return value, unit if unit[0] >= 0 else -unit
+    path = half.trajectory
+    if len(path.t) < 2:
+        return np.empty(0)
+    slope = -system.partial("f", 0, 0, path.x, path.y)  # backward in time
+    step, s = np.diff(path.t)[:, None], _INSIDE_STEP
+    a, b = path.x[:-1, None], path.x[1:, None]
+    between = (
+        a + (b - a) * s * s * (3 - 2 * s) + step * s * (1 - s) * (slope[:-1, None] * (1 - s) - slope[1:, None] * s)
+    )
+    x = np.concatenate((a, between), axis=1).ravel()
+    t = (path.t[:-1, None] + step * np.array([0.0, *_INSIDE_STEP])).ravel()
+    above = np.append(x, path.x[-1]) > float(system.start_fast)
+    return np.asarray(np.append(t, path.t[-1])[1:][above[1:] != above[:-1]])

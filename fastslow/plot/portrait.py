@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastslow.plot.style import ARCS, INK, LABELS, POINTS, RC, fate_color
+from fastslow.plot.style import ARCS, INK, LABELS, POINTS, RC, SEPARATRIX, fate_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,6 +73,7 @@ def portrait(axes: Axes, analysis: Analysis, *, full_system: bool = True) -> Axe
     if full_system:
         _trajectories(axes, analysis)
     _orbits(axes, analysis)
+    _stable_manifolds(axes, analysis)
     _special_points(axes, analysis)
     _names(axes, analysis)
     _axis_thresholds(axes, analysis)
@@ -336,6 +337,16 @@ def _names(axes: Axes, analysis: Analysis) -> None:
                 color=fate_color(orbit.verdict.singular, []),
             )
             break
+
+
+def _stable_manifolds(axes: Axes, analysis: Analysis) -> None:
+    """Draw the stable manifolds that part the starts, from the saddle back to the line of starts and beyond."""
+    parting = {threshold.saddle for threshold in analysis.thresholds}
+    label: str | None = "stable manifold, full system"
+    for edge in analysis.full_flow.edges:
+        if edge.kind == "stable" and edge.end in parting:
+            axes.plot(edge.x, edge.y, **SEPARATRIX, zorder=3, label=label)
+            label = None
 
 
 def _axis_thresholds(axes: Axes, analysis: Analysis) -> None:

@@ -19,6 +19,9 @@ ARCS: dict[str, dict[str, Any]] = {
     "neutral": {"color": NEUTRAL, "linestyle": ":", "linewidth": 1.4},
 }
 
+SEPARATRIX: dict[str, Any] = {"color": INK, "linestyle": (0, (7, 1.5, 1.2, 1.5)), "linewidth": 1.3}
+"""Stable manifolds of saddles in the full system: the borders of its basins."""
+
 POINTS: dict[str, dict[str, Any]] = {
     "fold": {"marker": "D", "s": 34, "facecolor": "white", "edgecolor": INK, "linewidth": 1.3},
     "stable": {"marker": "o", "s": 58, "facecolor": INK, "edgecolor": INK, "linewidth": 1.3},

@@ -29,7 +29,8 @@ from fastslow.systems.polynomials import (
 RESERVED_NAMES = frozenset(
     (
         *("arc", "arcs", "at", "branch", "final", "flow", "from", "id", "kind", "loss", "node", "note", "proof"),
-        *("radius", "segments", "solver", "start", "tau", "to"),
+        *("model", "radius", "rtol", "schema", "segments", "sentence", "solver", "start", "status", "steps"),
+        *("switch_error", "switch_time", "tau", "to"),
     )
 )
 """Words that name other things beside the variables in records."""

@@ -1,0 +1,196 @@
+"""Time courses of a start: the full system over the singular orbit, and the staircase of the energy."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from fastslow.plot.style import INK, NEUTRAL, RC, fate_color
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from fastslow.flow.singular_course import CoursePiece, SingularCourse
+    from fastslow.systems.system import FastSlowSystem
+
+_MANY_SIZES = 30.0
+"""From this ratio on a scale of one sign is drawn logarithmically."""
+_MOST_LEVELS = 8
+_BEFORE = 1.5
+"""Room before the first time, so that a jump at time zero is not on the edge."""
+
+
+class Run(Protocol):
+    """A solution of the full system: what ``Trajectory``, ``TimeScales`` and ``Simulation`` have in common."""
+
+    @property
+    def t(self) -> NDArray[np.float64]:
+        """Times."""
+        ...
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """Fast variable."""
+        ...
+
+    @property
+    def y(self) -> NDArray[np.float64]:
+        """Slow variable."""
+        ...
+
+    @property
+    def energy(self) -> NDArray[np.float64] | None:
+        """Energy of the model, None where it has none."""
+        ...
+
+    @property
+    def system(self) -> FastSlowSystem:
+        """The system."""
+        ...
+
+
+def time_courses_figure(
+    run: Run, course: SingularCourse | None = None, *, size: tuple[float, float] = (8.6, 7.4)
+) -> Figure:
+    """Return a figure of alignment, scale and test loss against log time; of a model without energy two panels.
+
+    Parameters
+    ----------
+    run : Run
+        The full system: a ``Trajectory``, ``TimeScales`` or ``Simulation``.
+    course : SingularCourse, optional
+        The singular orbit of the same start, from ``fastslow.flow.singular_course``.
+    size : (float, float)
+        Width and height in inches.
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    panels = 2 if run.energy is None else 3
+    with mpl.rc_context(RC):  # type: ignore[arg-type]
+        figure = Figure(figsize=(size[0], size[1] * panels / 3))
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(panels, 1, sharex=True, gridspec_kw={"hspace": 0.12})
+        figure.subplots_adjust(left=0.10, right=0.79, top=1.0 - 0.29 / panels, bottom=0.24 / panels)
+        time_courses(list(axes), run, course)
+        axes[0].set_title(start_title(run), fontsize=9.5, loc="left", pad=22)
+        axes[0].legend(loc="lower left", bbox_to_anchor=(-0.01, 0.98), ncols=3, handlelength=2.6)
+    return figure
+
+
+def time_courses(axes: Sequence[Axes], run: Run, course: SingularCourse | None = None) -> Sequence[Axes]:
+    """Draw x, y and, where there is a third of the axes, the energy against log time; return the axes.
+
+    The full system is a thin dark line. The singular orbit has the colour of its fate, drift solid and jumps
+    dashed; its time is that of the reduced flow. Dotted levels are the energy before and after each jump.
+    """
+    left, right = first_time(run), float(run.t[-1])
+    shown = run.t >= left
+    for axis, values, label in zip(axes, _drawn(run), _names(run.system), strict=False):
+        axis.plot(run.t[shown], values[shown], color=INK, linewidth=1.0, zorder=5, label="full system")
+        axis.set_xscale("log")
+        axis.set_xlim(left / _BEFORE, right)
+        axis.set_ylabel(label)
+    _scale_slow(axes[1], run.y[shown])
+    if course is not None:
+        _overlay(axes, course, left)
+        if len(axes) > 2:
+            _levels(axes[2], course)
+    axes[-1].set_xlabel("time τ")
+    return axes
+
+
+def _drawn(of: Run | CoursePiece) -> list[NDArray[np.float64]]:
+    """Return what the panels show: both variables and, where the model has one, the energy."""
+    return [of.x, of.y] if of.energy is None else [of.x, of.y, of.energy]
+
+
+def first_time(run: Run) -> float:
+    """Return a time to begin a logarithmic axis with: some time before the fast variable has moved by a hundredth."""
+    moved = np.flatnonzero(np.abs(run.x - run.x[0]) > 0.01 * np.ptp(run.x))
+    positive = run.t[run.t > 0.0]
+    time = float(run.t[moved[0]]) if len(moved) else float(positive[0])
+    return max(0.3 * time, float(positive[0]))
+
+
+def start_title(run: Run) -> str:
+    """Return the start and the slow rate of a run in words."""
+    system = run.system
+    names = f"({system.fast[0]}, {system.slow[0]})"
+    return f"from {names} = ({run.x[0]:.6g}, {run.y[0]:.6g}), slow rate {float(system.slow_rate):g}"
+
+
+def _names(system: FastSlowSystem) -> tuple[str, str, str]:
+    if system.kind == "two_layer":
+        return "alignment R", "second-layer scale a", "test loss E"
+    return f"{system.fast[0]} (fast)", f"{system.slow[0]} (slow)", system.energy_name
+
+
+def _scale_slow(axis: Axes, values: NDArray[np.float64]) -> None:
+    """Draw a slow variable of one sign logarithmically where it covers many sizes, as on the way to infinity."""
+    sizes = np.abs(values)
+    least = float(sizes.min())
+    if values.min() < 0.0 < values.max() or sizes.max() <= _MANY_SIZES * least:
+        return
+    if values[0] > 0.0:
+        axis.set_yscale("log")
+    else:
+        axis.set_yscale("symlog", linthresh=least)
+
+
+def _overlay(axes: Sequence[Axes], course: SingularCourse, left: float) -> None:
+    color = fate_color(course.orbit.verdict, [])
+    named: set[str] = set()
+    for piece in course.pieces:
+        what = f"singular limit, {'jump' if piece.jumps else 'drift'}"
+        t = np.maximum(piece.t, left)  # what begins at time zero begins at the edge of a logarithmic axis
+        for axis, values in zip(axes, _drawn(piece), strict=False):
+            style: dict[str, Any] = (
+                {"linestyle": (0, (5, 1.6)), "linewidth": 1.8} if piece.jumps else {"linestyle": "-", "linewidth": 3.2}
+            )
+            label = None if what in named or axis is not axes[0] else what
+            axis.plot(t, values, color=color, alpha=0.8, zorder=4, label=label, solid_capstyle="butt", **style)
+        named.add(what)
+
+
+def _levels(axis: Axes, course: SingularCourse) -> None:
+    """Draw the energy before and after each jump as levels with their values, and what the jump takes."""
+    jumps = [piece for piece in course.pieces if piece.jumps and piece.energy is not None][: _MOST_LEVELS // 2]
+    levels: list[tuple[float, str]] = []
+    for number, piece in enumerate(jumps, start=1):
+        before, after = _ends(piece)
+        levels += [
+            (before, f"before jump {number}: {before:.5g}"),
+            (after, f"after: {after:.5g} (ΔE {before - after:.3g})"),
+        ]
+    for value, _ in levels:
+        axis.axhline(value, color=NEUTRAL, linestyle=":", linewidth=1.0, zorder=1)
+    low, high = axis.get_ylim()
+    low, high = min([low, *(value for value, _ in levels)]), max([high, *(value for value, _ in levels)])
+    high += 0.03 * (high - low)
+    axis.set_ylim(low, high)
+    place = [(value - low) / (high - low) for value, _ in levels]
+    for (_, text), height in zip(levels, _apart(place, 0.085), strict=True):
+        axis.text(1.01, height, text, transform=axis.transAxes, fontsize=7.5, va="center", color=INK)
+
+
+def _ends(piece: CoursePiece) -> tuple[float, float]:
+    assert piece.energy is not None
+    return float(piece.energy[0]), float(piece.energy[-1])
+
+
+def _apart(heights: list[float], least: float) -> list[float]:
+    """Return heights moved apart so that texts at them do not overlap, in the same order."""
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    moved = list(heights)
+    for below, above in itertools.pairwise(order):
+        moved[above] = max(moved[above], moved[below] + least)
+    for i, k in enumerate(reversed(order)):
+        moved[k] = min(moved[k], 1.0 - i * least)
+    return moved
