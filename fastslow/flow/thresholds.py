@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from fastslow.core.polynomial import polynomial_field
-from fastslow.core.section import section_events
+from fastslow.core.polynomial_events import SECTION, polynomial_events
 from fastslow.flow.integrate import EventSet, Limits, integrate
 from fastslow.flow.solution import Status
 from fastslow.flow.trajectories import Settling
@@ -119,13 +119,13 @@ def _crossing(system: FastSlowSystem, saddle: SpecialPoint, side: float, level: 
     solution = integrate(
         polynomial_field,
         system.field_parameters(chart, -1.0),
-        np.array([float(chart.to_chart(x)), y]),
+        chart.to_state(x, y),
         (0.0, 1e15 / abs(value)),
         rtol=_RTOL,
         atol=np.array([1e-16, 1e-16 * height]),
         output="final",
         events=EventSet(
-            section_events,
+            polynomial_events,
             2,
             terminal=[True, True],
             tolerance=0.0,
@@ -163,8 +163,8 @@ def _section_parameters(system: FastSlowSystem, chart: Chart, level: float | Non
     energy = packed(system.energy_polynomial) if level is not None else np.zeros(0)
     # On the line the energy is at the level: a margin lets the crossing be seen first.
     limit = 0.0 if level is None else level + 1e-6 * abs(level)
-    place = [float(system.start_fast), float(chart.kind), float(chart.origin), float(chart.size)]
-    return np.concatenate((np.array([*place, float(level is not None), limit]), energy))
+    head = [SECTION, 5 + len(energy), float(system.start_fast), float(level is not None), limit]
+    return np.concatenate((head, energy, system.field_parameters(chart, -1.0)))
 
 
 def _stable_direction(system: FastSlowSystem, point: SpecialPoint) -> tuple[float, np.ndarray]:

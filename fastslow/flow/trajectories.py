@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.core.polynomial import polynomial_field
-from fastslow.core.settling import settling_events
+from fastslow.core.polynomial_events import SETTLING, polynomial_events
 from fastslow.flow.integrate import EventSet, Limits, integrate
 from fastslow.flow.landing import fast_value
 from fastslow.flow.singular_orbit import SingularFlow
@@ -116,7 +116,8 @@ class Settling:
         self.funnels = [tail for tail in tails if tail.node.kind is not Kind.INFINITY]
         self._parameters: dict[Chart, NDArray[np.float64]] = {}
 
-    def _event_parameters(self, chart: Chart) -> NDArray[np.float64]:
+    def event_parameters(self, chart: Chart) -> NDArray[np.float64]:
+        """Return the parameters of ``core.polynomial_events.settling_events`` in a chart, the field at their end."""
         if chart in self._parameters:
             return self._parameters[chart]
         exits = chart.kind is not ChartKind.BETWEEN
@@ -126,7 +127,7 @@ class Settling:
         for tail in self.tails:
             rows += [tail.x_end, tail.side, tail.last, tail.sign, tail.y_last, tail.y_end]
         edges = [float(self.system.lower), float(self.system.upper)] if exits else []
-        head = [len(self.targets), len(self.tails), float(exits), 4 + len(rows) + len(edges)]
+        head = [SETTLING, 5 + len(rows) + len(edges), len(self.targets), len(self.tails), exits]
         parameters = np.array([*map(float, head), *rows, *edges, *self.system.field_parameters(chart)])
         self._parameters[chart] = parameters
         return parameters
@@ -142,13 +143,15 @@ class Settling:
         return size * width, size * height
 
     def _events(self, chart: Chart) -> EventSet:
-        parameters = self._event_parameters(chart)
-        count = len(self.targets) + len(self.tails) + 2 * int(parameters[2])
+        parameters = self.event_parameters(chart)
+        fates, exits = len(self.targets) + len(self.tails), 2 * int(parameters[4])
+        # No solution leaves what decides its fate, so that it is enough to ask at the end of each step.
+        terminal: list[bool | Literal["step end"]] = [*["step end"] * fates, *[True] * exits]
         return EventSet(
-            settling_events,
-            count,
-            directions=[-1] * count,
-            terminal=[True] * count,
+            polynomial_events,
+            fates + exits,
+            directions=[-1] * (fates + exits),
+            terminal=terminal,
             tolerance=0.0,
             parameters=parameters,
         )
@@ -208,9 +211,9 @@ class Settling:
         x, y = float(start.fast), float(start.slow)
         height = max(abs(y), *(abs(p.y) for p in self.manifold.points if math.isfinite(p.y)), 1.0)
         events = self._events(chart)
-        parameters = self._event_parameters(chart)
-        field = parameters[int(parameters[3]) :]  # the event functions carry the field along
-        u, pieces = np.array([float(chart.to_chart(x)), y]), []
+        parameters = self.event_parameters(chart)
+        field = parameters[int(parameters[1]) :]  # the event functions carry the field along
+        u, pieces = chart.to_state(x, y), []
         for _ in range(_MOST_CLOCKS):
             try:
                 solution = integrate(
@@ -219,7 +222,7 @@ class Settling:
                     u,
                     (0.0, patience * self.horizon),
                     rtol=self.rtol,
-                    atol=1e-3 * self.rtol * np.array([self._least_fast(chart, y), min(abs(y) or 1.0, 1.0)]),
+                    atol=1e-3 * self.rtol * np.array([1.0, min(abs(y) or 1.0, 1.0)]),
                     events=events,
                     limits=Limits(max_steps=100_000, growth=np.array([1e300, 1e12 * height])),
                     solver=solver,
@@ -233,11 +236,6 @@ class Settling:
             if solution.status is not Status.STEP_TOO_SMALL or solution.final_time < _LATE:
                 break
         return self._judged(start, chart, _joined(pieces), solver)
-
-    @staticmethod
-    def _least_fast(chart: Chart, y: float) -> float:
-        """Return a size of the fast coordinate that matters: next to a pole x ~ 1 / y."""
-        return min(1.0, 1.0 / abs(y)) if chart.kind is ChartKind.BETWEEN and y else 1.0
 
     def _at(
         self, start: Start, verdict: str, proof: str, node: SpecialPoint | None = None, solver: str = "none"
@@ -262,8 +260,8 @@ class Settling:
             return self._at(start, f"leaves the window of {self.system.fast[0]}", "points out of the window")
         events = self._events(chart)
         values = np.empty(events.count)
-        u = np.array([float(chart.to_chart(x)), y])
-        if settling_events(u, self._event_parameters(chart), values) == 0:
+        u = chart.to_state(x, y)
+        if polynomial_events(u, self.event_parameters(chart), values) == 0:
             inside = np.flatnonzero(values[: len(self.targets) + len(self.tails)] < 0.0)
             if len(inside):
                 verdict, node, _, proof = self._fate_of_event(int(inside[0]), (x, y))
@@ -288,7 +286,7 @@ class Settling:
         return self._at(start, "undecided: at rest on an invariant line", "at rest")
 
     def _judged(self, start: Start, chart: Chart, solution: Solution, solver: Solver) -> Trajectory:
-        t, x, y = solution.t, chart.from_chart(solution.u[:, 0]), solution.u[:, 1]
+        t, (x, y) = solution.t, chart.from_state(solution.u)
         end = (float(x[-1]), float(y[-1]))
         node: SpecialPoint | None = None
         proof = ""
