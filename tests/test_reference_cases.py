@@ -75,14 +75,14 @@ def test_orbit(name, orbit):
     assert found.verdict.ode == orbit["fate"]
     system = fs.TwoLayer(case["c"], case["c_star"])
     chart = system.chart_of(Fraction(0))  # R = tanh z
-    start = [float(chart.to_chart(0.0)), float(orbit["a0"])]
+    start = chart.to_state(0.0, float(orbit["a0"]))
     run = integrate(
         polynomial_field, system.field_parameters(chart), start, (0.0, orbit["tau"]), rtol=1e-12, atol=1e-15
     )
     assert run.status is Status.DONE and run.final_time == orbit["tau"] == 1e6
-    R, a = float(chart.from_chart(run.final_state[0])), float(run.final_state[1])
+    R, a = map(float, chart.from_state(run.final_state))
     assert same(R, orbit["R"]) and same(a, orbit["a"])
-    largest = float(chart.from_chart(run.u[:, 0].max()))
+    largest = float(chart.from_state(run.u)[0].max())
     if orbit["fate"] == "learning":
         assert same(largest, orbit["max_R"])
     else:

@@ -21,9 +21,9 @@ import time
 from pathlib import Path
 
 _GUARD = "FASTSLOW_COMPILING_ASIDE"
-_KERNELS = ("arclength.trace", "rosenbrock.advance", "settling.settling_events", "section.section_events")
-_ASIDE = "import fastslow.core.rosenbrock, fastslow.core.settling, fastslow.core.section"
-_ALL = "import fastslow.core.arclength, fastslow.core.rosenbrock, fastslow.core.settling, fastslow.core.section"
+_KERNELS = ("arclength.trace", "planar.advance_polynomial")
+_ASIDE = "import fastslow.core.planar"
+_ALL = "import fastslow.core.arclength, fastslow.core.planar"
 _LONGEST_COMPILE = 120.0
 
 
@@ -79,5 +79,5 @@ def run_interpreted_while_cold() -> bool:
 
 def compile_aside() -> None:
     """Compile the integrator in a second process while the cache is cold; called before the first kernel."""
-    if _may_compile() and (os.cpu_count() or 1) > 1 and _cached("rosenbrock.advance") is False:
+    if _may_compile() and (os.cpu_count() or 1) > 1 and _cached("planar.advance_polynomial") is False:
         _start(_ASIDE, guarded=True)

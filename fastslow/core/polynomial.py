@@ -10,6 +10,20 @@ from numba import njit
 
 from fastslow.core.signatures import CURVE, FIELD
 
+HELPER = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""For functions called by other kernels only: without wrappers for Python they compile in half the time, and
+with numpy's error model a division by zero gives an infinity and no exception."""
+INLINED = njit(
+    cache=True,
+    error_model="numpy",
+    no_cpython_wrapper=True,
+    no_cfunc_wrapper=True,
+    fastmath={"contract"},
+    forceinline=True,
+)
+"""For the innermost scalar functions: part of their caller, and with fused multiply-adds, which halve the latency
+of sums and of Horner's rule."""
+
 
 @njit(cache=True)
 def evaluate(p, offset, x, y):
@@ -33,6 +47,22 @@ def evaluate(p, offset, x, y):
     return value, value_x, value_y, start + rows * columns
 
 
+@njit(cache=True)
+def evaluate_value(p, offset, x, y):
+    """Return (q, next offset): `evaluate` without the derivatives."""
+    rows = int(p[offset])
+    columns = int(p[offset + 1])
+    start = offset + 2
+    value = 0.0
+    for i in range(rows - 1, -1, -1):
+        base = start + i * columns
+        row = 0.0
+        for j in range(columns - 1, -1, -1):
+            row = row * y + p[base + j]
+        value = value * x + row
+    return value, start + rows * columns
+
+
 @njit(CURVE.signature, cache=True)
 def polynomial_curve(u, p, residual, jacobian, tests):
     """Curve q(x, s sinh v) = 0 in u = (x, v), with other polynomials as its test functions.
@@ -54,47 +84,194 @@ def polynomial_curve(u, p, residual, jacobian, tests):
     return 0 if math.isfinite(value) else 1
 
 
-@njit(cache=True)
+DIRECTION, SLOW_RATE, CHART, ORIGIN, SIZE, SCALED, FACTORS, FIRST = range(8)
+"""Places in the parameters of `polynomial_field`."""
+COLUMNS = 6
+"""Of the table of a field that is at most quadratic in y: f_0, f_1, f_2, g_0, g_1, g_2, polynomials in x."""
+_PADE = 0.5
+"""Below this |z| the rational function for tanh z is as good as rounding."""
+
+
+@HELPER
+def far_tangent(z):
+    """Return (tanh z, 1 - tanh^2 z) from one exponential."""
+    decay = math.exp(-2.0 * abs(z))
+    x = (1.0 - decay) / (1.0 + decay)
+    return (x if z > 0.0 else -x), 4.0 * decay / ((1.0 + decay) * (1.0 + decay))
+
+
+@INLINED
+def hyperbolic_tangent(z):
+    """Return (tanh z, 1 - tanh^2 z), the second without cancellation."""
+    if abs(z) < _PADE:
+        s = z * z
+        # the continued fraction of Lambert to seven terms; relative error below 2e-16
+        x = z * (135135.0 + s * (17325.0 + s * (378.0 + s))) / (135135.0 + s * (62370.0 + s * (3150.0 + s * 28.0)))
+        return x, 1.0 - x * x
+    return far_tangent(z)
+
+
+@INLINED
 def fast_coordinate(z, kind, origin, size):
     """Return (x, dx/dz) for the charts of ``fastslow.systems.chart``: plain, between two lines, beside one line."""
+    if kind == 1.0:
+        x, slope = hyperbolic_tangent(z)
+        return origin + size * x, size * slope
     if kind == 0.0:
         return z, 1.0
-    if kind == 1.0:
-        sech = 1.0 / math.cosh(min(abs(z), 300.0))
-        return origin + size * math.tanh(z), size * sech * sech
     growth = math.exp(min(z, 700.0))
     return origin + size * growth, size * growth
 
 
-@njit(FIELD.signature, cache=True)
-def polynomial_field(u, p, du, jacobian):
+@INLINED
+def place(u, p):
+    """Return (x, y) of a state of `polynomial_field` with the parameters p."""
+    z = u[0]
+    if p[SCALED] != 0.0:
+        z /= math.sqrt(1.0 + u[1] * u[1])
+    return fast_coordinate(z, p[CHART], p[ORIGIN], p[SIZE])[0], u[1]
+
+
+@INLINED
+def from_table(x, y, p):
+    """Return (f, g) at a point from the table of `polynomial_field`."""
+    f0, f1, f2, g0, g1, g2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(int(p[FIRST])):
+        k = FIRST + 1 + COLUMNS * i
+        f0 = f0 * x + p[k]
+        f1 = f1 * x + p[k + 1]
+        f2 = f2 * x + p[k + 2]
+        g0 = g0 * x + p[k + 3]
+        g1 = g1 * x + p[k + 4]
+        g2 = g2 * x + p[k + 5]
+    return f0 + y * (f1 + y * f2), g0 + y * (g1 + y * g2)
+
+
+@HELPER
+def products(x, y, p):
+    """Return (prod_k f_k, g) at a point, from the list of factors or from the table of `polynomial_field`."""
+    if p[FACTORS] == 0.0:
+        return from_table(x, y, p)
+    value = 1.0
+    offset = FIRST
+    for _ in range(int(p[FACTORS])):
+        q, offset = evaluate_value(p, offset, x, y)
+        value *= q
+    return value, evaluate_value(p, offset, x, y)[0]
+
+
+@HELPER
+def products_and_derivatives(x, y, p):
+    """Return (f, f_x, f_y, g, g_x, g_y) with f = prod_k f_k at a point, from the list of factors."""
+    value, value_x, value_y = 1.0, 0.0, 0.0
+    offset = FIRST
+    for _ in range(int(p[FACTORS])):
+        q, q_x, q_y, offset = evaluate(p, offset, x, y)
+        value_x = value_x * q + value * q_x
+        value_y = value_y * q + value * q_y
+        value *= q
+    g, g_x, g_y, offset = evaluate(p, offset, x, y)
+    return value, value_x, value_y, g, g_x, g_y
+
+
+@INLINED
+def slopes(z, y, p):
+    """Return (x', y') of `polynomial_field` as (z', y')."""
+    x = fast_coordinate(z, p[CHART], p[ORIGIN], p[SIZE])[0]
+    fast = p[DIRECTION]
+    if p[CHART] == 1.0:
+        fast *= p[SIZE]
+    rate = p[DIRECTION] * p[SLOW_RATE]
+    value, g = from_table(x, y, p) if p[FACTORS] == 0.0 else products(x, y, p)
+    return fast * value, rate * g
+
+
+@INLINED
+def slopes_and_derivatives(z, y, p):
+    """Return z', y' and their derivatives: (f, f_z, f_y, g, g_z, g_y)."""
+    x, stretch = fast_coordinate(z, p[CHART], p[ORIGIN], p[SIZE])
+    fast = p[DIRECTION]
+    if p[CHART] == 1.0:
+        fast *= p[SIZE]
+    rate = p[DIRECTION] * p[SLOW_RATE]
+    if p[FACTORS] == 0.0:
+        rows = int(p[FIRST])
+        f0, f1, f2, g0, g1, g2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        a0, a1, a2, b0, b1, b2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for i in range(rows):
+            k = FIRST + 1 + COLUMNS * i
+            a0 = a0 * x + f0
+            a1 = a1 * x + f1
+            a2 = a2 * x + f2
+            b0 = b0 * x + g0
+            b1 = b1 * x + g1
+            b2 = b2 * x + g2
+            f0 = f0 * x + p[k]
+            f1 = f1 * x + p[k + 1]
+            f2 = f2 * x + p[k + 2]
+            g0 = g0 * x + p[k + 3]
+            g1 = g1 * x + p[k + 4]
+            g2 = g2 * x + p[k + 5]
+        return (
+            fast * (f0 + y * (f1 + y * f2)),
+            fast * (a0 + y * (a1 + y * a2)) * stretch,
+            fast * (f1 + 2.0 * y * f2),
+            rate * (g0 + y * (g1 + y * g2)),
+            rate * (b0 + y * (b1 + y * b2)) * stretch,
+            rate * (g1 + 2.0 * y * g2),
+        )
+    value, value_x, value_y, g, g_x, g_y = products_and_derivatives(x, y, p)
+    return fast * value, fast * value_x * stretch, fast * value_y, rate * g, rate * g_x * stretch, rate * g_y
+
+
+@INLINED
+def planar_field(u, y, p):
+    """Return (u', y') of `polynomial_field`."""
+    if p[SCALED] == 0.0:
+        return slopes(u, y, p)
+    square = 1.0 + y * y
+    inverse = 1.0 / math.sqrt(square)
+    z = u * inverse
+    fast, slow = slopes(z, y, p)
+    return inverse * (square * fast + y * z * slow), slow
+
+
+@INLINED
+def planar_jacobian(u, y, p):
+    """Return (u', du'/du, du'/dy, y', dy'/du, dy'/dy) of `polynomial_field`."""
+    if p[SCALED] == 0.0:
+        return slopes_and_derivatives(u, y, p)
+    weight = math.sqrt(1.0 + y * y)
+    bend = y / weight  # dweight / dy; the second derivative is 1 / weight^3
+    z = u / weight
+    turn = z * bend / weight  # -dz/dy at constant u
+    fast, fast_z, fast_y, slow, slow_z, slow_y = slopes_and_derivatives(z, y, p)
+    fast_y -= turn * fast_z
+    slow_y -= turn * slow_z
+    by_u = fast_z + (bend * slow + z * bend * slow_z) / weight
+    by_y = bend * fast + weight * fast_y + z * bend * slow_y + slow * (z / weight**3 - turn * bend)
+    return weight * fast + z * bend * slow, by_u, by_y, slow, slow_z / weight, slow_y
+
+
+@njit(FIELD.signature, cache=True, error_model="numpy")
+def polynomial_field(u, p, du, jacobian, with_jacobian):
     """Field (x', y') = direction (prod_k f_k(x, y), slow_rate g(x, y)), and its Jacobian.
 
-    p = [direction, slow_rate, chart, origin, size, number of factors, f_1, f_2, ..., g].
+    p = [direction, slow_rate, chart, origin, size, scaled, number of factors, f_1, f_2, ..., g], or, where f
+    and g are at most quadratic in y, [..., 0, rows, table] with a row (f_0, f_1, f_2, g_0, g_1, g_2) for each
+    power of x, the highest first.
 
     Chart 0: u = (x, y). Otherwise u = (z, y), see ``fast_coordinate``, for a field with the invariant
     lines of the chart left out of its factors: then z' = size prod_k f_k between two lines and
     z' = prod_k f_k beside one; nearness to the lines never underflows.
+
+    Scaled, if not 0: u = (z sqrt(1 + y^2), y), which tends to a constant where a branch leaves along z ~ 1 / y.
     """
-    direction = p[0]
-    slow_rate = p[1]
-    factors = int(p[5])
-    x, stretch = fast_coordinate(u[0], p[2], p[3], p[4])
-    y = u[1]
-    value = p[4] if p[2] == 1.0 else 1.0
-    value_x = 0.0
-    value_y = 0.0
-    offset = 6
-    for _ in range(factors):
-        q, q_x, q_y, offset = evaluate(p, offset, x, y)
-        value_x = value_x * q + value * q_x
-        value_y = value_y * q + value * q_y
-        value = value * q
-    g, g_x, g_y, offset = evaluate(p, offset, x, y)
-    du[0] = direction * value
-    du[1] = direction * slow_rate * g
-    jacobian[0, 0] = direction * value_x * stretch
-    jacobian[0, 1] = direction * value_y
-    jacobian[1, 0] = direction * slow_rate * g_x * stretch
-    jacobian[1, 1] = direction * slow_rate * g_y
-    return 0 if math.isfinite(du[0]) and math.isfinite(du[1]) else 1
+    total = 0.0
+    if with_jacobian:
+        du[0], jacobian[0, 0], jacobian[0, 1], du[1], jacobian[1, 0], jacobian[1, 1] = planar_jacobian(u[0], u[1], p)
+        total = 0.0 * (jacobian[0, 0] + jacobian[0, 1] + jacobian[1, 0] + jacobian[1, 1])
+    else:
+        du[0], du[1] = planar_field(u[0], u[1], p)
+    # not zero where anything is infinite or not a number
+    return 0 if total + 0.0 * (du[0] + du[1]) == 0.0 else 1

@@ -22,8 +22,9 @@ event_options (3, m), event_memory (2, m), hits (c, 4 + n)
 """
 
 import numpy as np
-from numba import njit, types
 
+from fastslow.core.calls import call_events, call_field
+from fastslow.core.planar_step import take_step
 from fastslow.core.rodas5p import (
     HELPER,
     JACOBIAN,
@@ -36,16 +37,16 @@ from fastslow.core.rodas5p import (
     all_finite,
     dense_state,
     prepare_dense,
-    step,
 )
-from fastslow.core.signatures import EVENTS, FIELD, MATRIX, VECTOR
 from fastslow.core.step_events import (
     HIT_TIME,
     HITS_PER_STEP,
     NO_TERMINAL,
     SCAN_FAILED,
+    check_end,
     remember_start,
     scan_step,
+    to_be_located,
 )
 
 DONE = 0
@@ -59,7 +60,7 @@ EVENTS_OUTSIDE = 7
 PAUSED = 10
 """The piece is used up or a buffer is full: empty the buffers and call again."""
 
-TIME, END, STEP, STEP_BEFORE, ERROR_BEFORE = range(5)
+TIME, END, STEP, STEP_BEFORE, IDEAL_BEFORE = range(5)
 ACCEPTED, REJECTED, ROWS, HITS, NEXT_TIME, AFTER_REJECTION, FIELD_CALLS, CAUSE = range(8)
 RTOL, MAX_STEP, MIN_STEP, MAX_STEPS, PIECE_STEPS, OUTPUT = range(6)
 ATOL, BOUND = range(2)
@@ -71,13 +72,8 @@ GROW = 8.0
 SHRINK_OUTSIDE = 0.25
 EXPONENT = 1.0 / 5.0
 LEAST_ERROR = 1e-8
+MOST_IDEAL = 1e-2**-EXPONENT
 EPSILON = np.finfo(np.float64).eps
-
-
-@njit(EVENTS.signature, cache=True)
-def no_events(u, p, values):
-    """What to pass as `events` where there are none."""
-    return 0
 
 
 @HELPER
@@ -117,15 +113,16 @@ def error_size(u, end, estimate, options, scales):
 
 
 @HELPER
-def growth_factor(error, h, clock, after_rejection):
+def growth_factor(ideal, h, clock, after_rejection):
     """Ratio of the next step to an accepted one: the predictive (PI) controller of Gustafsson (1994).
 
-    Smaller of the elementary and the predictive controller, as in RODAS (Hairer & Wanner, Solving
-    Ordinary Differential Equations II, IV.8): the second sees a trend in the error.
+    `ideal` = error^(-1/5) is the ratio that the elementary controller would choose. The smaller of both is
+    taken, as in RODAS (Hairer & Wanner, Solving Ordinary Differential Equations II, IV.8): the predictive
+    one sees a trend in the error.
     """
-    factor = SAFETY * error**-EXPONENT
+    factor = SAFETY * ideal
     if clock[STEP_BEFORE] != 0.0:
-        trend = h / clock[STEP_BEFORE] * (clock[ERROR_BEFORE] / (error * error)) ** EXPONENT
+        trend = h / clock[STEP_BEFORE] * ideal * ideal / clock[IDEAL_BEFORE]
         factor = min(factor, SAFETY * trend)
     if after_rejection:
         factor = min(factor, 1.0)
@@ -148,31 +145,8 @@ def write_rows(u, t, h, stop, work, point, counters, times, rows):
         counters[NEXT_TIME] += 1
 
 
-@njit(
-    types.int64(
-        FIELD,
-        EVENTS,
-        VECTOR,
-        VECTOR,
-        VECTOR,
-        VECTOR,
-        types.int64[::1],
-        VECTOR,
-        MATRIX,
-        VECTOR,
-        MATRIX,
-        MATRIX,
-        MATRIX,
-        MATRIX,
-    ),
-    cache=True,
-    nogil=True,
-    error_model="numpy",
-    no_cfunc_wrapper=True,
-)
-def advance(
-    field, events, p, event_p, u, clock, counters, options, scales, times, rows, event_options, event_memory, hits
-):
+@HELPER
+def run(field, events, p, event_p, u, clock, counters, options, scales, times, rows, event_options, event_memory, hits):
     """Take (clock, u) on by one piece; see the module for the arrays. Returns the status."""
     n = u.shape[0]
     m = event_options.shape[1]
@@ -184,8 +158,9 @@ def advance(
     values = np.empty(m)
     direction = 1.0 if clock[END] >= clock[TIME] else -1.0
     mode = int(options[OUTPUT])
-    if m > 0 and counters[ACCEPTED] == 0:
-        if events(u, event_p, values) != 0 or not all_finite(values):
+    located = to_be_located(event_options)
+    if located and counters[ACCEPTED] == 0:
+        if call_events(events, u, event_p, values) != 0 or not all_finite(values):
             return EVENTS_OUTSIDE
         remember_start(values, event_options, event_memory)
 
@@ -202,22 +177,27 @@ def advance(
             return PAUSED
         if mode == EVERY_STEP and counters[ROWS] >= rows.shape[0]:
             return PAUSED
-        if m > 0 and counters[HITS] + m * HITS_PER_STEP > hits.shape[0]:
+        if located and counters[HITS] + m * HITS_PER_STEP > hits.shape[0]:
             return PAUSED
         if fresh:
             counters[FIELD_CALLS] += 1
-            if field(u, p, slope, jacobian) != 0:
+            if call_field(field, u, p, slope, jacobian, True) != 0:
                 return OUTSIDE
-            for i in range(-1, n):
-                if not all_finite(slope if i < 0 else jacobian[i]):
-                    return OUTSIDE
+            trouble = 0.0
+            for i in range(n):
+                trouble += 0.0 * slope[i]
+                for j in range(n):
+                    trouble += 0.0 * jacobian[i, j]
+            if trouble != 0.0:
+                # zero times an infinity or NaN
+                return OUTSIDE
             fresh = False
         if clock[STEP] == 0.0:
             clock[STEP] = direction * first_step(u, slope, jacobian, options, scales, abs(left))
 
         # land on the end; the last two steps share what is left, so that none is a sliver
         h = direction * min(abs(clock[STEP]), options[MAX_STEP])
-        least = max(options[MIN_STEP], 10.0 * EPSILON * abs(t), 1e-30 * abs(left))
+        least = max(options[MIN_STEP], 10.0 * EPSILON * abs(t), 1e-100 * abs(left))
         if abs(h) < least and abs(left) > least:
             if counters[CAUSE] == STEP_FINE:
                 return STEP_TOO_SMALL
@@ -230,30 +210,31 @@ def advance(
 
         attempts += 1
         counters[FIELD_CALLS] += 7
-        counters[CAUSE] = step(field, p, u, h, work, pivots, end)
+        counters[CAUSE] = take_step(field, p, u, h, work, pivots, end)
         if counters[CAUSE] != STEP_FINE:
             counters[REJECTED] += 1
             counters[AFTER_REJECTION] = 1
             clock[STEP] = SHRINK_OUTSIDE * h
             continue
         error = max(error_size(u, end, estimate, options, scales), LEAST_ERROR)
+        ideal = error**-EXPONENT
         if error > 1.0:
             counters[REJECTED] += 1
             counters[AFTER_REJECTION] = 1
-            clock[STEP] = h * max(SHRINK, SAFETY * error**-EXPONENT)
+            clock[STEP] = h * max(SHRINK, SAFETY * ideal)
             continue
 
         counters[ACCEPTED] += 1
-        clock[STEP] = h * growth_factor(error, h, clock, counters[AFTER_REJECTION] == 1)
+        clock[STEP] = h * growth_factor(ideal, h, clock, counters[AFTER_REJECTION] == 1)
         clock[STEP_BEFORE] = h
-        clock[ERROR_BEFORE] = max(error, 1e-2)
+        clock[IDEAL_BEFORE] = min(ideal, MOST_IDEAL)
         counters[AFTER_REJECTION] = 0
         fresh = True
         stop = clock[END] if last else t + h
-        if m > 0 or mode == AT_TIMES:
+        if located or mode == AT_TIMES:
             prepare_dense(work)
         terminal = NO_TERMINAL
-        if m > 0:
+        if located:
             first_hit = counters[HITS]
             terminal, found = scan_step(
                 field, events, p, event_p, u, t, h, work, pivots, event_options, event_memory, hits, first_hit
@@ -263,6 +244,12 @@ def advance(
             counters[HITS] += found
             if terminal != NO_TERMINAL:
                 stop = hits[terminal, HIT_TIME]
+        if m > 0 and terminal == NO_TERMINAL:
+            terminal = check_end(events, event_p, stop, end, event_options, hits, counters[HITS], values)
+            if terminal == SCAN_FAILED:
+                return EVENTS_OUTSIDE
+            if terminal != NO_TERMINAL:
+                counters[HITS] += 1
         if mode == AT_TIMES:
             write_rows(u, t, h, stop, work, point, counters, times, rows)
         clock[TIME] = stop

@@ -17,8 +17,8 @@ compile_aside()
 VECTOR = types.float64[::1]
 MATRIX = types.float64[:, ::1]
 
-FIELD = types.FunctionType(types.int64(VECTOR, VECTOR, VECTOR, MATRIX))
-"""field(u, p, du, jacobian): the right-hand side of u' = F(u; p) and its Jacobian dF_i/du_j."""
+FIELD = types.FunctionType(types.int64(VECTOR, VECTOR, VECTOR, MATRIX, types.boolean))
+"""field(u, p, du, jacobian, with_jacobian): the right-hand side of u' = F(u; p) and, if it is wanted, dF_i/du_j."""
 
 CURVE = types.FunctionType(types.int64(VECTOR, VECTOR, VECTOR, MATRIX, VECTOR))
 """curve(u, p, residual, jacobian, tests): F: R^n -> R^(n-1), its (n-1, n) Jacobian, and test functions."""

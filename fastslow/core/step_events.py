@@ -14,16 +14,20 @@ the zero set is no event, and rounding noise round a limit g -> 0 makes none. A
 zero that is entered but not left before the last step is therefore not reported.
 
 event_options (3, m): WANTED direction (1 rising, -1 falling, 0 both), TERMINAL
-(1 stops the run at a crossing; tangential zeros never stop it), TOLERANCE.
+(LOCATED stops the run at a crossing; tangential zeros never stop it; AT_STEP_END stops
+it at the end of the first step that ends with a negative value), TOLERANCE.
 event_memory (2, m): last SIGN outside the tolerance, and whether INSIDE it now.
 hits (c, 4 + n): time, index, kind, direction (0 for tangential), state.
 """
 
 import numpy as np
 
-from fastslow.core.rodas5p import HELPER, STEP_FINE, dense_state, step
+from fastslow.core.calls import call_events
+from fastslow.core.planar_step import take_step
+from fastslow.core.rodas5p import HELPER, STEP_FINE, dense_state
 
 WANTED, TERMINAL, TOLERANCE = range(3)
+LOCATED, AT_STEP_END = 1.0, 2.0
 SIGN, INSIDE = range(2)
 HIT_TIME, HIT_INDEX, HIT_KIND, HIT_DIRECTION, HIT_STATE = range(5)
 CROSSING, TANGENTIAL = range(2)
@@ -68,7 +72,7 @@ def remember_start(values, event_options, event_memory):
 def value_at(events, event_p, index, u, work, theta, point, values):
     """Value of one event function at the fraction `theta` of the step."""
     dense_state(u, work, theta, point)
-    events(point, event_p, values)
+    call_events(events, point, event_p, values)
     return values[index]
 
 
@@ -148,8 +152,8 @@ def write_hit(field, events, p, event_p, index, zero, u, t, h, work, pivots, hit
     now, before, value_before = theta, theta, 0.0
     ahead = SECANT_START if theta < 0.5 else -SECANT_START
     for r in range(SECANT_ROUNDS):
-        trouble = step(field, p, u, now * h, work, pivots, point)
-        if trouble != STEP_FINE or events(point, event_p, values) != 0 or not np.isfinite(values[index]):
+        trouble = take_step(field, p, u, now * h, work, pivots, point)
+        if trouble != STEP_FINE or call_events(events, point, event_p, values) != 0 or not np.isfinite(values[index]):
             return
         value = values[index]
         done = zero[1] == TANGENTIAL or value == 0.0
@@ -226,6 +230,35 @@ def note_zeros(events, event_p, index, u, work, table, event_options, event_memo
 
 
 @HELPER
+def to_be_located(event_options):
+    """Whether any event function needs the scan of each step."""
+    located = 0
+    for index in range(event_options.shape[1]):
+        located += event_options[TERMINAL, index] != AT_STEP_END
+    return located > 0
+
+
+@HELPER
+def check_end(events, event_p, t, end, event_options, hits, first, values):
+    """Write a row of `hits` where an event function of kind AT_STEP_END is negative at the end of a step.
+
+    Returns its number, or NO_TERMINAL, or SCAN_FAILED.
+    """
+    if call_events(events, end, event_p, values) != 0:
+        return SCAN_FAILED
+    for index in range(event_options.shape[1]):
+        if event_options[TERMINAL, index] == AT_STEP_END and values[index] < 0.0:
+            hits[first, HIT_TIME] = t
+            hits[first, HIT_INDEX] = index
+            hits[first, HIT_KIND] = CROSSING
+            hits[first, HIT_DIRECTION] = -1.0
+            for i in range(end.shape[0]):
+                hits[first, HIT_STATE + i] = end[i]
+            return first
+    return NO_TERMINAL
+
+
+@HELPER
 def scan_step(field, events, p, event_p, u, t, h, work, pivots, event_options, event_memory, hits, first):
     """Find all zeros in the step and write them, in order of time, into `hits` from row `first`.
 
@@ -238,7 +271,7 @@ def scan_step(field, events, p, event_p, u, t, h, work, pivots, event_options, e
     table = np.empty((SAMPLES, m))
     for j in range(SAMPLES):
         dense_state(u, work, FRACTIONS[j], point)
-        if events(point, event_p, values) != 0:
+        if call_events(events, point, event_p, values) != 0:
             return SCAN_FAILED, 0
         for i in range(m):
             if not np.isfinite(values[i]):
@@ -249,6 +282,8 @@ def scan_step(field, events, p, event_p, u, t, h, work, pivots, event_options, e
     zero = np.empty(3)
     row = first
     for index in range(m):
+        if event_options[TERMINAL, index] == AT_STEP_END:
+            continue
         count = note_zeros(events, event_p, index, u, work, table, event_options, event_memory, brackets, point, values)
         wanted = event_options[WANTED, index]
         for c in range(count):
@@ -270,6 +305,6 @@ def scan_step(field, events, p, event_p, u, t, h, work, pivots, event_options, e
                 hits[s, c], hits[s - 1, c] = hits[s - 1, c], hits[s, c]
             s -= 1
     for r in range(first, row):
-        if hits[r, HIT_KIND] == CROSSING and event_options[TERMINAL, int(hits[r, HIT_INDEX])] == 1.0:
+        if hits[r, HIT_KIND] == CROSSING and event_options[TERMINAL, int(hits[r, HIT_INDEX])] == LOCATED:
             return r, r + 1 - first
     return NO_TERMINAL, row - first

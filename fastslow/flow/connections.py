@@ -19,6 +19,7 @@ from fastslow.systems.system import FastSlowSystem
 _RTOL, _LOOSE_RTOL = 1e-12, 1e-10
 _MEETS = 1e-6
 """Distance on the section, in these units, below which the two manifolds meet at a root of the gap."""
+_MARGIN = 1e-5
 _MOST_HALVINGS = 40
 _BESIDE = 1e-3
 
@@ -238,8 +239,12 @@ class _Scan:
                 raise ArithmeticError
             return result.across
 
+        low, high = float(a), float(b)
         try:
-            root = float(brentq(gap, float(a), float(b), xtol=1e-14 * max(abs(float(a)), abs(float(b))), rtol=1e-14))
+            if gap(low) * gap(high) > 0.0:
+                # an end is a root, up to the tolerance of the scan
+                low, high = low - _MARGIN * span, high + _MARGIN * span
+            root = float(brentq(gap, low, high, xtol=1e-14 * max(abs(float(a)), abs(float(b))), rtol=1e-14))
             portrait = self.portrait(Fraction(root))
             at_root, loose = portrait.gap(half, other, _RTOL), portrait.gap(half, other, _LOOSE_RTOL)
             step = 1e-4 * span

@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from fastslow.core.section import section_events
 from fastslow.errors import InputError
 from fastslow.flow.delay import exit_height
-from fastslow.flow.integrate import EventSet
+from fastslow.flow.event_sets import section
 from fastslow.flow.paths import Path, follow
 from fastslow.flow.singular_orbit import SegmentKind, SingularFlow, SingularOrbit
 from fastslow.flow.trajectories import Settling
@@ -127,9 +124,7 @@ def entry_exit(
     for line in lines:
         x = float(line)
         side = 1.0 if start.fast > line else -1.0
-        place = [x + side * size, float(chart.kind), float(chart.origin), float(chart.size), 0.0]
-        section = EventSet(section_events, 2, tolerance=0.0, parameters=np.array(place))
-        path = follow(system, start, tau, events=section)
+        path = follow(system, start, tau, events=section(system.field_parameters(chart), x + side * size))
         for entry, gone in _visits(path, x, side, size):
             passage = _passage(manifold, x, size, entry, gone, _of_orbit(orbit, x))
             if passage is not None:

@@ -8,13 +8,13 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.core.section import section_events
-from fastslow.flow.integrate import EventSet
-from fastslow.flow.separatrices import Backward, Forward, Half, departures, fate, in_pieces, rates, surroundings
+from fastslow.flow.clocks import in_pieces
+from fastslow.flow.event_sets import section as section_set
+from fastslow.flow.separatrices import Backward, Forward, Half, departures, fate, limits, rates, surroundings
 from fastslow.flow.trajectories import Trajectory
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
-from fastslow.systems.polynomials import Polynomial, packed, rational, variables
+from fastslow.systems.polynomials import Polynomial, rational, variables
 from fastslow.systems.system import FastSlowSystem, Start
 
 UNDECIDED = "undecided"
@@ -111,31 +111,26 @@ class Portrait:
         once = section.center is None
         fast, _ = rates(system, x, y)
         time = 1e15 / fast if once else 2.0 * float(self.run(key).t[-1])
-        place = [0.0, float(chart.kind), float(chart.origin), float(chart.size), 1.0, section.level]
         direction = 1.0 if key.kind == "unstable" else -1.0
+        field = system.field_parameters(chart, direction)
         pieces = in_pieces(
-            system.field_parameters(chart, direction),
-            np.array([float(chart.to_chart(x)), y]),
+            field,
+            chart.to_state(x, y),
             time,
-            1e-2 / fast,
+            limits=limits(fast, growth=(1e300, 1e9 * (abs(y) or 1.0))),
             rtol=rtol,
             atol=rtol * np.array([1e-4, 1e-4 * (abs(y) or 1.0)]),
-            growth=np.array([1e300, 1e9 * (abs(y) or 1.0)]),
             output="final",
-            events=EventSet(
-                section_events,
-                2,
-                directions=[0, int(direction)],
-                terminal=[False, once],
-                tolerance=0.0,
-                parameters=np.concatenate((np.array(place), packed(section.polynomial))),
+            events=section_set(
+                field, 0.0, section.polynomial, section.level, directions=[0, int(direction)], terminal=[False, once]
             ),
         )
         passed = [hit.state for piece in pieces for hit in piece.events if hit.index == 1]
-        hits = [np.array([float(chart.from_chart(state[0])), state[1]]) for state in passed]
-        if once or not hits:
+        hits = [np.array(chart.from_state(state)) for state in passed]
+        center = section.center
+        if center is None or not hits:
             return hits[0] if hits else None
-        return min(hits, key=lambda hit: float(np.hypot(*(hit - section.center))))
+        return min(hits, key=lambda hit: float(np.hypot(*(hit - center))))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -113,6 +114,7 @@ def integrate(
 
     event_options = np.zeros((3, 0)) if events is None else events.options()
     event_p = event_parameters(events, p)
+    advance = _kernel(field, events, n)
     m = event_options.shape[1]
     memory = np.zeros((2, m))
     hits = np.empty((_room(m), 4 + n))
@@ -125,16 +127,9 @@ def integrate(
     rows = np.empty((times.shape[0] if wanted is not None else FIRST_PIECE if every_step else 0, 1 + n))
     kept = [np.concatenate(([begin], u))[None]] if every_step else []
     found: list[EventHit] = []
-    function = kernel.no_events if events is None else events.function
 
     def work() -> int:
-        try:
-            code: int = kernel.advance(
-                field, function, p, event_p, u, clock, counters, options, scales, times, rows,
-                event_options, memory, hits,
-            )  # fmt: skip
-        except TypeError as error:
-            raise _not_compiled(field, error) from error
+        code: int = advance(p, event_p, u, clock, counters, options, scales, times, rows, event_options, memory, hits)
         if every_step:
             kept.append(rows[: counters[kernel.ROWS]].copy())
             counters[kernel.ROWS] = 0
@@ -207,11 +202,10 @@ def integrate_batch(
     first_clock, options, scales = plan(n, t_span, rtol, atol, limits or Limits())
 
     from fastslow.core import rosenbrock as kernel
-    from fastslow.core.rosenbrock_batch import advance_batch
 
     event_options = np.zeros((3, 0)) if events is None else events.options()
     m = event_options.shape[1]
-    function = kernel.no_events if events is None else events.function
+    advance = _kernel(field, events, n, batch=True)
     clock = np.tile(first_clock, (count, 1))
     counters = np.zeros((count, 8), np.int64)
     status = np.full(count, kernel.PAUSED, np.int64)
@@ -224,13 +218,10 @@ def integrate_batch(
 
         def work(part: slice = part) -> int:
             rows = (p if p.shape[0] == 1 else p[part], event_p if event_p.shape[0] == 1 else event_p[part])
-            try:
-                advance_batch(
-                    field, function, *rows, u[part], clock[part], counters[part], options, scales,
-                    event_options, memory[part], hits[: part.stop - part.start], status[part],
-                )  # fmt: skip
-            except TypeError as error:
-                raise _not_compiled(field, error) from error
+            advance(
+                *rows, u[part], clock[part], counters[part], options, scales,
+                event_options, memory[part], hits[: part.stop - part.start], status[part],
+            )  # fmt: skip
             for i in np.flatnonzero(counters[part, kernel.HITS]):
                 at = part.start + int(i)
                 found[at].extend(_hit(row) for row in hits[i, : counters[at, kernel.HITS]])
@@ -249,6 +240,36 @@ def integrate_batch(
         rtol=float(rtol),
         atol=scales[0].copy(),
     )
+
+
+def _kernel(field: Compiled, events: EventSet | None, n: int, batch: bool = False) -> Callable[..., int]:
+    """Return the kernel that takes trajectories on: the one built for the polynomial family where it serves."""
+    from fastslow.core.polynomial import polynomial_field
+    from fastslow.core.polynomial_events import polynomial_events
+
+    if field is polynomial_field and n == 2 and (events is None or events.function is polynomial_events):
+        if batch:
+            from fastslow.core.batch import advance_each
+            from fastslow.core.calls import BUILT_IN
+
+            return partial(advance_each, BUILT_IN, BUILT_IN)
+        from fastslow.core.planar import advance_polynomial
+
+        return advance_polynomial  # type: ignore[no-any-return]
+    from fastslow.core.general import advance, no_events
+
+    kernel = advance
+    if batch:
+        from fastslow.core.general_batch import advance_batch as kernel
+    function = no_events if events is None else events.function
+
+    def general(*arrays: Any) -> int:
+        try:
+            return kernel(field, function, *arrays)  # type: ignore[no-any-return]
+        except TypeError as error:
+            raise _not_compiled(field, error) from error
+
+    return general
 
 
 def _in_pieces(work: Callable[[], int], options: FloatArray, slot: int, paused: int) -> int:

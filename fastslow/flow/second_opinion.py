@@ -62,7 +62,7 @@ def integrate_by_scipy(
         calls += 1
         if calls > _CALLS_PER_STEP * options[3]:
             raise _BudgetError
-        outside = field(np.ascontiguousarray(u), p, slope, jacobian) != 0
+        outside = field(np.ascontiguousarray(u), p, slope, jacobian, True) != 0
         if outside or not np.isfinite(slope).all():
             raise _OutsideError
 

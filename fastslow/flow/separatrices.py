@@ -12,11 +12,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.core.polynomial import polynomial_field
+from fastslow.flow.clocks import in_pieces, joined
 from fastslow.flow.corners import corners_of
-from fastslow.flow.integrate import EventSet, Limits, Solution, Status, integrate
+from fastslow.flow.integrate import Limits
 from fastslow.flow.singular_orbit import SingularFlow, SingularOrbit
-from fastslow.flow.trajectories import Settling, Solver, Trajectory, _joined
+from fastslow.flow.trajectories import Settling, Solver, Trajectory
 from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
@@ -38,7 +38,6 @@ _HORIZON, _FIRST_STEP = 1e15, 1e-2
 _TO_LEAVE, _TO_SETTLE, _PATIENCE = 20.0, 1e3, 20.0
 """How long it may take to leave the saddle, in units of 1 / the slowest rate; how many times as long to settle, or
 without an energy how many horizons."""
-_MOST_CLOCKS = 8
 _FAR = 1e6
 """Size of the slow variable, in heights of the highest special point, beyond which a half comes from infinity."""
 
@@ -127,19 +126,18 @@ class Forward(Settling):
         end = patience * self.horizon + leaving
         if self.system.energy_polynomial is not None:
             end = _HORIZON / fast + _TO_SETTLE * leaving
-        parameters = self._event_parameters(chart)
+        field, events = self.equations(chart)
         pieces = in_pieces(
-            parameters[int(parameters[3]) :],  # the event functions carry the field along
-            np.array([float(chart.to_chart(x)), y]),
+            field,
+            chart.to_state(x, y),
             end,
-            _FIRST_STEP / fast,
             rtol=self.rtol,
             atol=1e-3 * self.rtol * np.array([1.0, abs(y) or 1.0]),
-            growth=np.array([1e300, _FAR * self._height]),
-            events=self._events(chart) if any(parameters[:3]) else None,
+            events=events,
+            limits=limits(fast, growth=(1e300, _FAR * self._height)),
             solver=solver,
         )
-        return self._judged(start, chart, _joined(pieces), solver)
+        return self._judged(start, chart, joined(pieces), solver)
 
     @cached_property
     def _height(self) -> float:
@@ -321,43 +319,9 @@ def eigenvector(
     return np.asarray((vector if up else -vector) * unit)
 
 
-def in_pieces(
-    parameters: NDArray[np.float64],
-    u: NDArray[np.float64],
-    end: float,
-    first_step: float,
-    *,
-    rtol: float,
-    atol: NDArray[np.float64],
-    growth: NDArray[np.float64],
-    events: EventSet | None,
-    output: Literal["steps", "final"] = "steps",
-    solver: Solver = "rodas5p",
-) -> list[Solution]:
-    """Integrate a polynomial field from u over [0, end], in pieces with their own clocks.
-
-    After a long drift the steps of a jump are below the resolution of the clock: it is set to zero there.
-    """
-    pieces: list[Solution] = []
-    limits = Limits(max_steps=100_000, first_step=first_step, growth=growth)
-    for _ in range(_MOST_CLOCKS):
-        solution = integrate(
-            polynomial_field,
-            parameters,
-            u,
-            (0.0, end),
-            rtol=rtol,
-            atol=atol,
-            output=output,
-            events=events,
-            limits=limits,
-            solver=solver,
-        )
-        pieces.append(solution)
-        u, end = solution.final_state, end - solution.final_time
-        if solution.status is not Status.STEP_TOO_SMALL or solution.final_time == 0.0:
-            break
-    return pieces
+def limits(rate: float, growth: tuple[float, float] = (np.inf, np.inf)) -> Limits:
+    """Return the limits of the way from a saddle, with a first step in units of 1 / the fastest rate there."""
+    return Limits(max_steps=100_000, first_step=_FIRST_STEP / rate, growth=np.array(growth))
 
 
 def rates(system: FastSlowSystem, x: float, y: float) -> tuple[float, float]:

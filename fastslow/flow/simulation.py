@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastslow.core.polynomial import polynomial_field
-from fastslow.core.settling import settling_events
 from fastslow.errors import InputError
-from fastslow.flow.integrate import EventSet, integrate
+from fastslow.flow.event_sets import settling
+from fastslow.flow.integrate import integrate
 from fastslow.flow.slow_manifold import SlowTail, slow_tails
 from fastslow.flow.solution import LEAST_RTOL, SENTENCES, Solution, Status
 from fastslow.flow.trajectories import Solver
@@ -238,8 +238,7 @@ class _Run:
     ) -> None:
         self.system, self.start, self.wanted, self.tau = system, start, wanted, tau
         self.rtol, self.solver = rtol, solver
-        # z is x in the chart: next to an invariant line x does not tell it.
-        self.t, self.x, self.y, self.z = 0.0, float(start.fast), float(start.slow), 0.0
+        self.t, self.x, self.y = 0.0, float(start.fast), float(start.slow)
         self.rows = np.empty((3, wanted.size))
         self.count = self.n_steps = 0
         self.switch: tuple[float, float] | None = None
@@ -277,9 +276,13 @@ class _Run:
         if chart is not None and outward * fast > 0:
             return LEFT, f"The start points out of the window of {system.fast[0]}."
         self.chart = chart or Chart()
-        self.z = float(self.chart.to_chart(self.x))
+        # the state u in the chart beside (x, y): next to an invariant line x does not tell it
+        self.u = self.chart.to_state(self.x, self.y)
         self.field = (system if chart is not None else _on_line(system, start.fast)).field_parameters(self.chart)
-        self.events = _exits(system, chart, self.field)
+        window = (float(system.lower), float(system.upper))
+        self.events = settling(
+            self.field, window=None if self.chart.kind is ChartKind.BETWEEN or chart is None else window
+        )
         tails = slow_tails(system) if chart is not None else ()
         pause = _fastest_time(system, start)
         while self.t < self.tau:
@@ -305,21 +308,20 @@ class _Run:
             solution = integrate(
                 polynomial_field,
                 self.field,
-                np.array([self.z, self.y]),
+                self.u,
                 (0.0, until - begin),
                 rtol=rtol,
-                # Next to a pole of y = h(x) the size of x that matters is 1 / y.
-                atol=1e-3 * rtol * np.array([1.0 / max(abs(self.y), 1.0), min(abs(self.y) or 1.0, 1.0)]),
+                atol=1e-3 * rtol * np.array([1.0, min(abs(self.y) or 1.0, 1.0)]),
                 output=times if times.size else "final",
                 events=self.events,
                 solver=self.solver,
             )
             self.n_steps += solution.n_steps
-            self.z, self.y = map(float, solution.final_state)
-            self.x = float(self.chart.from_chart(self.z))
+            self.u = solution.final_state
+            self.x, self.y = map(float, self.chart.from_state(self.u))
             self.t = until if solution.status is Status.DONE else begin + solution.final_time
             if times.size:
-                self._keep(np.array([self.chart.from_chart(solution.u[:, 0]), solution.u[:, 1]]))
+                self._keep(np.array(self.chart.from_state(solution.u)))
             if solution.status is not Status.STEP_TOO_SMALL or solution.final_time < _LATE:
                 return solution
 
@@ -336,7 +338,7 @@ class _Run:
         self._keep(np.array([found.x, found.y])[:, :wanted])
         self.t = self.tau if done else self.t + found.time
         self.x, self.y = (float(found.x[-1]), float(found.y[-1])) if done else found.end
-        self.z = float(self.chart.to_chart(self.x))
+        self.u = self.chart.to_state(self.x, self.y)
         return found.infinite and not done
 
 
@@ -351,19 +353,4 @@ def _on_line(system: FastSlowSystem, x: Fraction) -> FastSlowSystem:
         slow_rate=system.slow_rate,
         window=(system.lower, system.upper),
         start_fast=x,
-    )
-
-
-def _exits(system: FastSlowSystem, chart: Chart | None, parameters: FloatArray) -> EventSet | None:
-    """Return the events of leaving the window, None where invariant lines forbid it."""
-    if chart is None or chart.kind is ChartKind.BETWEEN:
-        return None
-    head = [0.0, 0.0, 1.0, 6.0, float(system.lower), float(system.upper)]
-    return EventSet(
-        settling_events,
-        2,
-        directions=[-1, -1],
-        terminal=[True, True],
-        tolerance=0.0,
-        parameters=np.concatenate((head, parameters)),
     )

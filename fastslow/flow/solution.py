@@ -60,8 +60,9 @@ class EventSet:
         Length of `values`.
     directions : sequence of int, optional
         1 for rising values, -1 for falling, 0 for both and for tangential zeros, along the integration.
-    terminal : sequence of bool, optional
-        Whether a crossing ends the run. Tangential zeros never do.
+    terminal : sequence of bool or "step end", optional
+        Whether a crossing ends the run; tangential zeros never do. "step end": a function that is negative at the
+        end of a step ends the run there, and its zeros are not located, which costs a tenth.
     tolerance : float or sequence of float
         Values this close to zero count as zero where signs are compared; a minimum of |value| below it is a
         tangential zero. In the units of the event function.
@@ -72,7 +73,7 @@ class EventSet:
     function: Compiled
     count: int
     directions: Sequence[int] | None = None
-    terminal: Sequence[bool] | None = None
+    terminal: Sequence[bool | Literal["step end"]] | None = None
     tolerance: float | Sequence[float] = 1e-10
     parameters: ArrayLike | None = None
 
@@ -81,7 +82,8 @@ class EventSet:
         if not self.count >= 1:
             raise InputError("events.count", self.count, "must be at least 1")
         rows = np.zeros((3, self.count))
-        given = (("directions", self.directions), ("terminal", self.terminal), ("tolerance", self.tolerance))
+        terminal = None if self.terminal is None else [2.0 if word == "step end" else word for word in self.terminal]
+        given = (("directions", self.directions), ("terminal", terminal), ("tolerance", self.tolerance))
         for row, (name, value) in zip(rows, given, strict=True):
             if value is None:
                 continue
@@ -91,8 +93,8 @@ class EventSet:
             row[:] = array
         if not np.isin(rows[0], (-1.0, 0.0, 1.0)).all():
             raise InputError("events.directions", self.directions, "must be -1, 0 or 1")
-        if not np.isin(rows[1], (0.0, 1.0)).all():
-            raise InputError("events.terminal", self.terminal, "must be true or false")
+        if not np.isin(rows[1], (0.0, 1.0, 2.0)).all():
+            raise InputError("events.terminal", self.terminal, 'must be true, false or "step end"')
         if not (np.isfinite(rows[2]).all() and (rows[2] >= 0.0).all()):
             raise InputError("events.tolerance", self.tolerance, "must be finite and not negative")
         return rows

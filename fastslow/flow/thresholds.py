@@ -11,11 +11,11 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.core.section import section_events
 from fastslow.errors import InputError
+from fastslow.flow.clocks import in_pieces
+from fastslow.flow.event_sets import section
 from fastslow.flow.first_order import singular_crossing
 from fastslow.flow.flow_graph import Basin, basins_of, forbidden
-from fastslow.flow.integrate import EventSet
 from fastslow.flow.separatrices import (
     LEAVES,
     Backward,
@@ -23,7 +23,7 @@ from fastslow.flow.separatrices import (
     Separatrix,
     edge_orbits,
     fate,
-    in_pieces,
+    limits,
     rates,
     separatrices,
     typical_height,
@@ -32,7 +32,7 @@ from fastslow.flow.trajectories import Settling, Trajectory
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.systems.system import FastSlowSystem, Start
 
-_RTOL, _FIRST_STEP = 1e-12, 1e-2
+_RTOL = 1e-12
 _INSIDE_STEP = np.array([0.25, 0.5, 0.75])
 _LATER = 1.2
 _INSIDE = 0.382
@@ -258,20 +258,16 @@ def _crossings(settling: Settling, half: Separatrix) -> list[_Crossing]:
         return []
     x, y = float(half.start.fast), float(half.start.slow)
     height = abs(half.saddle.y) or typical_height(settling.manifold)
-    place = [float(system.start_fast), float(chart.kind), float(chart.origin), float(chart.size)]
+    field = system.field_parameters(chart, -1.0)
     pieces = in_pieces(
-        system.field_parameters(chart, -1.0),
-        np.array([float(chart.to_chart(x)), y]),
+        field,
+        chart.to_state(x, y),
         _LATER * float(times[-1]),
-        _FIRST_STEP / rates(system, x, y)[0],
         rtol=_RTOL,
         atol=np.array([1e-16, 1e-16 * height]),
-        growth=np.array([np.inf, np.inf]),
+        limits=limits(rates(system, x, y)[0]),
         output="final",
-        # No energy as the second event: it stays at 1.
-        events=EventSet(
-            section_events, 2, terminal=[len(times) == 1, False], tolerance=0.0, parameters=np.array([*place, 0.0, 0.0])
-        ),
+        events=section(field, float(system.start_fast), terminal=[len(times) == 1, False]),
     )
     found = []
     for order, hit in enumerate(h for piece in pieces for h in piece.events if h.index == 0):

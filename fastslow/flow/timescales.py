@@ -6,6 +6,7 @@ one points along the fast axis.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,11 +22,12 @@ CLOSE_SCALES = 0.1
 ALIGNED = 0.9
 """Averaged |v_f . e_fast| from which the fast direction counts as that of the fast variable."""
 
-_NODES, _WEIGHTS = (
-    np.array([-0.8611363115940526, -0.3399810435848563, 0.3399810435848563, 0.8611363115940526]),
-    np.array([0.34785484513745385, 0.6521451548625461, 0.6521451548625461, 0.34785484513745385]),
-)
-"""Gauss and Legendre's rule with four nodes; as numbers, since numpy takes longer to import what computes them."""
+_SIDES = ((-1, 1), (-1, -1), (1, -1), (1, 1))
+_ROOT_7 = math.sqrt(7.0)
+_NODES = np.array([-1.0, *(sign * math.sqrt(1 / 3 + side * 2 * _ROOT_7 / 21) for sign, side in _SIDES), 1.0])
+_WEIGHTS = np.array([1 / 15, *((14 - side * _ROOT_7) / 30 for _, side in _SIDES), 1 / 15])
+"""Gauss and Lobatto's rule with six nodes. It has the ends, so that a jump close to one, where the eigenvalues
+exchange their order, is not overlooked."""
 _QUADRATURE_TOLERANCE, _MOST_HALVINGS = 1e-9, 30
 _GROWTH, _LEAST_INTERVALS = 2, 1000
 """Intervals that are still open may be so many times the steps, and so many in any case."""
@@ -230,7 +232,7 @@ def time_scales(system: FastSlowSystem, start: Start, tau: Real, *, rtol: float 
 
     Notes
     -----
-    Each step of the integrator is an interval of a Gauss rule, in the logarithm of time where it is long; the
+    Each step of the integrator is an interval of a Gauss-Lobatto rule, in the logarithm of time where it is long; the
     intervals are halved until the averages stand. |lambda_f| has a kink where the eigenvalues exchange their
     order or become a complex pair.
 

@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.core.polynomial import polynomial_field
-from fastslow.core.settling import settling_events
-from fastslow.flow.integrate import EventSet, Limits, integrate
+from fastslow.core.polynomial_events import polynomial_events
+from fastslow.flow.clocks import in_pieces, joined
+from fastslow.flow.event_sets import settling
+from fastslow.flow.integrate import EventSet, Limits
 from fastslow.flow.landing import fast_value
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.flow.solution import Solution, Status
@@ -31,7 +32,6 @@ Solver = Literal["rodas5p", "LSODA", "Radau"]
 _NEAR = 1e-6
 """Size of the neighbourhood of an attracting equilibrium in which a trajectory counts as settled."""
 _HORIZON = 1e15
-_LATE, _MOST_CLOCKS = 1e3, 8
 _SLOW_ENOUGH, _ON_ARC = 1e-6, 1e-4
 """Ratio of time scales, and relative distance to an arc, from which the slow flow takes over where time runs out."""
 _OSCILLATION_TIME = 8.0
@@ -114,22 +114,18 @@ class Settling:
         # A tail to infinity ends a run; one to an equilibrium is asked only where the run did not get there.
         self.tails = [tail for tail in tails if tail.node.kind is Kind.INFINITY]
         self.funnels = [tail for tail in tails if tail.node.kind is not Kind.INFINITY]
-        self._parameters: dict[Chart, NDArray[np.float64]] = {}
+        self._equations: dict[Chart, tuple[NDArray[np.float64], EventSet | None]] = {}
 
-    def _event_parameters(self, chart: Chart) -> NDArray[np.float64]:
-        if chart in self._parameters:
-            return self._parameters[chart]
-        exits = chart.kind is not ChartKind.BETWEEN
-        rows: list[float] = []
-        for point in self.targets:
-            rows += [point.x, point.y, *self._neighbourhood(point)]
-        for tail in self.tails:
-            rows += [tail.x_end, tail.side, tail.last, tail.sign, tail.y_last, tail.y_end]
-        edges = [float(self.system.lower), float(self.system.upper)] if exits else []
-        head = [len(self.targets), len(self.tails), float(exits), 4 + len(rows) + len(edges)]
-        parameters = np.array([*map(float, head), *rows, *edges, *self.system.field_parameters(chart)])
-        self._parameters[chart] = parameters
-        return parameters
+    def equations(self, chart: Chart) -> tuple[NDArray[np.float64], EventSet | None]:
+        """Return the parameters of the field in a chart, and the events that tell the fate of a trajectory."""
+        if chart not in self._equations:
+            field = self.system.field_parameters(chart)
+            targets = [(point.x, point.y, *self._neighbourhood(point)) for point in self.targets]
+            tails = [(t.x_end, t.side, t.last, t.sign, t.y_last, t.y_end) for t in self.tails]
+            window = (float(self.system.lower), float(self.system.upper))
+            exits = window if chart.kind is not ChartKind.BETWEEN else None
+            self._equations[chart] = field, settling(field, targets, tails, exits)
+        return self._equations[chart]
 
     def _neighbourhood(self, point: SpecialPoint) -> tuple[float, float]:
         width = float(self.system.upper - self.system.lower)
@@ -140,18 +136,6 @@ class Settling:
                 away = math.hypot((other.x - point.x) / width, (other.y - point.y) / height)
                 size = min(size, max(1e-3 * away, 1e-14))
         return size * width, size * height
-
-    def _events(self, chart: Chart) -> EventSet:
-        parameters = self._event_parameters(chart)
-        count = len(self.targets) + len(self.tails) + 2 * int(parameters[2])
-        return EventSet(
-            settling_events,
-            count,
-            directions=[-1] * count,
-            terminal=[True] * count,
-            tolerance=0.0,
-            parameters=parameters,
-        )
 
     @property
     def horizon(self) -> float:
@@ -180,10 +164,9 @@ class Settling:
         result = self._attempt(start, chart, solvers[0])
         if result.undecided and result.proof == "time" and self.horizon < _HORIZON:
             result = self._attempt(start, chart, solvers[0], _PATIENCE)
-        for solver in solvers[1:]:
-            if not result.undecided or result.proof in ("time", "steps"):
-                break
-            result = self._attempt(start, chart, solver)
+        if result.undecided and result.proof not in ("time", "steps"):
+            others = (self._attempt(start, chart, solver) for solver in solvers[1:])
+            result = next((other for other in others if not other.undecided), result)
         return self._along_slow_manifold(result) if result.undecided else result
 
     def _along_slow_manifold(self, result: Trajectory) -> Trajectory:
@@ -207,37 +190,22 @@ class Settling:
     def _attempt(self, start: Start, chart: Chart, solver: Solver, patience: float = 1.0) -> Trajectory:
         x, y = float(start.fast), float(start.slow)
         height = max(abs(y), *(abs(p.y) for p in self.manifold.points if math.isfinite(p.y)), 1.0)
-        events = self._events(chart)
-        parameters = self._event_parameters(chart)
-        field = parameters[int(parameters[3]) :]  # the event functions carry the field along
-        u, pieces = np.array([float(chart.to_chart(x)), y]), []
-        for _ in range(_MOST_CLOCKS):
-            try:
-                solution = integrate(
-                    polynomial_field,
-                    field,
-                    u,
-                    (0.0, patience * self.horizon),
-                    rtol=self.rtol,
-                    atol=1e-3 * self.rtol * np.array([self._least_fast(chart, y), min(abs(y) or 1.0, 1.0)]),
-                    events=events,
-                    limits=Limits(max_steps=100_000, growth=np.array([1e300, 1e12 * height])),
-                    solver=solver,
-                )
-            except ValueError as error:
-                # scipy's event location gives up where an event function only touches zero.
-                return self._at(start, f"undecided: {solver} failed ({error})", "")
-            pieces.append(solution)
-            u = solution.final_state
-            # After a long drift the steps of a jump are below the resolution of the clock: it is set to zero.
-            if solution.status is not Status.STEP_TOO_SMALL or solution.final_time < _LATE:
-                break
-        return self._judged(start, chart, _joined(pieces), solver)
-
-    @staticmethod
-    def _least_fast(chart: Chart, y: float) -> float:
-        """Return a size of the fast coordinate that matters: next to a pole x ~ 1 / y."""
-        return min(1.0, 1.0 / abs(y)) if chart.kind is ChartKind.BETWEEN and y else 1.0
+        field, events = self.equations(chart)
+        try:
+            pieces = in_pieces(
+                field,
+                chart.to_state(x, y),
+                patience * self.horizon,
+                rtol=self.rtol,
+                atol=1e-3 * self.rtol * np.array([1.0, min(abs(y) or 1.0, 1.0)]),
+                events=events,
+                limits=Limits(max_steps=100_000, growth=np.array([1e300, 1e12 * height])),
+                solver=solver,
+            )
+        except ValueError as error:
+            # scipy's event location gives up where an event function only touches zero.
+            return self._at(start, f"undecided: {solver} failed ({error})", "")
+        return self._judged(start, chart, joined(pieces), solver)
 
     def _at(
         self, start: Start, verdict: str, proof: str, node: SpecialPoint | None = None, solver: str = "none"
@@ -260,10 +228,10 @@ class Settling:
         outward = {self.system.upper: 1, self.system.lower: -1}.get(start.fast, 0)
         if outward * self.system.fast_field(rational(start.fast), rational(start.slow)) > 0:
             return self._at(start, f"leaves the window of {self.system.fast[0]}", "points out of the window")
-        events = self._events(chart)
-        values = np.empty(events.count)
-        u = np.array([float(chart.to_chart(x)), y])
-        if settling_events(u, self._event_parameters(chart), values) == 0:
+        _, events = self.equations(chart)
+        if events is not None:
+            values = np.empty(events.count)
+            polynomial_events(chart.to_state(x, y), np.asarray(events.parameters), values)
             inside = np.flatnonzero(values[: len(self.targets) + len(self.tails)] < 0.0)
             if len(inside):
                 verdict, node, _, proof = self._fate_of_event(int(inside[0]), (x, y))
@@ -288,7 +256,7 @@ class Settling:
         return self._at(start, "undecided: at rest on an invariant line", "at rest")
 
     def _judged(self, start: Start, chart: Chart, solution: Solution, solver: Solver) -> Trajectory:
-        t, x, y = solution.t, chart.from_chart(solution.u[:, 0]), solution.u[:, 1]
+        t, (x, y) = solution.t, chart.from_state(solution.u)
         end = (float(x[-1]), float(y[-1]))
         node: SpecialPoint | None = None
         proof = ""
@@ -338,17 +306,6 @@ class Settling:
             return f"undecided: not settled by t = {t[-1]:.3g}"
         passed = [fold for fold in self.manifold.of_kind(Kind.FOLD) if x[late].min() < fold.x < x[late].max()]
         return "relaxation oscillation" if len(passed) >= 2 else "small oscillation"
-
-
-def _joined(pieces: list[Solution]) -> Solution:
-    """Return the pieces of a run whose clock was set to zero in between as one solution."""
-    late = np.cumsum([0.0, *(piece.final_time for piece in pieces[:-1])])
-    return replace(
-        pieces[-1],
-        t=np.concatenate([begin + piece.t for begin, piece in zip(late, pieces, strict=True)]),
-        u=np.concatenate([piece.u for piece in pieces]),
-        final_time=float(late[-1]) + pieces[-1].final_time,
-    )
 
 
 def _on_slow_line(point: SpecialPoint) -> bool:

@@ -30,12 +30,25 @@ class Chart:
         Its constants.
     lines : tuple of Fraction
         The invariant lines that bound the region.
+    scaled : bool
+        Whether the state has z sqrt(1 + y^2) in place of z: for systems with a branch that leaves along z ~ 1 / y.
     """
 
     kind: ChartKind = ChartKind.PLAIN
     origin: Fraction = Fraction(0)
     size: Fraction = Fraction(1)
     lines: tuple[Fraction, ...] = ()
+    scaled: bool = False
+
+    def to_state(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+        """Return the state u of ``core.polynomial.polynomial_field`` at points (x, y), shape (..., 2)."""
+        z, y = np.broadcast_arrays(self.to_chart(x), np.asarray(y, dtype=np.float64))
+        return np.stack([z * np.sqrt(1.0 + y * y) if self.scaled else z, y], axis=-1)
+
+    def from_state(self, u: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the points (x, y) of states u of shape (..., 2)."""
+        z, y = np.moveaxis(np.asarray(u, dtype=np.float64), -1, 0)
+        return self.from_chart(z / np.sqrt(1.0 + y * y) if self.scaled else z), y
 
     def to_chart(self, x: ArrayLike) -> NDArray[np.float64]:
         """Return z for x."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -228,7 +228,11 @@ class FastSlowSystem:
             return None
         below = max((line for line in self.invariant_lines if line < x), default=None)
         above = min((line for line in self.invariant_lines if line > x), default=None)
-        return chart_between(below, above)
+        chart = chart_between(below, above)
+        has_pole = chart.kind is not ChartKind.BESIDE and any(
+            _has_pole(part, chart.origin) for part, _ in self._irreducible[1]
+        )
+        return replace(chart, scaled=has_pole)
 
     def field_parameters(self, chart: Chart, direction: float = 1.0) -> NDArray[np.float64]:
         """Return the parameter array of ``core.polynomial.polynomial_field`` in a chart, 1 forward or -1 backward."""
@@ -246,8 +250,13 @@ class FastSlowSystem:
             constant *= chart.size
         left = left or [self.fast_field * 0 + 1]
         left[0] = left[0] * rational(constant)
-        head = [direction, float(self.slow_rate), chart.kind, float(chart.origin), float(chart.size), len(left)]
-        return np.concatenate([np.array(head, dtype=np.float64), *(packed(p) for p in [*left, self.slow_field])])
+        head = np.array(
+            [direction, self.slow_rate, chart.kind, chart.origin, chart.size, chart.scaled], dtype=np.float64
+        )
+        table = _table(left, self.slow_field)
+        if table is not None:
+            return np.concatenate([head, [0.0, len(table)], table.ravel()])
+        return np.concatenate([head, [len(left)], *(packed(p) for p in [*left, self.slow_field])])
 
     # Values and derivatives, exact polynomials behind them ---------------------------------------------
 
@@ -357,3 +366,27 @@ def _evaluate(coefficients: NDArray[np.float64], x: Any, y: Any) -> Any:
             inner = inner * y + value
         total = total * x + inner
     return total
+
+
+def _has_pole(p: Polynomial, x: Fraction) -> bool:
+    """Whether the graph p_0(x) + p_1(x) y = 0 leaves to infinity at x, to first order."""
+    parts = by_slow_power(p)
+    if len(parts) != 2:
+        return False
+    constant, slope, turn = (q(rational(x)) for q in (*parts, parts[1].derivative()))
+    return bool(slope == 0 and constant != 0 and turn != 0)
+
+
+def _table(factors: list[Polynomial], g: Polynomial) -> NDArray[np.float64] | None:
+    """Return the table of ``core.polynomial.polynomial_field``, None where it is not the better form.
+
+    Factors are multiplied out only where that loses no digits near f = 0: all but one of one term.
+    """
+    f: Polynomial = math.prod(factors[1:], start=factors[0])
+    if sum(len(factor) > 1 for factor in factors) > 1 or max(f.degrees()[1], g.degrees()[1]) > 2:
+        return None
+    dense_f, dense_g = dense(f), dense(g)
+    table = np.zeros((max(len(dense_f), len(dense_g)), 6))
+    for first, block in ((0, dense_f), (3, dense_g)):
+        table[: block.shape[0], first : first + block.shape[1]] = block
+    return table[::-1]

@@ -13,7 +13,7 @@ END, RTOL, ATOL = 1e8, 1e-8, 1e-10
 
 
 @njit(FIELD.signature)
-def network(u, p, du, jacobian):
+def network(u, p, du, jacobian, with_jacobian):
     """Two-layer network with c = (1, 1, 1), c* = (1, -1, 1) in (R, a)."""
     r, a = u
     s0, s1, s2 = r - 2.0 * r**2 + 6.0 * r**3, 1.0 - 4.0 * r + 18.0 * r**2, -4.0 + 36.0 * r
@@ -31,14 +31,14 @@ def network(u, p, du, jacobian):
 @njit("float64[::1](float64, float64[::1])")
 def rate(_, u):
     du, jacobian = np.empty(2), np.empty((2, 2))
-    network(u, u, du, jacobian)
+    network(u, u, du, jacobian, True)
     return du
 
 
 @njit("float64[:, ::1](float64, float64[::1])")
 def rate_jacobian(_, u):
     du, jacobian = np.empty(2), np.empty((2, 2))
-    network(u, u, du, jacobian)
+    network(u, u, du, jacobian, True)
     return jacobian
 
 

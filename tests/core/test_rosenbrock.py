@@ -16,7 +16,7 @@ TIGHT = {"rtol": 1e-12, "atol": 1e-14}
 
 
 @njit(FIELD.signature)
-def volterra(u, p, du, jacobian):
+def volterra(u, p, du, jacobian, with_jacobian):
     x, y = u
     du[0], du[1] = x * (1.0 - y), y * (x - 1.0)
     jacobian[0, 0], jacobian[0, 1] = 1.0 - y, -x
@@ -25,7 +25,7 @@ def volterra(u, p, du, jacobian):
 
 
 @njit(FIELD.signature)
-def oscillator(u, p, du, jacobian):
+def oscillator(u, p, du, jacobian, with_jacobian):
     du[0], du[1] = u[1], -u[0]
     jacobian[0, 0], jacobian[0, 1] = 0.0, 1.0
     jacobian[1, 0], jacobian[1, 1] = -1.0, 0.0
@@ -33,7 +33,7 @@ def oscillator(u, p, du, jacobian):
 
 
 @njit(FIELD.signature)
-def relaxation(u, p, du, jacobian):
+def relaxation(u, p, du, jacobian, with_jacobian):
     """X' = -k (x - y), y' = -y: x follows y for large k."""
     du[0], du[1] = -p[0] * (u[0] - u[1]), -u[1]
     jacobian[0, 0], jacobian[0, 1] = -p[0], p[0]
@@ -42,7 +42,7 @@ def relaxation(u, p, du, jacobian):
 
 
 @njit(FIELD.signature)
-def robertson(u, p, du, jacobian):
+def robertson(u, p, du, jacobian, with_jacobian):
     a, b, c = 0.04, 1e4, 3e7
     x, y, z = u
     du[0] = -a * x + b * y * z
@@ -56,7 +56,7 @@ def robertson(u, p, du, jacobian):
 
 
 @njit(FIELD.signature)
-def van_der_pol(u, p, du, jacobian):
+def van_der_pol(u, p, du, jacobian, with_jacobian):
     x, v = u
     du[0], du[1] = v, p[0] * (1.0 - x * x) * v - x
     jacobian[0, 0], jacobian[0, 1] = 0.0, 1.0
@@ -65,7 +65,7 @@ def van_der_pol(u, p, du, jacobian):
 
 
 @njit(FIELD.signature)
-def network(u, p, du, jacobian):
+def network(u, p, du, jacobian, with_jacobian):
     """Two-layer network with c = (1, 1, 1), c* = (1, -1, 1) in (R, a)."""
     r, a = u
     s0, s1, s2 = r - 2.0 * r**2 + 6.0 * r**3, 1.0 - 4.0 * r + 18.0 * r**2, -4.0 + 36.0 * r
@@ -81,13 +81,13 @@ def network(u, p, du, jacobian):
 
 
 @njit(FIELD.signature)
-def explosion(u, p, du, jacobian):
+def explosion(u, p, du, jacobian, with_jacobian):
     du[0], jacobian[0, 0] = u[0] * u[0], 2.0 * u[0]
     return 0
 
 
 @njit(FIELD.signature)
-def root(u, p, du, jacobian):
+def root(u, p, du, jacobian, with_jacobian):
     """The field of u' = -sqrt(u) - 1 reaches the edge of its domain; with p = 1 it says so, else it is NaN."""
     if u[0] < 0.0 and p[0] == 1.0:
         return 1

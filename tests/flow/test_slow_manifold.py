@@ -33,11 +33,12 @@ def order(rates, distances):
 def by_integration(system, x, y, time, rtol=1e-13):
     """Return the state after a time, integrated in (x, y)."""
     chart = system.chart_of(Fraction(x))
-    start = [float(chart.to_chart(x)), y]
+    start = chart.to_state(x, y)
     field = system.field_parameters(chart)
     run = integrate(polynomial_field, field, start, (0.0, time), rtol=rtol, atol=1e-18, output="final")
     assert run.status == "done"
-    return float(chart.from_chart(run.final_state[0])), float(run.final_state[1])
+    x, y = chart.from_state(run.final_state)
+    return float(x), float(y)
 
 
 # First order --------------------------------------------------------------------------------------------

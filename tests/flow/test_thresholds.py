@@ -90,7 +90,7 @@ def test_first_order_against_exact_division():
 @pytest.mark.parametrize(("c", "c_star"), SADDLE_LIMITED)
 def test_the_error_of_first_order_is_of_second(c, c_star):
     errors = []
-    for rate in ("1/10", "1/20", "1/40"):
+    for rate in ("2/5", "1/5", "1/10"):  # below, the error is near rounding
         (threshold,) = [t for t in found(c, c_star, rate) if t.y > 0]
         assert threshold.note == f"on the fast fibre of {threshold.saddle.id}"
         errors.append(threshold.y - threshold.first_order)

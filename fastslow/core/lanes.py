@@ -1,0 +1,234 @@
+"""Ensembles of the polynomial family: sixteen trajectories at a time in each thread, for speed.
+
+One step of Rodas5P is a chain of operations that wait for each other, so that a
+processor idles through most of it. Here sixteen go abreast, each with its
+own steps, through loops that the compiler turns into vector instructions; a lane whose
+trajectory ends takes the next start. Five to seven times faster than one after the other.
+
+A trajectory does not depend on its neighbours. It differs from that of `rosenbrock.run`
+by rounding and by an exponent of the step control (13/64 for 1/5, for the sake of square roots).
+"""
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+from fastslow.core.lane_step import (
+    BLOCKS,
+    END_U,
+    END_Y,
+    ERROR,
+    F0,
+    F1,
+    F2,
+    FAST,
+    FLOOR,
+    IDEAL,
+    IDEAL_BEFORE,
+    K7,
+    L7,
+    LANE,
+    LANES,
+    M00,
+    M01,
+    M10,
+    M11,
+    SLOW,
+    STEP,
+    STEP_BEFORE,
+    TIME,
+    U,
+    X,
+    Y,
+    lane_jacobian,
+    lane_step,
+)
+
+RTOL, ATOL, END, MAX_STEPS, STOP = range(5)
+"""Options. ATOL is that of u, and of y in units of its start if that is below 1; STOP, whether a run ends when an
+event function is negative, or at END only."""
+REACHED_END, TOO_MANY_STEPS, STEP_TOO_SMALL, NOT_FINITE = -1, -2, -3, -4
+"""Codes of trajectories that ended otherwise than by an event, whose codes are their numbers."""
+
+_SAFETY, _SHRINK, _GROW, _SHRINK_OUTSIDE, _LEAST_ERROR, _MOST_IDEAL = 0.9, 0.2, 8.0, 0.25, 1e-8, 2.5
+_TINY_STEP = 1e-14
+
+
+@LANE
+def judge(w, options):
+    """Write the size of the error of each lane in units of the tolerance, and error^(-13/64)."""
+    rtol = options[RTOL]
+    for i in range(LANES):
+        scale_u = options[ATOL] + rtol * max(abs(w[U + i]), abs(w[END_U + i]))
+        scale_y = w[FLOOR + i] + rtol * max(abs(w[Y + i]), abs(w[END_Y + i]))
+        error = max(max(abs(w[K7 + i]) / scale_u, abs(w[L7 + i]) / scale_y), _LEAST_ERROR)
+        eighth = math.sqrt(math.sqrt(math.sqrt(error)))
+        sixteenth = math.sqrt(eighth)
+        w[ERROR + i] = error
+        w[IDEAL + i] = 1.0 / (eighth * sixteenth * math.sqrt(math.sqrt(sixteenth)))
+
+
+@LANE
+def first_step(w, i, options):
+    """Return the length of a first step of lane i; see `rosenbrock.first_step`."""
+    rtol = options[RTOL]
+    scale_u = options[ATOL] + rtol * abs(w[U + i])
+    scale_y = w[FLOOR + i] + rtol * abs(w[Y + i])
+    bend_u = w[M00 + i] * w[FAST + i] + w[M01 + i] * w[SLOW + i]
+    bend_y = w[M10 + i] * w[FAST + i] + w[M11 + i] * w[SLOW + i]
+    size = max(abs(w[U + i]) / scale_u, abs(w[Y + i]) / scale_y)
+    first = max(abs(w[FAST + i]) / scale_u, abs(w[SLOW + i]) / scale_y)
+    steepest = max(first, max(abs(bend_u) / scale_u, abs(bend_y) / scale_y))
+    h = 1e-3 * options[END]
+    if size > 1e-5 and first > 1e-5:
+        h = min(h, 0.01 * size / first)
+    if steepest > 1e-15:
+        h = min(h, max((0.01 / steepest) ** 0.2, 1e-6 * h))
+    return h
+
+
+@LANE
+def fate(w, i, event_p):
+    """Return the number of the function of `polynomial_events.settling_events` that is negative, or REACHED_END."""
+    targets, tails = int(event_p[2]), int(event_p[3])
+    x, y = w[X + i], w[Y + i]
+    for k in range(targets):
+        j = 5 + 4 * k
+        if ((x - event_p[j]) / event_p[j + 2]) ** 2 + ((y - event_p[j + 1]) / event_p[j + 3]) ** 2 < 1.0:
+            return k
+    if tails > 0:
+        fast = w[F0 + i] + y * (w[F1 + i] + y * w[F2 + i])
+        slow = w[SLOW + i]
+        for k in range(tails):
+            j = 5 + 4 * targets + 6 * k
+            side, sign = event_p[j + 1], event_p[j + 3]
+            inside = side * event_p[j] < side * x < side * event_p[j + 2]
+            if inside and sign * event_p[j + 4] < sign * y < sign * event_p[j + 5] and side * fast < 0.0 < sign * slow:
+                return targets + k
+    if event_p[4] != 0.0:
+        base = int(event_p[1])
+        if x < event_p[base - 2]:
+            return targets + tails
+        if x > event_p[base - 1]:
+            return targets + tails + 1
+    return REACHED_END
+
+
+@LANE
+def load(w, i, start, options):
+    """Set lane i to a start."""
+    w[U + i], w[Y + i] = start[0], start[1]
+    height = abs(start[1])
+    w[FLOOR + i] = options[ATOL] * (height if 0.0 < height < 1.0 else 1.0)
+    w[TIME + i], w[STEP + i], w[STEP_BEFORE + i] = 0.0, 0.0, 0.0
+
+
+@LANE
+def run_block(p, event_p, options, starts, times, codes, steps, low, high):
+    """Follow the starts from `low` to `high`, in place, to their ends."""
+    w = np.zeros(BLOCKS * LANES)
+    who = np.full(LANES, -1)
+    fresh = np.zeros(LANES, np.bool_)
+    rejected = np.zeros(LANES, np.bool_)
+    following, busy = low, 0
+    for i in range(LANES):
+        if following < high:
+            who[i] = following
+            following += 1
+            busy += 1
+            load(w, i, starts[who[i]], options)
+            fresh[i] = True
+    while busy > 0:
+        lane_jacobian(w, p)
+        loaded = False
+        for i in range(LANES):
+            if not fresh[i]:
+                continue
+            fresh[i] = False
+            here = who[i]
+            left = options[END] - w[TIME + i]
+            code = fate(w, i, event_p) if options[STOP] != 0.0 or left <= 0.0 else REACHED_END
+            if code < 0 and left > 0.0:
+                if not abs(w[FAST + i]) + abs(w[SLOW + i]) < np.inf:
+                    code = NOT_FINITE
+                elif steps[here] >= options[MAX_STEPS]:
+                    code = TOO_MANY_STEPS
+                else:
+                    if w[STEP + i] == 0.0:
+                        w[STEP + i] = first_step(w, i, options)
+                    if w[STEP + i] > left:
+                        w[STEP + i] = left
+                    elif w[STEP + i] > 0.8 * left:
+                        w[STEP + i] = 0.5 * left
+                    if w[STEP + i] < _TINY_STEP * w[TIME + i]:
+                        code = STEP_TOO_SMALL
+                    else:
+                        continue
+            codes[here] = code
+            times[here] = w[TIME + i]
+            starts[here, 0], starts[here, 1] = w[U + i], w[Y + i]
+            w[STEP + i] = 0.0
+            rejected[i] = False
+            who[i] = -1
+            busy -= 1
+            if following < high:
+                who[i] = following
+                following += 1
+                busy += 1
+                load(w, i, starts[who[i]], options)
+                fresh[i] = True
+                loaded = True
+        if loaded:
+            continue
+        lane_step(w, p)
+        judge(w, options)
+        for i in range(LANES):
+            here = who[i]
+            if here < 0:
+                continue
+            steps[here] += 1
+            fresh[i] = True
+            h = w[STEP + i]
+            finite = abs(w[END_U + i]) + abs(w[END_Y + i]) < np.inf and w[ERROR + i] < np.inf
+            if finite and w[ERROR + i] <= 1.0:
+                ideal = w[IDEAL + i]
+                factor = _SAFETY * ideal
+                if w[STEP_BEFORE + i] != 0.0:
+                    factor = min(factor, _SAFETY * h / w[STEP_BEFORE + i] * ideal * ideal / w[IDEAL_BEFORE + i])
+                if rejected[i]:
+                    factor = min(factor, 1.0)
+                rejected[i] = False
+                w[STEP_BEFORE + i] = h
+                w[IDEAL_BEFORE + i] = min(ideal, _MOST_IDEAL)
+                w[STEP + i] = h * max(_SHRINK, min(_GROW, factor))
+                w[TIME + i] = options[END] if h == options[END] - w[TIME + i] else w[TIME + i] + h
+                w[U + i], w[Y + i] = w[END_U + i], w[END_Y + i]
+            else:
+                rejected[i] = True
+                w[STEP + i] = h * (max(_SHRINK, _SAFETY * w[IDEAL + i]) if finite else _SHRINK_OUTSIDE)
+
+
+@njit(cache=True, nogil=True, parallel=True, error_model="numpy")
+def run_lanes(p, event_p, options, starts, times, codes, steps, blocks):
+    """Follow all starts, in place, to an event or to the end of time; see the module.
+
+    Parameters
+    ----------
+    p : (np,) array
+        Parameters of `polynomial_field` with a table, in a plain chart or one between two lines.
+    event_p : (ne,) array
+        Parameters of `settling_events`.
+    options : (5,) array
+        RTOL, ATOL, END, MAX_STEPS, STOP.
+    starts : (N, 2) array
+        States; at the return the last ones.
+    times, codes, steps : (N,) arrays
+        Time, number of the event or code of the end, and steps tried, 0 at the call.
+    blocks : int
+        How many parts the starts are dealt to the threads in.
+    """
+    count = starts.shape[0]
+    for block in prange(blocks):
+        low, high = count * np.int64(block) // blocks, count * (np.int64(block) + 1) // blocks
+        run_block(p, event_p, options, starts, times, codes, steps, low, high)

@@ -1,0 +1,220 @@
+"""Ensembles: the fates of very many starts of one system."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastslow.core.lanes import REACHED_END, TOO_MANY_STEPS, run_lanes
+from fastslow.core.polynomial import FACTORS, polynomial_field
+from fastslow.core.polynomial_events import SETTLING
+from fastslow.errors import InputError
+from fastslow.flow.integrate import integrate
+from fastslow.flow.solution import LEAST_RTOL
+from fastslow.flow.trajectories import Settling
+from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.systems.chart import Chart, ChartKind
+from fastslow.systems.system import FastSlowSystem, Start
+
+_MOST_STEPS = 100_000
+_PIECE_SECONDS = 0.1
+_FIRST_PIECE = 512
+_BLOCKS = 16
+"""Parts of a piece, so that threads that finish early find more to do."""
+_UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Where N starts (x0, y0) went.
+
+    Attributes
+    ----------
+    x0, y0 : ndarray, shape (N,)
+        The starts.
+    t, x, y : ndarray, shape (N,)
+        The time and place at which each run ended: where its fate was known, or at the end of time.
+    node : ndarray of int, shape (N,)
+        Index into `nodes` of the point where each ends; -1 where that is not known.
+    nodes : tuple of str
+        Ids of the attractors, infinity included.
+    fates : tuple of str
+        The fate that each of `nodes` means.
+    steps : ndarray of int, shape (N,)
+        Steps tried.
+    again : int
+        How many runs were not decided by the ensemble kernel and were followed one by one.
+    """
+
+    system: FastSlowSystem = field(repr=False)
+    x0: NDArray[np.float64]
+    y0: NDArray[np.float64]
+    t: NDArray[np.float64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    node: NDArray[np.int64]
+    nodes: tuple[str, ...]
+    fates: tuple[str, ...]
+    steps: NDArray[np.int64]
+    again: int
+
+    @property
+    def fate(self) -> NDArray[np.str_]:
+        """The fate of each start in words; "undecided" where it is not known."""
+        names = np.array([*self.fates, _UNDECIDED])
+        return names[self.node]
+
+
+def ensemble(
+    system: FastSlowSystem | Settling,
+    y0: ArrayLike,
+    x0: ArrayLike | None = None,
+    *,
+    tau: float | None = None,
+    rtol: float = 1e-8,
+) -> Ensemble:
+    """Follow N starts of the full system at once, some hundred thousand in a second.
+
+    Parameters
+    ----------
+    system : FastSlowSystem or Settling
+        A Settling, if one is at hand, saves the analysis of the critical manifold.
+    y0 : array_like
+        Slow coordinates of the starts.
+    x0 : array_like, optional
+        Fast coordinates, one or as many; on the line of starts unless given.
+    tau : float, optional
+        Follow each start to this time and give the state there; unless given, each run ends as soon as its
+        fate is proved, as in `Settling.run`.
+    rtol : float
+        Relative tolerance of the steps.
+
+    Raises
+    ------
+    InputError
+        For starts that are not finite, not in the window or on an invariant line, or a time or tolerance that
+        cannot be used.
+
+    Notes
+    -----
+    The kernel (``fastslow.core.lanes``) serves fields that are at most quadratic in y between invariant lines or
+    in the plane; other systems are followed one by one. Runs that it leaves undecided (too many steps, a step
+    too small) are followed again by `Settling.run`, with all its means.
+    """
+    settling = system if isinstance(system, Settling) else Settling(critical_manifold(system))
+    model = settling.system
+    starts_x, starts_y = _starts(model, x0, y0)
+    if tau is not None and not 0.0 < tau < np.inf:
+        raise InputError("tau", tau, "must be positive and finite")
+    if not LEAST_RTOL <= rtol < 1.0:
+        raise InputError("rtol", rtol, f"must be from {LEAST_RTOL:g} to below 1")
+    nodes = [*settling.targets, *(tail.node for tail in settling.tails)]
+    count = len(starts_y)
+    t, codes, steps = np.zeros(count), np.full(count, -1), np.zeros(count, np.int64)
+    ends = np.stack([starts_x, starts_y], axis=-1)
+    for chart, members in _by_chart(model, starts_x):
+        if chart is None or not _abreast(model, chart):
+            codes[members] = TOO_MANY_STEPS
+            continue
+        states = chart.to_state(starts_x[members], starts_y[members])
+        t[members], codes[members], steps[members] = _run(settling, chart, states, tau, rtol)
+        ends[members] = np.stack(chart.from_state(states), axis=-1)
+    again = np.flatnonzero(codes < (0 if tau is None else REACHED_END))
+    names = list(dict.fromkeys(point.id for point in nodes))
+    index = np.array([*(names.index(point.id) for point in nodes), -1])
+    node = index[np.where((codes >= 0) & (codes < len(nodes)), codes, -1)]
+    fates = {point.id: settling.flow.fate_of(point) for point in nodes}
+    for i in again:
+        start = Start(Fraction(starts_x[i]), Fraction(starts_y[i]))
+        if tau is not None:
+            t[i], ends[i], taken = _alone(model, start, tau, rtol)
+            steps[i] += taken
+            continue
+        one = settling.run(start)
+        t[i], ends[i], steps[i] = one.final_time, one.end, steps[i] + len(one.t)
+        if one.node is not None and not one.undecided:
+            if one.node.id not in names:
+                names.append(one.node.id)
+                fates[one.node.id] = one.verdict
+            node[i] = names.index(one.node.id)
+    return Ensemble(
+        system=model,
+        x0=starts_x,
+        y0=starts_y,
+        t=t,
+        x=ends[:, 0],
+        y=ends[:, 1],
+        node=node,
+        nodes=tuple(names),
+        fates=tuple(fates[name] for name in names),
+        steps=steps,
+        again=len(again),
+    )
+
+
+def _starts(system: FastSlowSystem, x0: ArrayLike | None, y0: ArrayLike) -> tuple[NDArray[np.float64], ...]:
+    y = np.atleast_1d(np.asarray(y0, dtype=np.float64))
+    x = np.asarray(float(system.start_fast) if x0 is None else x0, dtype=np.float64)
+    try:
+        x, y = np.broadcast_arrays(x, y)
+    except ValueError:
+        raise InputError("x0", x.shape, f"must be one number or have the shape {y.shape} of y0") from None
+    if y.ndim != 1:
+        raise InputError("y0", y.shape, "must be one-dimensional", "Use .ravel(), and .reshape() on the results")
+    for name, values in (("x0", x), ("y0", y)):
+        bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad):
+            raise InputError(f"{name}[{bad[0]}]", values[bad[0]], "must be finite")
+    # What each start must satisfy depends on the system; the extremes and those nearest to zero can fail.
+    for i in {int(f(v)) for v in (x, y) for f in (np.argmin, np.argmax, lambda v: np.argmin(np.abs(v)))}:
+        system.check_start(Start(Fraction(x[i]), Fraction(y[i])))
+    return x.copy(), y.copy()
+
+
+def _by_chart(system: FastSlowSystem, x: NDArray[np.float64]) -> list[tuple[Chart | None, NDArray[np.int64]]]:
+    """Return the charts and the numbers of the starts in each."""
+    lines = np.array([float(line) for line in system.invariant_lines])
+    place = np.searchsorted(lines, x, "left") + np.searchsorted(lines, x, "right")
+    groups = [np.flatnonzero(place == value) for value in np.unique(place)]
+    return [(system.chart_of(Fraction(x[group[0]])), group) for group in groups]
+
+
+def _abreast(system: FastSlowSystem, chart: Chart) -> bool:
+    return chart.kind is not ChartKind.BESIDE and system.field_parameters(chart)[FACTORS] == 0.0
+
+
+def _alone(
+    system: FastSlowSystem, start: Start, tau: float, rtol: float
+) -> tuple[float, tuple[NDArray[np.float64], NDArray[np.float64]], int]:
+    """Follow one start to a time; (time reached, state there, steps)."""
+    chart = system.chart_of(start.fast)
+    if chart is None:
+        raise InputError("x0", float(start.fast), "must not be on an invariant line where tau is given")
+    state = chart.to_state(float(start.fast), float(start.slow))
+    run = integrate(
+        polynomial_field, system.field_parameters(chart), state, (0.0, tau), rtol=rtol, atol=0.1 * rtol, output="final"
+    )
+    return run.final_time, chart.from_state(run.final_state), run.n_steps
+
+
+def _run(
+    settling: Settling, chart: Chart, states: NDArray[np.float64], tau: float | None, rtol: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Follow states, in place, in pieces of a size that leaves Ctrl-C a chance; (times, codes, steps)."""
+    field, ends = settling.equations(chart)
+    events = np.array([SETTLING, 5, 0, 0, 0]) if ends is None else np.asarray(ends.parameters)
+    options = np.array([rtol, 0.1 * rtol, tau or settling.horizon, _MOST_STEPS, float(tau is None)])
+    count = len(states)
+    t, codes, steps = np.zeros(count), np.zeros(count, np.int64), np.zeros(count, np.int64)
+    low, piece = 0, _FIRST_PIECE
+    while low < count:
+        part = slice(low, low + piece)
+        begin = time.perf_counter()
+        run_lanes(field, events, options, states[part], t[part], codes[part], steps[part], _BLOCKS)
+        low += piece
+        piece = int(piece * min(4.0, max(0.25, _PIECE_SECONDS / (time.perf_counter() - begin + 1e-6)))) + 1
+    return t, codes, steps
