@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from fastslow_cli.options import ModelArguments, check_writable, model_arguments, quick_while_cold
+from fastslow_cli.options import ModelArguments, check_writable, model_arguments, progress_bar, quick_while_cold
 
 if TYPE_CHECKING:
     from fastslow.analysis import Analysis
@@ -61,11 +61,10 @@ def _run(study: Study, a0: str | None, starts: tuple[str, ...]) -> Analysis:
         quick_while_cold()
     from fastslow.analysis import analyze as run
 
-    if a0 is None and not starts:
-        own = [(start.fast, start.slow) for start in study.starts]
-        return run(study.system, starts=own)
-    pairs = [exact_list(text, "--start") for text in starts]
-    return run(study.system, a0, starts=pairs)  # type: ignore[arg-type]
+    own = a0 is None and not starts
+    pairs = [(start.fast, start.slow) for start in study.starts] if own else [exact_list(t, "--start") for t in starts]
+    with progress_bar("Starts", len(pairs) + (a0 or "").count(",")) as progress:
+        return run(study.system, a0, starts=pairs, progress=progress)  # type: ignore[arg-type]
 
 
 def _write(analysis: Analysis, directory: Path) -> None:

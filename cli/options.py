@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ _OPTIONS = (
     click.option("--noise", metavar="NUMBER", help="Standard deviation of the label noise."),
     click.option("--normalised", is_flag=True, help="The coefficients are b_k = c_k sqrt(k!), for many of them."),
 )
+
+_MANY_PARTS = 20
 
 
 @dataclass(frozen=True)
@@ -106,3 +109,21 @@ def quick_while_cold() -> None:
 
     if run_interpreted_while_cold() and sys.stderr.isatty():
         click.echo("First run: the kernels run uncompiled, and are compiled in the background.", err=True)
+
+
+@contextmanager
+def progress_bar(label: str, parts: int | None = None) -> Iterator[Callable[[int, int], None] | None]:
+    """Give a function progress(done, total) that draws a bar on standard error, None where that is no terminal.
+
+    Nothing is drawn for fewer than _MANY_PARTS parts, where their number is known.
+    """
+    if not sys.stderr.isatty() or (parts is not None and parts < _MANY_PARTS):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

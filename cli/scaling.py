@@ -10,8 +10,8 @@ import click
 from fastslow_cli.options import ModelArguments, check_writable, model_arguments, quick_while_cold
 
 if TYPE_CHECKING:
-    from fastslow.flow.scaling import Scaling
-    from fastslow.flow.tail_fit import Estimate
+    from fastslow.scales.scaling import Scaling
+    from fastslow.scales.tail_fit import Estimate
     from fastslow.systems.presets import Study
     from fastslow.systems.system import Start
 
@@ -58,7 +58,7 @@ def scaling(model: ModelArguments, a0: str | None, tau: float, as_json: bool, ou
         check_writable(output)
     if len(starts) <= _FEW_STARTS:
         quick_while_cold()
-    from fastslow.flow.scaling import scaling as run
+    from fastslow.scales.scaling import scaling as run
 
     found = [run(study.system, start, tau) for start in starts]
     tails = [one.document() for one in found]

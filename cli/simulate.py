@@ -12,7 +12,7 @@ import click
 from fastslow_cli.options import ModelArguments, check_writable, model_arguments, quick_while_cold
 
 if TYPE_CHECKING:
-    from fastslow.flow.simulation import Simulation
+    from fastslow.ode.simulation import Simulation
     from fastslow.systems.presets import Study
     from fastslow.systems.system import Start
 
@@ -63,7 +63,7 @@ def ode(
     if study.system.energy_polynomial is not None:
         # It settles or runs to infinity in some thousands of steps; others may oscillate up to tau.
         quick_while_cold()
-    from fastslow.flow.simulation import simulate as run
+    from fastslow.ode.simulation import simulate as run
 
     found = run(study.system, one, tau, rtol=rtol, points=points, solver=solver)  # type: ignore[arg-type]
     if output is not None:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from fastslow_cli.options import ModelArguments, check_writable, model_arguments, quick_while_cold
+from fastslow_cli.options import ModelArguments, check_writable, model_arguments, progress_bar, quick_while_cold
 
 if TYPE_CHECKING:
-    from fastslow.flow.connections import Connections
     from fastslow.flow.flow_graph import Basin
-    from fastslow.flow.full_graph import FullGraph
-    from fastslow.flow.thresholds import Threshold
+    from fastslow.separatrices.connections import Connections
+    from fastslow.separatrices.full_graph import FullGraph
+    from fastslow.separatrices.thresholds import Threshold
     from fastslow.systems.system import FastSlowSystem
 
 NOT_CERTAIN = 3
@@ -63,14 +63,15 @@ def thresholds(
         check_writable(output)
     if interval is None:
         quick_while_cold()
-    from fastslow.flow.connections import connections
-    from fastslow.flow.full_graph import full_graph
-    from fastslow.flow.trajectories import Settling
     from fastslow.manifold.critical_manifold import critical_manifold
+    from fastslow.ode.trajectories import Settling
+    from fastslow.separatrices.connections import connections
+    from fastslow.separatrices.full_graph import full_graph
 
     scan = None
     if parameter is not None and interval is not None:
-        scan = connections(system, parameter, interval, samples=samples)
+        with progress_bar("Steps of the scan") as progress:
+            scan = connections(system, parameter, interval, samples=samples, progress=progress)
     manifold = critical_manifold(system)
     graph = full_graph(Settling(manifold))
     text = json.dumps(_document(system, graph, scan), allow_nan=False)

@@ -10,9 +10,9 @@ from fastslow_cli.options import ModelArguments, check_writable, model_arguments
 
 if TYPE_CHECKING:
     from fastslow.flow.branch_scales import PoleScales
-    from fastslow.flow.entry_exit import Passage
     from fastslow.flow.singular_course import SingularCourse
-    from fastslow.flow.timescales import TimeScales
+    from fastslow.scales.entry_exit import Passage
+    from fastslow.scales.timescales import TimeScales
     from fastslow.systems.presets import Study
     from fastslow.systems.system import Start
 
@@ -98,9 +98,9 @@ def _starts(study: Study, a0: str | None, starts: tuple[str, ...]) -> tuple[Star
 
 
 def _run(manifold: Any, start: Start, tau: str | None) -> tuple[TimeScales, tuple[Passage, ...]]:
-    from fastslow.flow.entry_exit import entry_exit
-    from fastslow.flow.timescales import time_scales
-    from fastslow.flow.trajectories import Settling
+    from fastslow.ode.trajectories import Settling
+    from fastslow.scales.entry_exit import entry_exit
+    from fastslow.scales.timescales import time_scales
 
     system = manifold.system
     time: str | float = tau if tau is not None else Settling(manifold).run(start).final_time

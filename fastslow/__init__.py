@@ -16,9 +16,20 @@ if TYPE_CHECKING:
     from fastslow.errors import FastSlowError as FastSlowError
     from fastslow.errors import InputError as InputError
     from fastslow.errors import RecordError as RecordError
+    from fastslow.flow.slow_manifold import first_order_correction as first_order_correction
     from fastslow.manifold.continuation import trace_curve as trace_curve
     from fastslow.manifold.critical_manifold import critical_manifold as critical_manifold
+    from fastslow.ode.ensembles import Ensemble as Ensemble
+    from fastslow.ode.ensembles import ensemble as ensemble
+    from fastslow.ode.integrate import integrate as integrate
+    from fastslow.ode.simulation import Simulation as Simulation
+    from fastslow.ode.simulation import simulate as simulate
     from fastslow.records import load as load
+    from fastslow.scales.entry_exit import entry_exit as entry_exit
+    from fastslow.scales.scaling import scaling as scaling
+    from fastslow.scales.timescales import time_scales as time_scales
+    from fastslow.separatrices.connections import connections as connections
+    from fastslow.separatrices.thresholds import thresholds as thresholds
     from fastslow.systems.classics import fitzhugh_nagumo as fitzhugh_nagumo
     from fastslow.systems.classics import van_der_pol as van_der_pol
     from fastslow.systems.polynomials import variables as variables
@@ -29,16 +40,27 @@ if TYPE_CHECKING:
 # Where each public name lives. They are imported at first use, so that `import fastslow` costs nothing.
 _HOMES = {
     "Analysis": "fastslow.analysis",
+    "Ensemble": "fastslow.ode.ensembles",
     "FastSlowError": "fastslow.errors",
     "FastSlowSystem": "fastslow.systems.system",
     "InputError": "fastslow.errors",
     "PRESETS": "fastslow.systems.presets",
     "RecordError": "fastslow.errors",
+    "Simulation": "fastslow.ode.simulation",
     "TwoLayer": "fastslow.systems.two_layer",
     "analyze": "fastslow.analysis",
+    "connections": "fastslow.separatrices.connections",
     "critical_manifold": "fastslow.manifold.critical_manifold",
+    "ensemble": "fastslow.ode.ensembles",
+    "entry_exit": "fastslow.scales.entry_exit",
+    "first_order_correction": "fastslow.flow.slow_manifold",
     "fitzhugh_nagumo": "fastslow.systems.classics",
+    "integrate": "fastslow.ode.integrate",
     "load": "fastslow.records",
+    "scaling": "fastslow.scales.scaling",
+    "simulate": "fastslow.ode.simulation",
+    "thresholds": "fastslow.separatrices.thresholds",
+    "time_scales": "fastslow.scales.timescales",
     "trace_curve": "fastslow.manifold.continuation",
     "van_der_pol": "fastslow.systems.classics",
     "variables": "fastslow.systems.polynomials",

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from fastslow.errors import InputError
 from fastslow.flow.flow_graph import FlowGraph, flow_graph
-from fastslow.flow.full_graph import full_graph
 from fastslow.flow.singular_orbit import Segment, SingularFlow, SingularOrbit
-from fastslow.flow.thresholds import Threshold
-from fastslow.flow.trajectories import Settling, Trajectory
 from fastslow.manifold.arcs import CriticalManifold
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.special_points import Kind, SpecialPoint
+from fastslow.ode.trajectories import Settling, Trajectory
+from fastslow.progress import Progress, counted
 from fastslow.results import (
     ArcResult,
     BranchResult,
@@ -30,6 +29,8 @@ from fastslow.results import (
     TrajectoryResult,
     Verdict,
 )
+from fastslow.separatrices.full_graph import full_graph
+from fastslow.separatrices.thresholds import Threshold
 from fastslow.systems.exact import Real
 from fastslow.systems.model_files import plane_starts, slow_starts, study_from, study_of
 from fastslow.systems.system import FastSlowSystem, Start
@@ -151,6 +152,7 @@ def analyze(
     a0: Real | Sequence[Real] | None = None,
     *,
     starts: Iterable[tuple[Real, Real]] | None = None,
+    progress: Progress | None = None,
 ) -> Analysis:
     """Analyse a fast-slow system: critical manifold, special points, flow graph, singular orbits, verdicts.
 
@@ -162,6 +164,8 @@ def analyze(
         Slow coordinates of starts (start_fast, a0); for the two-layer network the initial scale.
     starts : iterable of pairs, optional
         Starts (fast, slow) anywhere in the window.
+    progress : callable, optional
+        Called as progress(starts done, starts) after each start.
 
     Returns
     -------
@@ -196,10 +200,10 @@ def analyze(
         raise InputError(
             "a0", f"{len(chosen)} starts", f"are more than {_MOST_STARTS}", "Split them over several calls"
         )
-    return _analyze(model, chosen)
+    return _analyze(model, chosen, progress)
 
 
-def _analyze(system: FastSlowSystem, starts: tuple[Start, ...]) -> Analysis:
+def _analyze(system: FastSlowSystem, starts: tuple[Start, ...], progress: Progress | None) -> Analysis:
     manifold = critical_manifold(system)
     flow = SingularFlow(manifold)
     orbits = tuple(flow.orbit(start) for start in starts)
@@ -208,7 +212,7 @@ def _analyze(system: FastSlowSystem, starts: tuple[Start, ...]) -> Analysis:
     first = [settling.run(orbit.start) for orbit in orbits[:_KNOWN]]
     full = full_graph(settling, graph.basins, first)
     reports: list[OrbitResult] = []
-    for k, orbit in enumerate(orbits):
+    for k, orbit in counted([*enumerate(orbits)], progress):
         trajectory = first[k] if k < _KNOWN else settling.run(orbit.start)
         comparison = compare_levels(system, orbit, trajectory, graph.basins, full.thresholds, manifold.points)
         reports.append(_orbit(system, orbit, trajectory, comparison, whole=len(reports) < _MOST_PATHS))

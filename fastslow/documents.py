@@ -11,7 +11,6 @@ from typing import Any
 from fastslow.analysis import Analysis
 from fastslow.errors import RecordError
 from fastslow.flow.flow_graph import Basin, Edge
-from fastslow.flow.full_graph import FullEdge
 from fastslow.flow.singular_orbit import SegmentKind
 from fastslow.results import (
     ArcResult,
@@ -26,6 +25,7 @@ from fastslow.results import (
     TrajectoryResult,
     Verdict,
 )
+from fastslow.separatrices.full_graph import FullEdge
 from fastslow.systems.model_files import study_from
 
 SCHEMA = "fastslow.analysis/1"

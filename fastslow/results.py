@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastslow.flow.flow_graph import Basin, Edge
-from fastslow.flow.full_graph import FullEdge
+from fastslow.separatrices.full_graph import FullEdge
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class OrbitResult:
 class ThresholdResult:
     """A start on the stable manifold of a saddle of the full system.
 
-    See ``fastslow.flow.thresholds.Threshold`` for the fields.
+    See ``fastslow.separatrices.thresholds.Threshold`` for the fields.
     """
 
     y: float
@@ -154,7 +154,7 @@ class GraphResult:
 
 @dataclass(frozen=True)
 class FullGraphResult:
-    """The flow graph of the full system; see ``fastslow.flow.full_graph.FullGraph`` for the fields."""
+    """The flow graph of the full system; see ``fastslow.separatrices.full_graph.FullGraph`` for the fields."""
 
     edges: tuple[FullEdge, ...]
     basins: tuple[Basin, ...]

@@ -10,9 +10,9 @@ import numpy as np
 
 from fastslow.flow.flow_graph import Basin, forbidden
 from fastslow.flow.singular_orbit import SegmentKind, SingularOrbit
-from fastslow.flow.thresholds import Threshold
-from fastslow.flow.trajectories import Trajectory
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
+from fastslow.ode.trajectories import Trajectory
+from fastslow.separatrices.thresholds import Threshold
 from fastslow.systems.system import FastSlowSystem
 
 _CLOSE_SCALES = 0.1

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import fastslow as fs
-from fastslow.flow.scaling import scaling
 from fastslow.plot.style import INK, UNLEARNING
 from fastslow.plot.tails import tails_figure, tails_png
+from fastslow.scales.scaling import scaling
 
 matplotlib = pytest.importorskip("matplotlib")
 

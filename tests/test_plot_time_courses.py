@@ -10,11 +10,11 @@ import fastslow as fs
 from fastslow.flow.branch_scales import poles_of
 from fastslow.flow.singular_course import singular_course
 from fastslow.flow.singular_orbit import SingularFlow
-from fastslow.flow.timescales import time_scales
-from fastslow.flow.trajectories import Settling
+from fastslow.ode.trajectories import Settling
 from fastslow.plot.style import INK, LEARNING, NEUTRAL, UNLEARNING
 from fastslow.plot.time_courses import time_courses, time_courses_figure
 from fastslow.plot.timescales import in_tail, time_scales_figure
+from fastslow.scales.timescales import time_scales
 from fastslow.systems.system import Start
 
 matplotlib = pytest.importorskip("matplotlib")

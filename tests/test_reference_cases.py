@@ -10,10 +10,10 @@ import pytest
 
 import fastslow as fs
 from fastslow.core.polynomial import polynomial_field
-from fastslow.flow.integrate import Status, integrate
-from fastslow.flow.thresholds import thresholds
-from fastslow.flow.trajectories import Settling
 from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.ode.integrate import Status, integrate
+from fastslow.ode.trajectories import Settling
+from fastslow.separatrices.thresholds import thresholds
 from tests import naive
 
 CASES = json.loads((Path(__file__).parent / "data" / "reference_cases.json").read_text())["cases"]

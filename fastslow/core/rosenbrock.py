@@ -3,7 +3,7 @@
 `advance` takes a trajectory on by a limited number of steps and leaves all it
 needs to go on in its arrays, so that a caller can work in pieces: pieces give
 the same numbers, bit for bit, as one go. Zeros of event functions are sought by
-`fastslow.core.step_events`; the public module is `fastslow.flow.integrate`.
+`fastslow.core.step_events`; the public module is `fastslow.ode.integrate`.
 
 Arrays of `advance` (n unknowns, m events):
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from fastslow.flow.scaling import Scaling
-    from fastslow.flow.simulation import Simulation
     from fastslow.flow.tail_law import TailLaw
+    from fastslow.ode.simulation import Simulation
+    from fastslow.scales.scaling import Scaling
 
 _MOST_ROWS = 6
 _ROW_HEIGHT = 3.5

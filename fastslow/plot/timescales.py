@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from fastslow.flow.branch_scales import PoleScales
     from fastslow.flow.singular_course import SingularCourse
-    from fastslow.flow.timescales import TimeScales
+    from fastslow.scales.timescales import TimeScales
 
 _IN_TAIL = 0.1
 """A solution is in the tail of a branch once the powers at the pole give its ratio to so much."""
@@ -36,7 +36,7 @@ def time_scales_figure(
     Parameters
     ----------
     scales : TimeScales
-        Of the solution, from ``fastslow.flow.timescales``.
+        Of the solution, from ``fastslow.scales.timescales``.
     poles : sequence of PoleScales, optional
         Powers on the branches to infinity, from ``fastslow.flow.branch_scales``; that of the tail is drawn.
     course : SingularCourse, optional

@@ -35,6 +35,28 @@ def study_of(model: str) -> Study:
     return preset(model)
 
 
+def system_of(model: FastSlowSystem | str) -> FastSlowSystem:
+    """Return a system, or that of a preset or file."""
+    if isinstance(model, str):
+        return study_of(model).system
+    if not isinstance(model, FastSlowSystem):
+        raise InputError("model", model, "must be a FastSlowSystem, a preset or a file", 'For example "fig4"')
+    return model
+
+
+def start_of(system: FastSlowSystem, start: Any) -> Start:
+    """Return one start: as it is, from its slow coordinate on the line of starts, or from (fast, slow)."""
+    if not isinstance(start, Start):
+        pair = isinstance(start, tuple) and len(start) == 2
+        found = plane_starts(system, [start]) if pair else slow_starts(system, start)
+        if len(found) != 1:
+            raise InputError("start", f"{len(found)} starts", "must be one start", "Call once for each")
+        (start,) = found
+    system.check_start(start)
+    checked: Start = start
+    return checked
+
+
 def load_study(path: Path) -> Study:
     """Return the system and starts that a TOML file describes.
 

@@ -7,7 +7,7 @@ import pytest
 from numba import njit
 
 from fastslow.core.signatures import FIELD
-from fastslow.flow.integrate import integrate
+from fastslow.ode.integrate import integrate
 
 END, RTOL, ATOL = 1e8, 1e-8, 1e-10
 

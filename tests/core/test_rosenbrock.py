@@ -9,8 +9,8 @@ from numba import njit
 
 from fastslow.core.signatures import EVENTS, FIELD
 from fastslow.errors import InputError
-from fastslow.flow import integrate as module
-from fastslow.flow.integrate import EventSet, Limits, Status, integrate, integrate_batch
+from fastslow.ode import integrate as module
+from fastslow.ode.integrate import EventSet, Limits, Status, integrate, integrate_batch
 
 TIGHT = {"rtol": 1e-12, "atol": 1e-14}
 
@@ -285,7 +285,7 @@ def test_pieces_equal_one_go(monkeypatch):
     whole = integrate(van_der_pol, [50.0], [2.0, 0.0], (0.0, 300.0), **options)
     monkeypatch.setattr(module, "FIRST_PIECE", 3)
     monkeypatch.setattr(module, "MOST_PIECE", 7)
-    monkeypatch.setattr("fastslow.flow.solution.FIRST_PIECE", 3)
+    monkeypatch.setattr("fastslow.ode.solution.FIRST_PIECE", 3)
     pieces = integrate(van_der_pol, [50.0], [2.0, 0.0], (0.0, 300.0), **options)
     np.testing.assert_array_equal(whole.t, pieces.t)
     np.testing.assert_array_equal(whole.u, pieces.u)
@@ -405,5 +405,5 @@ def test_scipy_events_and_domain():
 
 
 def test_import_is_light():
-    code = "import sys, fastslow.flow.integrate; assert not {'scipy', 'numba'} & set(sys.modules)"
+    code = "import sys, fastslow.ode.integrate; assert not {'scipy', 'numba'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

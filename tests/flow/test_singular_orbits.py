@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 import fastslow as fs
 from fastslow.flow.flow_graph import basins_of
 from fastslow.flow.singular_orbit import SegmentKind, SingularFlow
-from fastslow.flow.thresholds import thresholds
-from fastslow.flow.trajectories import Settling
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.special_points import Kind
+from fastslow.ode.trajectories import Settling
+from fastslow.separatrices.thresholds import thresholds
 from fastslow.systems.system import Start
 from tests import naive
 

@@ -8,9 +8,9 @@ import pytest
 
 import fastslow as fs
 from fastslow.core.polynomial import polynomial_field
-from fastslow.flow.integrate import integrate
-from fastslow.flow.simulation import simulate
 from fastslow.flow.slow_manifold import first_order_correction, slow_tails
+from fastslow.ode.integrate import integrate
+from fastslow.ode.simulation import simulate
 from fastslow.systems.system import Start
 from tests import naive
 

@@ -11,7 +11,8 @@ from fractions import Fraction
 from typing import Any
 
 from fastslow.errors import InputError
-from fastslow.flow.gaps import SCAN_RTOL, UNDECIDED, Key, Portrait
+from fastslow.progress import Progress, counted
+from fastslow.separatrices.gaps import SCAN_RTOL, UNDECIDED, Key, Portrait
 from fastslow.systems.exact import Real, exact
 from fastslow.systems.model_files import study_from
 from fastslow.systems.system import FastSlowSystem
@@ -88,6 +89,7 @@ def connections(
     source: str | None = None,
     target: str | None = None,
     samples: int = 24,
+    progress: Progress | None = None,
 ) -> Connections:
     """Locate the saddle-saddle connections of the full system between two values of a parameter.
 
@@ -108,6 +110,8 @@ def connections(
     samples : int
         Steps of the scan. Two connections of the same pair within one step cancel and are missed, unless an end
         changes.
+    progress : callable, optional
+        Called as progress(steps done, steps) after each step of the scan.
 
     Raises
     ------
@@ -122,7 +126,8 @@ def connections(
         raise InputError("samples", samples, "must be at least 1")
     scan = _Scan(family, parameter, source, target)
     values = [low + (high - low) * k / samples for k in range(samples + 1)]
-    found = sorted((c for a, b in itertools.pairwise(values) for c in scan.within(a, b)), key=lambda c: c.value)
+    steps = counted(list(itertools.pairwise(values)), progress)
+    found = sorted((c for a, b in steps for c in scan.within(a, b)), key=lambda c: c.value)
     return Connections(parameter, (float(low), float(high)), tuple(found), tuple(scan.unresolved))
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from fastslow.core.polynomial import polynomial_field
 from fastslow.errors import InputError
-from fastslow.flow.integrate import EventHit, EventSet, Limits, integrate
-from fastslow.flow.solution import Solution, Status
+from fastslow.ode.integrate import EventHit, EventSet, Limits, integrate
+from fastslow.ode.solution import Solution, Status
 from fastslow.systems.chart import Chart
 from fastslow.systems.exact import Real, exact
 from fastslow.systems.system import FastSlowSystem, Start

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastslow.core.polynomial import polynomial_field
-from fastslow.flow.integrate import integrate
-from fastslow.flow.solution import FloatArray, Solution, Status
+from fastslow.ode.integrate import integrate
+from fastslow.ode.solution import FloatArray, Solution, Status
 
 _MOST_CLOCKS = 8
 
@@ -18,7 +18,7 @@ def in_pieces(parameters: FloatArray, u: FloatArray, end: float, **options: Any)
     """Integrate a polynomial field from u over [0, end], in pieces with clocks of their own.
 
     After a long drift the steps of a jump are below the resolution of the clock: it is set to zero there.
-    `options` are those of ``fastslow.flow.integrate.integrate``.
+    `options` are those of ``fastslow.ode.integrate.integrate``.
     """
     pieces: list[Solution] = []
     for _ in range(_MOST_CLOCKS):

@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.core.polynomial_events import polynomial_events
-from fastslow.flow.clocks import in_pieces, joined
-from fastslow.flow.event_sets import settling
-from fastslow.flow.integrate import EventSet, Limits
 from fastslow.flow.landing import fast_value
 from fastslow.flow.singular_orbit import SingularFlow
-from fastslow.flow.solution import Solution, Status
 from fastslow.flow.tails import Tail, tails_of
 from fastslow.manifold.arcs import CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
+from fastslow.ode.clocks import in_pieces, joined
+from fastslow.ode.event_sets import settling
+from fastslow.ode.integrate import EventSet, Limits
+from fastslow.ode.solution import Solution, Status
 from fastslow.systems.algebraic import Rational, compare
 from fastslow.systems.chart import Chart, ChartKind
 from fastslow.systems.polynomials import rational

@@ -12,14 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastslow.core.polynomial import polynomial_field
 from fastslow.errors import InputError
-from fastslow.flow.event_sets import settling
-from fastslow.flow.integrate import integrate
 from fastslow.flow.slow_manifold import SlowTail, slow_tails
-from fastslow.flow.solution import LEAST_RTOL, SENTENCES, Solution, Status
-from fastslow.flow.trajectories import Solver
+from fastslow.ode.event_sets import settling
+from fastslow.ode.integrate import integrate
+from fastslow.ode.solution import LEAST_RTOL, SENTENCES, Solution, Status
+from fastslow.ode.trajectories import Solver
 from fastslow.systems.chart import Chart, ChartKind
 from fastslow.systems.exact import Real
-from fastslow.systems.model_files import slow_starts, study_of
+from fastslow.systems.model_files import start_of, system_of
 from fastslow.systems.polynomials import exact_sign, rational, variables
 from fastslow.systems.system import FastSlowSystem, Start
 
@@ -50,7 +50,7 @@ class Simulation:
     t, x, y : ndarray
         Times, in units of the fast time, and states. Where the run ended early: the times until then, and the end.
     status : str
-        "done", "left the window", or the limit that ended it (``fastslow.flow.solution.Status``).
+        "done", "left the window", or the limit that ended it (``fastslow.ode.solution.Status``).
     sentence : str
         The same in words.
     switch_time : float or None
@@ -114,7 +114,7 @@ class Simulation:
 
 def simulate(
     system: FastSlowSystem | str,
-    start: Start | Real,
+    start: Start | Real | tuple[Real, Real],
     tau: float,
     *,
     rtol: float = 1e-10,
@@ -165,13 +165,8 @@ def simulate(
     >>> print(run.status, round(run.final[0] * run.final[1], 3))
     done 1.0
     """
-    if isinstance(system, str):
-        system = study_of(system).system
-    if not isinstance(system, FastSlowSystem):
-        raise InputError("system", system, "must be a FastSlowSystem, a preset or a file", 'For example "fig4"')
-    if not isinstance(start, Start):
-        start = _only(slow_starts(system, start))
-    system.check_start(start)
+    system = system_of(system)
+    start = start_of(system, start)
     tau = _number("tau", tau, "a positive time")
     if not 0.0 < tau <= LONGEST:
         raise InputError("tau", tau, f"must be positive and at most {LONGEST:g}", "For example 1e6")
@@ -182,12 +177,6 @@ def simulate(
         raise InputError("solver", solver, f"must be one of {', '.join(get_args(Solver))}", "rodas5p is the fastest")
     wanted = _log_times(system, start, tau, points) if times is None else _given_times(times, tau)
     return _Run(system, start, wanted, tau, rtol, solver).simulation()
-
-
-def _only(starts: tuple[Start, ...]) -> Start:
-    if len(starts) != 1:
-        raise InputError("a0", f"{len(starts)} starts", "must be one start", "Call once for each")
-    return starts[0]
 
 
 def _number(name: str, value: Any, what: str) -> float:

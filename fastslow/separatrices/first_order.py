@@ -8,9 +8,9 @@ from typing import Any
 
 import flint
 
-from fastslow.flow.separatrices import Separatrix
 from fastslow.flow.singular_orbit import Segment, SegmentKind, SingularFlow, SingularOrbit
 from fastslow.manifold.special_points import SpecialPoint
+from fastslow.separatrices.halves import Separatrix
 from fastslow.systems.algebraic import Number, nearest_double, real_roots
 from fastslow.systems.polynomials import Polynomial, at_fast, by_slow_power, rational
 from fastslow.systems.system import FastSlowSystem

@@ -8,16 +8,18 @@ from typing import Any
 
 from fastslow.errors import InputError
 from fastslow.flow.delay import exit_height
-from fastslow.flow.event_sets import section
-from fastslow.flow.paths import Path, follow
 from fastslow.flow.singular_orbit import SegmentKind, SingularFlow, SingularOrbit
-from fastslow.flow.trajectories import Settling
 from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
+from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint
+from fastslow.ode.event_sets import section
+from fastslow.ode.paths import Path, follow
+from fastslow.ode.trajectories import Settling
 from fastslow.systems.algebraic import Rational
 from fastslow.systems.exact import Real, exact
-from fastslow.systems.system import Start
+from fastslow.systems.model_files import start_of, system_of
+from fastslow.systems.system import FastSlowSystem, Start
 
 _DISTANCE = 1e-3
 _PATIENCE = 4
@@ -74,7 +76,11 @@ class Passage:
 
 
 def entry_exit(
-    manifold: CriticalManifold, start: Start, tau: Real | None = None, *, distance: Real = _DISTANCE
+    system: FastSlowSystem | CriticalManifold | str,
+    start: Start | Real | tuple[Real, Real],
+    tau: Real | None = None,
+    *,
+    distance: Real = _DISTANCE,
 ) -> tuple[Passage, ...]:
     """Return the passages along invariant lines of the solution from a start, in order of time.
 
@@ -86,10 +92,10 @@ def entry_exit(
 
     Parameters
     ----------
-    manifold : CriticalManifold
-        Of the system that is followed.
-    start : Start
-        Not on an invariant line.
+    system : FastSlowSystem, CriticalManifold or str
+        The system that is followed, a preset or a file; its critical manifold, if one is at hand, saves time.
+    start : Start, number or pair
+        Not on an invariant line; a number is a slow coordinate on the line of starts.
     tau : number, optional
         Time to follow it for; until its fate is known, and some more, unless given.
     distance : number
@@ -104,7 +110,9 @@ def entry_exit(
     ----------
     Schecter, SIAM J. Math. Anal. 16 (1985) 1142; De Maesschalck, J. Differ. Equ. 244 (2008) 1448.
     """
+    manifold = system if isinstance(system, CriticalManifold) else critical_manifold(system_of(system))
     system = manifold.system
+    start = start_of(system, start)
     size = float(exact(distance, "distance"))
     if size <= 0.0:
         raise InputError("distance", size, "must be positive", "It is where a passage begins and ends")

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from fastslow.core.polynomial_events import SECTION, SETTLING, polynomial_events
-from fastslow.flow.solution import EventSet, FloatArray
+from fastslow.ode.solution import EventSet, FloatArray
 from fastslow.systems.polynomials import Polynomial, packed
 
 

@@ -12,14 +12,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.flow.clocks import in_pieces, joined
-from fastslow.flow.corners import corners_of
-from fastslow.flow.integrate import Limits
 from fastslow.flow.singular_orbit import SingularFlow, SingularOrbit
-from fastslow.flow.trajectories import Settling, Solver, Trajectory
 from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
+from fastslow.ode.clocks import in_pieces, joined
+from fastslow.ode.integrate import Limits
+from fastslow.ode.trajectories import Settling, Solver, Trajectory
+from fastslow.separatrices.corners import corners_of
 from fastslow.systems.chart import Chart
 from fastslow.systems.system import Factor, FastSlowSystem, Start
 

@@ -10,10 +10,10 @@ import pytest
 
 import fastslow as fs
 from fastslow.flow.branch_scales import arc_scales, pole_scales, poles_of
-from fastslow.flow.entry_exit import entry_exit
 from fastslow.flow.singular_course import singular_course
-from fastslow.flow.timescales import eigen, time_scales
-from fastslow.flow.trajectories import Settling
+from fastslow.ode.trajectories import Settling
+from fastslow.scales.entry_exit import entry_exit
+from fastslow.scales.timescales import eigen, time_scales
 from fastslow.systems.presets import preset
 from fastslow.systems.system import Start
 

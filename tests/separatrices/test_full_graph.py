@@ -8,11 +8,11 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import fastslow as fs
-from fastslow.flow.full_graph import full_graph
-from fastslow.flow.separatrices import Backward, Forward, separatrices, time_reversed
-from fastslow.flow.trajectories import Settling
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.special_points import Kind
+from fastslow.ode.trajectories import Settling
+from fastslow.separatrices.full_graph import full_graph
+from fastslow.separatrices.halves import Backward, Forward, separatrices, time_reversed
 from tests import naive
 
 FIVE = [1] * 5

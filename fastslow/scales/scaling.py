@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from fastslow.errors import InputError
 from fastslow.flow.landing import fast_value
-from fastslow.flow.simulation import Simulation, simulate
-from fastslow.flow.tail_fit import PER_DECADE, Estimate, Fit, limit_at_zero, log_slope, power_fit
 from fastslow.flow.tail_law import Growth, TailLaw, tail_law
-from fastslow.flow.trajectories import Settling, Trajectory
 from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.special_points import Kind
+from fastslow.ode.simulation import Simulation, simulate
+from fastslow.ode.trajectories import Settling, Trajectory
+from fastslow.scales.tail_fit import PER_DECADE, Estimate, Fit, limit_at_zero, log_slope, power_fit
 from fastslow.systems.algebraic import Rational
 from fastslow.systems.exact import Real
-from fastslow.systems.model_files import slow_starts
+from fastslow.systems.model_files import start_of, system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 FloatArray = NDArray[np.float64]
@@ -127,15 +127,15 @@ class Scaling:
         }
 
 
-def scaling(system: FastSlowSystem, start: Start | Real, tau: float = 1e12) -> Scaling:
+def scaling(system: FastSlowSystem | str, start: Start | Real | tuple[Real, Real], tau: float = 1e12) -> Scaling:
     """Return the scaling law of the tail of a solution: predicted, and fitted to the solution up to a time.
 
     Parameters
     ----------
-    system : FastSlowSystem
-        The system.
-    start : Start or number
-        The start, or its slow coordinate on the line of starts: the initial scale a0 of a network.
+    system : FastSlowSystem or str
+        The system, a preset or a file.
+    start : Start, number or pair
+        The start, its slow coordinate on the line of starts (the initial scale a0 of a network), or (fast, slow).
     tau : float
         How long the solution is followed, at least 1e4; the longer, the smaller the errors.
 
@@ -166,8 +166,8 @@ def scaling(system: FastSlowSystem, start: Start | Real, tau: float = 1e12) -> S
     >>> print(result.predicted.exponent, round(result.fitted.exponent, 6))
     1/3 0.333333
     """
-    if not isinstance(start, Start):
-        (start,) = slow_starts(system, [start])
+    system = system_of(system)
+    start = start_of(system, start)
     if not 1e4 <= tau <= 1e100:
         raise InputError("tau", tau, "must be from 1e4 to 1e100", "Tails converge slowly: 1e12 is a good choice")
     manifold = critical_manifold(system)

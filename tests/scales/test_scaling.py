@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import fastslow as fs
-from fastslow.flow.scaling import scaling
 from fastslow.flow.singular_orbit import SingularFlow
-from fastslow.flow.tail_fit import PER_DECADE, limit_at_zero, log_slope, power_fit
 from fastslow.flow.tail_law import Growth, tail_law
+from fastslow.scales.scaling import scaling
+from fastslow.scales.tail_fit import PER_DECADE, limit_at_zero, log_slope, power_fit
 from fastslow.systems.system import Start
 from tests import naive
 

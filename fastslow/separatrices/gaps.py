@@ -8,12 +8,12 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.flow.clocks import in_pieces
-from fastslow.flow.event_sets import section as section_set
-from fastslow.flow.separatrices import Backward, Forward, Half, departures, fate, limits, rates, surroundings
-from fastslow.flow.trajectories import Trajectory
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
+from fastslow.ode.clocks import in_pieces
+from fastslow.ode.event_sets import section as section_set
+from fastslow.ode.trajectories import Trajectory
+from fastslow.separatrices.halves import Backward, Forward, Half, departures, fate, limits, rates, surroundings
 from fastslow.systems.polynomials import Polynomial, rational, variables
 from fastslow.systems.system import FastSlowSystem, Start
 

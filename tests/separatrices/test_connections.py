@@ -6,10 +6,10 @@ from fractions import Fraction
 import pytest
 
 import fastslow as fs
-from fastslow.flow.connections import connections, family_of
-from fastslow.flow.full_graph import full_graph
-from fastslow.flow.trajectories import Settling
 from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.ode.trajectories import Settling
+from fastslow.separatrices.connections import connections, family_of
+from fastslow.separatrices.full_graph import full_graph
 from fastslow.systems.polynomials import rational
 from tests import naive
 

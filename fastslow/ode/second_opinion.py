@@ -1,4 +1,4 @@
-"""The same integration by scipy's LSODA or Radau, as a second opinion on `fastslow.flow.integrate`."""
+"""The same integration by scipy's LSODA or Radau, as a second opinion on `fastslow.ode.integrate`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastslow.errors import InputError
-from fastslow.flow.solution import (
+from fastslow.ode.solution import (
     SENTENCES,
     Compiled,
     EventHit,

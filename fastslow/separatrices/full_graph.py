@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fastslow.flow.flow_graph import Basin, basins_of
-from fastslow.flow.separatrices import LEAVES, Backward, Forward, Separatrix, fate, separatrices
 from fastslow.flow.singular_orbit import SingularFlow
-from fastslow.flow.thresholds import Threshold, line_of_starts
-from fastslow.flow.trajectories import Settling, Trajectory
 from fastslow.manifold.arcs import Arc, CriticalManifold
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind
+from fastslow.ode.trajectories import Settling, Trajectory
+from fastslow.separatrices.halves import LEAVES, Backward, Forward, Separatrix, fate, separatrices
+from fastslow.separatrices.thresholds import Threshold, line_of_starts
 from fastslow.systems.system import FastSlowSystem
 
 GRAPH_RTOL = 1e-6

@@ -14,10 +14,10 @@ from fastslow.core.polynomial import polynomial_field
 from fastslow.core.rodas5p import JACOBIAN, SLOPE, STAGES, WORK_ROWS, step
 from fastslow.core.signatures import FIELD
 from fastslow.errors import InputError
-from fastslow.flow.ensembles import ensemble
-from fastslow.flow.integrate import integrate
-from fastslow.flow.trajectories import Settling
 from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.ode.ensembles import ensemble
+from fastslow.ode.integrate import integrate
+from fastslow.ode.trajectories import Settling
 from fastslow.systems.system import Start
 
 x, y = fs.variables("x", "y")

@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.errors import InputError
-from fastslow.flow.clocks import in_pieces
-from fastslow.flow.event_sets import section
-from fastslow.flow.first_order import singular_crossing
 from fastslow.flow.flow_graph import Basin, basins_of, forbidden
-from fastslow.flow.separatrices import (
+from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
+from fastslow.ode.clocks import in_pieces
+from fastslow.ode.event_sets import section
+from fastslow.ode.trajectories import Settling, Trajectory
+from fastslow.separatrices.first_order import singular_crossing
+from fastslow.separatrices.halves import (
     LEAVES,
     Backward,
     Forward,
@@ -28,11 +31,10 @@ from fastslow.flow.separatrices import (
     separatrices,
     typical_height,
 )
-from fastslow.flow.trajectories import Settling, Trajectory
-from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
+from fastslow.systems.model_files import system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
-_RTOL = 1e-12
+_RTOL = 1e-11
 _INSIDE_STEP = np.array([0.25, 0.5, 0.75])
 _LATER = 1.2
 _INSIDE = 0.382
@@ -99,8 +101,9 @@ class _Crossing:
     order: int
 
 
-def thresholds(settling: Settling) -> tuple[Threshold, ...]:
+def thresholds(system: FastSlowSystem | Settling | str) -> tuple[Threshold, ...]:
     """Return the starts (start_fast, y) at which the fate in the full system changes, in order of y."""
+    settling = system if isinstance(system, Settling) else Settling(critical_manifold(system_of(system)))
     forward, backward = Forward(settling.manifold), Backward(settling.manifold)
     halves = separatrices(forward, backward)
     return line_of_starts(settling, forward, backward, halves, basins_of(settling.flow)).thresholds

@@ -9,10 +9,10 @@ from scipy.integrate import quad, solve_ivp
 
 import fastslow as fs
 from fastslow.flow.flow_graph import basins_of
-from fastslow.flow.full_graph import full_graph
-from fastslow.flow.thresholds import thresholds
-from fastslow.flow.trajectories import Settling
 from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.ode.trajectories import Settling
+from fastslow.separatrices.full_graph import full_graph
+from fastslow.separatrices.thresholds import thresholds
 from fastslow.systems.system import Start
 from tests import naive
 

@@ -13,10 +13,10 @@ from fastslow.core.lanes import REACHED_END, TOO_MANY_STEPS, run_lanes
 from fastslow.core.polynomial import FACTORS, polynomial_field
 from fastslow.core.polynomial_events import SETTLING
 from fastslow.errors import InputError
-from fastslow.flow.integrate import integrate
-from fastslow.flow.solution import LEAST_RTOL
-from fastslow.flow.trajectories import Settling
 from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.ode.integrate import integrate
+from fastslow.ode.solution import LEAST_RTOL
+from fastslow.ode.trajectories import Settling
 from fastslow.systems.chart import Chart, ChartKind
 from fastslow.systems.system import FastSlowSystem, Start
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastslow.errors import InputError
-from fastslow.flow.solution import (
+from fastslow.ode.solution import (
     FIRST_PIECE,
     SENTENCES,
     STATUSES,
@@ -104,7 +104,7 @@ def integrate(
     begin = float(clock[0])
     wanted = output_times(output, begin, float(clock[1]))
     if solver != "rodas5p":
-        from fastslow.flow.second_opinion import integrate_by_scipy
+        from fastslow.ode.second_opinion import integrate_by_scipy
 
         return integrate_by_scipy(
             field, p, u, (begin, float(clock[1])), options, scales, output, wanted, events, solver

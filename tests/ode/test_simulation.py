@@ -11,8 +11,8 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import fastslow as fs
-from fastslow.flow import simulation
-from fastslow.flow.simulation import simulate
+from fastslow.ode import simulation
+from fastslow.ode.simulation import simulate
 from fastslow.systems.system import Start
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "reference_cases.json").read_text())["cases"]

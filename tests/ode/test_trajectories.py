@@ -10,9 +10,9 @@ from scipy.optimize import brentq
 
 import fastslow as fs
 from fastslow.flow.singular_orbit import SingularFlow
-from fastslow.flow.thresholds import thresholds
-from fastslow.flow.trajectories import Settling
 from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.ode.trajectories import Settling
+from fastslow.separatrices.thresholds import thresholds
 from fastslow.systems.system import Start
 from tests import naive
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastslow.flow.paths import RTOL, Path, Piece, follow
+from fastslow.ode.paths import RTOL, Path, Piece, follow
 from fastslow.systems.exact import Real
+from fastslow.systems.model_files import start_of, system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 CLOSE_SCALES = 0.1
@@ -206,7 +207,9 @@ def by_modulus(
     return fast, slow.astype(np.complex128)
 
 
-def time_scales(system: FastSlowSystem, start: Start, tau: Real, *, rtol: float = RTOL) -> TimeScales:
+def time_scales(
+    system: FastSlowSystem | str, start: Start | Real | tuple[Real, Real], tau: Real, *, rtol: float = RTOL
+) -> TimeScales:
     r"""Return the time scales along the solution from a start over [0, T].
 
     With the eigenvalues of the Jacobian ordered by modulus,
@@ -216,10 +219,10 @@ def time_scales(system: FastSlowSystem, start: Start, tau: Real, *, rtol: float 
 
     Parameters
     ----------
-    system : FastSlowSystem
-        The full system at its slow rate.
-    start : Start
-        Where the solution starts.
+    system : FastSlowSystem or str
+        The full system at its slow rate, a preset or a file.
+    start : Start, number or pair
+        Where the solution starts; a number is a slow coordinate on the line of starts.
     tau : number
         T, positive, in the fast time.
     rtol : float
@@ -240,6 +243,8 @@ def time_scales(system: FastSlowSystem, start: Start, tau: Real, *, rtol: float 
     ----------
     arXiv:2602.07378, the ansatz of section 3.2, with the eigenvalues by modulus.
     """
+    system = system_of(system)
+    start = start_of(system, start)
     path = follow(system, start, tau, rtol=rtol)
     integrals, gaps = np.zeros(3), np.zeros(3)
     for piece in path.pieces:
