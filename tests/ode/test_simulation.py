@@ -310,9 +310,9 @@ BAD = {
     "solver": ({"solver": "euler"}, "solver"),
     "a0 zero": ({"start": 0}, "a0"),
     "a0 nan": ({"start": math.nan}, "a0"),
-    "a0 several": ({"start": "1,2"}, "a0"),
+    "a0 several": ({"start": "1,2"}, "start"),
     "outside": ({"start": Start(Fraction(2), Fraction(1))}, "start R"),
-    "system": ({"system": 3}, "system"),
+    "model": ({"system": 3}, "model"),
 }
 
 
