@@ -377,10 +377,9 @@ def _axis_thresholds(axes: Axes, analysis: Analysis) -> None:
                 textcoords="offset points",
                 ha="right" if side < 0 else "left",
                 va="center",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
-                zorder=8,
                 fontsize=7.5,
                 color=INK,
                 annotation_clip=False,
-                bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
+                zorder=8,
+                bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"},
             )
