@@ -44,6 +44,7 @@ from fastslow.core.lane_step import (
     lane_jacobian,
     lane_step,
 )
+from fastslow.core.rosenbrock import MOST_GROWTH
 
 RTOL, ATOL, END, MAX_STEPS, STOP = range(5)
 """Options. ATOL is that of u, and of y in units of its start if that is below 1; STOP, whether a run ends when an
@@ -86,6 +87,18 @@ def first_step(w, i, options):
     if steepest > 1e-15:
         h = min(h, max((0.01 / steepest) ** 0.2, 1e-6 * h))
     return h
+
+
+@LANE
+def growth_rate(w, i):
+    """Return the largest real part of an eigenvalue of lane i; see `rosenbrock.growth_rate`."""
+    a, b, c, d = w[M00 + i], w[M01 + i], w[M10 + i], w[M11 + i]
+    half, other = 0.5 * (a + d), 0.5 * (a - d)
+    square = other * other + b * c
+    root = math.sqrt(square) if square > 0.0 else 0.0
+    if half >= 0.0:
+        return half + root
+    return (a * d - b * c) / (half - root) if square > 0.0 else half
 
 
 @LANE
@@ -157,6 +170,9 @@ def run_block(p, event_p, options, starts, times, codes, steps, low, high):
                 else:
                     if w[STEP + i] == 0.0:
                         w[STEP + i] = first_step(w, i, options)
+                    rate = growth_rate(w, i)
+                    if rate * w[STEP + i] > MOST_GROWTH:
+                        w[STEP + i] = MOST_GROWTH / rate
                     if w[STEP + i] > left:
                         w[STEP + i] = left
                     elif w[STEP + i] > 0.8 * left:

@@ -21,6 +21,8 @@ event_options (3, m), event_memory (2, m), hits (c, 4 + n)
     See `step_events`.
 """
 
+import math
+
 import numpy as np
 
 from fastslow.core.calls import call_events, call_field
@@ -71,6 +73,9 @@ SHRINK = 0.2
 GROW = 8.0
 SHRINK_OUTSIDE = 0.25
 EXPONENT = 1.0 / 5.0
+MOST_GROWTH = 1.0
+"""Largest step in units of 1 / the rate of growth. An L-stable method damps motion away from a saddle when its step is
+many times longer, and where that motion is below the tolerance it sees no error."""
 LEAST_ERROR = 1e-8
 MOST_IDEAL = 1e-2**-EXPONENT
 EPSILON = np.finfo(np.float64).eps
@@ -100,6 +105,25 @@ def first_step(u, slope, jacobian, options, scales, span):
     if steepest > 1e-15:
         h = min(h, max((0.01 / steepest) ** EXPONENT, 1e-6 * h))
     return h
+
+
+@HELPER
+def growth_rate(jacobian, direction):
+    """Return the largest real part of an eigenvalue along the integration for one or two unknowns, 0 for more."""
+    n = jacobian.shape[0]
+    if n == 1:
+        return direction * jacobian[0, 0]
+    if n > 2:
+        return 0.0
+    half = 0.5 * direction * (jacobian[0, 0] + jacobian[1, 1])
+    other = 0.5 * (jacobian[0, 0] - jacobian[1, 1])
+    square = other * other + jacobian[0, 1] * jacobian[1, 0]
+    root = math.sqrt(square) if square > 0.0 else 0.0
+    if half >= 0.0:
+        return half + root
+    # the product of both eigenvalues is the determinant: no cancellation in the smaller one
+    determinant = jacobian[0, 0] * jacobian[1, 1] - jacobian[0, 1] * jacobian[1, 0]
+    return determinant / (half - root) if square > 0.0 else half
 
 
 @HELPER
@@ -164,7 +188,7 @@ def run(field, events, p, event_p, u, clock, counters, options, scales, times, r
             return EVENTS_OUTSIDE
         remember_start(values, event_options, event_memory)
 
-    fresh = True
+    fresh, longest = True, options[MAX_STEP]
     attempts = 0
     while True:
         t = clock[TIME]
@@ -192,11 +216,15 @@ def run(field, events, p, event_p, u, clock, counters, options, scales, times, r
                 # zero times an infinity or NaN
                 return OUTSIDE
             fresh = False
+            longest = options[MAX_STEP]
+            rate = growth_rate(jacobian, direction)
+            if rate * longest > MOST_GROWTH:
+                longest = MOST_GROWTH / rate
         if clock[STEP] == 0.0:
             clock[STEP] = direction * first_step(u, slope, jacobian, options, scales, abs(left))
 
         # land on the end; the last two steps share what is left, so that none is a sliver
-        h = direction * min(abs(clock[STEP]), options[MAX_STEP])
+        h = direction * min(abs(clock[STEP]), longest)
         least = max(options[MIN_STEP], 10.0 * EPSILON * abs(t), 1e-100 * abs(left))
         if abs(h) < least and abs(left) > least:
             if counters[CAUSE] == STEP_FINE:

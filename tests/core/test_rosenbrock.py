@@ -1,5 +1,6 @@
 """Rodas5P: order, stiff problems with known answers, events, and the ways a run can end."""
 
+import math
 import subprocess
 import sys
 
@@ -407,3 +408,22 @@ def test_scipy_events_and_domain():
 def test_import_is_light():
     code = "import sys, fastslow.ode.integrate; assert not {'scipy', 'numba'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@njit(FIELD.signature)
+def linear_saddle(u, p, du, jacobian, with_jacobian):
+    du[0], du[1] = u[0], -p[0] * u[1]
+    jacobian[0, 0], jacobian[0, 1] = 1.0, 0.0
+    jacobian[1, 0], jacobian[1, 1] = 0.0, -p[0]
+    return 0
+
+
+@pytest.mark.parametrize("stiffness", [1.0, 1e6])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_motion_away_from_a_saddle_below_the_tolerance_is_not_damped(stiffness, sign):
+    """An L-stable step of many times 1 / rate turns exp(h) into nearly 0 of either sign, with no error seen."""
+    run = integrate(linear_saddle, [stiffness], [sign * 1e-12, 1.0], (0, 30), rtol=1e-6, atol=1e-9, output="final")
+    assert run.final_state[0] == pytest.approx(sign * 1e-12 * math.exp(30), rel=1e-3)
+    start, span = [1.0, sign * 1e-12], (0, -30 / stiffness)
+    back = integrate(linear_saddle, [stiffness], start, span, rtol=1e-6, atol=1e-9, output="final")
+    assert back.final_state[1] == pytest.approx(sign * 1e-12 * math.exp(30), rel=1e-3)
