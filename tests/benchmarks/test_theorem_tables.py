@@ -59,7 +59,7 @@ def test_theorems_are_seen(kind):
     else:
         cases = [random_network(kind, rng) for _ in range(10)]
     print(
-        f"\n{kind}: verdicts (theorem, singular, full system); exponent, prefactor fitted at τ = {TAU:g} and predicted"
+        f"\n{kind}: verdicts (theorem, singular, full system); exponent, prefactor at τ = {TAU:g} (predicted)"
     )
     for network, a0 in cases:
         start = Start(Fraction(0), Fraction(a0))
