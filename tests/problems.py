@@ -1,4 +1,4 @@
-"""Curves F(u; p) = 0 with exact answers, as compiled functions of the CURVE type."""
+"""Curves F(u; p) = 0 and equations u' = F(u; p) with known answers, as compiled functions."""
 
 import math
 
@@ -203,3 +203,180 @@ def two_layer(u, p, residual, jacobian, tests):
     jacobian[0, 0] = 2.0 * s2 - a * t2
     jacobian[0, 1] = -p[0] * math.cosh(u[1]) * t1
     return 0
+
+
+# Right-hand sides u' = F(u; p) of stiff problems. Compiled at their first use: a test that needs one pays for one.
+
+
+@njit
+def prothero_robinson(u, p, du, jacobian, with_jacobian):
+    """X' = -p0 (x - sin t) + cos t in (x, t), autonomous: from (0, 0) x = sin t, whatever the stiffness p0."""
+    du[0], du[1] = -p[0] * (u[0] - math.sin(u[1])) + math.cos(u[1]), 1.0
+    jacobian[0, 0], jacobian[0, 1] = -p[0], p[0] * math.cos(u[1]) - math.sin(u[1])
+    jacobian[1, 0], jacobian[1, 1] = 0.0, 0.0
+    return 0
+
+
+@njit
+def kaps(u, p, du, jacobian, with_jacobian):
+    """X' = -(2 + p0) x + p0 y^2, y' = x - y - y^2: from (1, 1) x = exp(-2t), y = exp(-t), whatever p0.
+
+    P. Kaps, in: Workshop on numerical solution of stiff differential equations, Bielefeld 1981.
+    """
+    x, y = u
+    du[0], du[1] = -(2.0 + p[0]) * x + p[0] * y * y, x - y - y * y
+    jacobian[0, 0], jacobian[0, 1] = -(2.0 + p[0]), 2.0 * p[0] * y
+    jacobian[1, 0], jacobian[1, 1] = 1.0, -1.0 - 2.0 * y
+    return 0
+
+
+@njit
+def linear(u, p, du, jacobian, with_jacobian):
+    """U' = M u with the n x n matrix M in p, row by row."""
+    n = u.size
+    for i in range(n):
+        du[i] = 0.0
+        for j in range(n):
+            jacobian[i, j] = p[n * i + j]
+            du[i] += jacobian[i, j] * u[j]
+    return 0
+
+
+@njit
+def robertson(u, p, du, jacobian, with_jacobian):
+    """Robertson's three reactions, rates 0.04, 1e4 and 3e7, from (1, 0, 0); see `STIFF_ENDS`."""
+    x, y, z = u
+    du[0] = -0.04 * x + 1e4 * y * z
+    du[2] = 3e7 * y * y
+    du[1] = -du[0] - du[2]
+    jacobian[0, 0], jacobian[0, 1], jacobian[0, 2] = -0.04, 1e4 * z, 1e4 * y
+    jacobian[2, 0], jacobian[2, 1], jacobian[2, 2] = 0.0, 6e7 * y, 0.0
+    for j in range(3):
+        jacobian[1, j] = -jacobian[0, j] - jacobian[2, j]
+    return 0
+
+
+@njit
+def oregonator(u, p, du, jacobian, with_jacobian):
+    """The Belousov-Zhabotinsky reaction, from (1, 2, 3); see `STIFF_ENDS`."""
+    x, y, z = u
+    du[0] = 77.27 * (y + x * (1.0 - 8.375e-6 * x - y))
+    du[1] = (z - (1.0 + x) * y) / 77.27
+    du[2] = 0.161 * (x - z)
+    jacobian[0, 0], jacobian[0, 1], jacobian[0, 2] = 77.27 * (1.0 - 1.675e-5 * x - y), 77.27 * (1.0 - x), 0.0
+    jacobian[1, 0], jacobian[1, 1], jacobian[1, 2] = -y / 77.27, -(1.0 + x) / 77.27, 1.0 / 77.27
+    jacobian[2, 0], jacobian[2, 1], jacobian[2, 2] = 0.161, 0.0, -0.161
+    return 0
+
+
+@njit
+def pyrolysis(u, p, du, jacobian, with_jacobian):
+    """Problem E5 of Enright, Hull and Lindberg, from (1.76e-3, 0, 0, 0); see `STIFF_ENDS`."""
+    a, b, c, d = 7.89e-10, 1.1e7, 1.13e9, 1.13e3
+    x, y, z, w = u
+    du[0] = -a * x - b * x * z
+    du[1] = a * x - c * y * z
+    du[3] = b * x * z - d * w
+    du[2] = du[1] - du[3]
+    for i in range(4):
+        for j in range(4):
+            jacobian[i, j] = 0.0
+    jacobian[0, 0], jacobian[0, 2] = -a - b * z, -b * x
+    jacobian[1, 0], jacobian[1, 1], jacobian[1, 2] = a, -c * z, -c * y
+    jacobian[3, 0], jacobian[3, 2], jacobian[3, 3] = b * z, b * x, -d
+    for j in range(4):
+        jacobian[2, j] = jacobian[1, j] - jacobian[3, j]
+    return 0
+
+
+@njit
+def pyrolysis_reduced(u, p, du, jacobian, with_jacobian):
+    """`pyrolysis` in (y_1, y_2, y_4): y_3 = y_2 - y_4 for all time."""
+    a, b, c, d = 7.89e-10, 1.1e7, 1.13e9, 1.13e3
+    x, y, w = u
+    z = y - w
+    du[0], du[1], du[2] = -a * x - b * x * z, a * x - c * y * z, b * x * z - d * w
+    jacobian[0, 0], jacobian[0, 1], jacobian[0, 2] = -a - b * z, -b * x, b * x
+    jacobian[1, 0], jacobian[1, 1], jacobian[1, 2] = a, -c * (y + z), c * y
+    jacobian[2, 0], jacobian[2, 1], jacobian[2, 2] = b * z, b * x, -b * x - d
+    return 0
+
+
+@njit
+def hires(u, p, du, jacobian, with_jacobian):
+    """Photomorphogenesis in eight reactions, from (1, 0, 0, 0, 0, 0, 0, 0.0057); see `STIFF_ENDS`."""
+    product = 280.0 * u[5] * u[7]
+    du[0] = -1.71 * u[0] + 0.43 * u[1] + 8.32 * u[2] + 0.0007
+    du[1] = 1.71 * u[0] - 8.75 * u[1]
+    du[2] = -10.03 * u[2] + 0.43 * u[3] + 0.035 * u[4]
+    du[3] = 8.32 * u[1] + 1.71 * u[2] - 1.12 * u[3]
+    du[4] = -1.745 * u[4] + 0.43 * u[5] + 0.43 * u[6]
+    du[5] = -product + 0.69 * u[3] + 1.71 * u[4] - 0.43 * u[5] + 0.69 * u[6]
+    du[6] = product - 1.81 * u[6]
+    du[7] = -du[6]
+    for i in range(8):
+        for j in range(8):
+            jacobian[i, j] = 0.0
+    jacobian[0, 0], jacobian[0, 1], jacobian[0, 2] = -1.71, 0.43, 8.32
+    jacobian[1, 0], jacobian[1, 1] = 1.71, -8.75
+    jacobian[2, 2], jacobian[2, 3], jacobian[2, 4] = -10.03, 0.43, 0.035
+    jacobian[3, 1], jacobian[3, 2], jacobian[3, 3] = 8.32, 1.71, -1.12
+    jacobian[4, 4], jacobian[4, 5], jacobian[4, 6] = -1.745, 0.43, 0.43
+    jacobian[5, 3], jacobian[5, 4], jacobian[5, 6] = 0.69, 1.71, 0.69
+    jacobian[5, 5], jacobian[5, 7] = -280.0 * u[7] - 0.43, -280.0 * u[5]
+    jacobian[6, 5], jacobian[6, 6], jacobian[6, 7] = 280.0 * u[7], -1.81, 280.0 * u[5]
+    for j in range(8):
+        jacobian[7, j] = -jacobian[6, j]
+    return 0
+
+
+@njit
+def van_der_pol(u, p, du, jacobian, with_jacobian):
+    """X'' - p0 (1 - x^2) x' + x = 0 in (x, x'); see `VAN_DER_POL_PERIODS`."""
+    x, v = u
+    du[0], du[1] = v, p[0] * (1.0 - x * x) * v - x
+    jacobian[0, 0], jacobian[0, 1] = 0.0, 1.0
+    jacobian[1, 0], jacobian[1, 1] = -2.0 * p[0] * x * v - 1.0, p[0] * (1.0 - x * x)
+    return 0
+
+
+STIFF_ENDS = {
+    "robertson": (
+        robertson,
+        (1.0, 0.0, 0.0),
+        1e11,
+        (0.2083340149701255e-7, 0.8333360770334713e-13, 0.9999999791665050),
+    ),
+    "oregonator": (
+        oregonator,
+        (1.0, 2.0, 3.0),
+        360.0,
+        (0.1000814870318523e1, 0.1228178521549917e4, 0.1320554942846706e3),
+    ),
+    "pyrolysis": (
+        pyrolysis,
+        (1.76e-3, 0.0, 0.0, 0.0),
+        1e13,
+        (0.1152903278711829e-290, 0.8867655517642120e-22, 0.8854814626268838e-22, 0.0),
+    ),
+    "hires": (
+        hires,
+        (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0057),
+        321.8122,
+        (
+            0.7371312573325668e-3,
+            0.1442485726316185e-3,
+            0.5888729740967575e-4,
+            0.1175651343283149e-2,
+            0.2386356198831331e-2,
+            0.6238968252742796e-2,
+            0.2849998395185769e-2,
+            0.2850001604814231e-2,
+        ),
+    ),
+}
+"""Field, start, end of time and state there: F. Mazzia, C. Magherini, Test Set for Initial Value Problem Solvers,
+release 2.4 (2008), and for Robertson E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, IV.10."""
+
+VAN_DER_POL_PERIODS = {10.0: 19.0783695669, 100.0: 162.837071092, 1000.0: 1614.40112581}
+"""Periods to twelve digits, by an implicit Runge-Kutta method of order 5 at relative tolerances to 1e-12."""

@@ -171,7 +171,8 @@ def run_block(p, event_p, options, starts, times, codes, steps, low, high):
                     if w[STEP + i] == 0.0:
                         w[STEP + i] = first_step(w, i, options)
                     rate = growth_rate(w, i)
-                    if rate * w[STEP + i] > MOST_GROWTH:
+                    at_rest = w[FAST + i] == 0.0 and w[SLOW + i] == 0.0
+                    if rate * w[STEP + i] > MOST_GROWTH and not at_rest:
                         w[STEP + i] = MOST_GROWTH / rate
                     if w[STEP + i] > left:
                         w[STEP + i] = left

@@ -10,17 +10,24 @@ from numba import njit
 
 @njit(cache=True)
 def lu_factor(a, pivots):
-    """Replace `a` (n, n) by its LU factors with row pivoting; 0, or 1 where it is singular to working precision."""
+    """Replace `a` (n, n) by its LU factors with row pivoting; 0, or 1 where it is singular to working precision.
+
+    The pivot is the element that is the largest part of what is left of its row: not a matter of units of the
+    equations. An equation a_ii x_i = 0 thus remains what it is, and is solved by zero to the last bit.
+    """
     n = a.shape[0]
     for i in range(n):
         for j in range(n):
             if not abs(a[i, j]) < np.inf:
                 return 1
     for k in range(n):
-        pivot = k
-        for i in range(k + 1, n):
-            if abs(a[i, k]) > abs(a[pivot, k]):
-                pivot = i
+        pivot, share = k, 0.0
+        for i in range(k, n):
+            largest = 0.0
+            for j in range(k, n):
+                largest = max(largest, abs(a[i, j]))
+            if abs(a[i, k]) > share * largest:
+                pivot, share = i, abs(a[i, k]) / largest
         pivots[k] = pivot
         if a[pivot, k] == 0.0:
             return 1

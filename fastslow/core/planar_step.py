@@ -15,8 +15,11 @@ from fastslow.core.tableau import GAMMA, A, C
 
 @INLINED
 def factors(a, b, c, d):
-    """LU factors with pivoting of [[a, b], [c, d]]: (whether rows are exchanged, 1 / u_11, u_12, l_21, 1 / u_22)."""
-    exchanged = abs(c) > abs(a)
+    """LU factors with pivoting of [[a, b], [c, d]]: (whether rows are exchanged, 1 / u_11, u_12, l_21, 1 / u_22).
+
+    Pivots are compared as parts of their rows, see `linalg.lu_factor`.
+    """
+    exchanged = abs(c) * max(abs(a), abs(b)) > abs(a) * max(abs(c), abs(d))
     if exchanged:
         a, b, c, d = c, d, a, b
     first = 1.0 / a

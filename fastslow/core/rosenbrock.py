@@ -79,6 +79,8 @@ many times longer, and where that motion is below the tolerance it sees no error
 LEAST_ERROR = 1e-8
 MOST_IDEAL = 1e-2**-EXPONENT
 EPSILON = np.finfo(np.float64).eps
+LEAST_STEP = 1e-300
+"""Near t = 0, where the resolution of the clock sets no bound."""
 
 
 @HELPER
@@ -218,18 +220,22 @@ def run(field, events, p, event_p, u, clock, counters, options, scales, times, r
             fresh = False
             longest = options[MAX_STEP]
             rate = growth_rate(jacobian, direction)
-            if rate * longest > MOST_GROWTH:
+            at_rest = error_size(u, u, slope, options, scales) == 0.0
+            if rate * longest > MOST_GROWTH and not at_rest:
                 longest = MOST_GROWTH / rate
+        least = max(options[MIN_STEP], 10.0 * EPSILON * abs(t), LEAST_STEP)
         if clock[STEP] == 0.0:
-            clock[STEP] = direction * first_step(u, slope, jacobian, options, scales, abs(left))
+            clock[STEP] = direction * max(first_step(u, slope, jacobian, options, scales, abs(left)), least)
 
         # land on the end; the last two steps share what is left, so that none is a sliver
         h = direction * min(abs(clock[STEP]), longest)
-        least = max(options[MIN_STEP], 10.0 * EPSILON * abs(t), 1e-100 * abs(left))
-        if abs(h) < least and abs(left) > least:
-            if counters[CAUSE] == STEP_FINE:
-                return STEP_TOO_SMALL
-            return OUTSIDE if counters[CAUSE] == STEP_OUTSIDE else SINGULAR
+        if abs(h) < least:
+            if abs(left) > least or counters[AFTER_REJECTION] == 1:
+                if counters[CAUSE] == STEP_FINE:
+                    return STEP_TOO_SMALL
+                return OUTSIDE if counters[CAUSE] == STEP_OUTSIDE else SINGULAR
+            # the clock cannot tell the parts of what is left: one step, or none
+            h = left
         last = abs(left) <= abs(h) * (1.0 + 1e-12)
         if last:
             h = left
@@ -252,7 +258,6 @@ def run(field, events, p, event_p, u, clock, counters, options, scales, times, r
             clock[STEP] = h * max(SHRINK, SAFETY * ideal)
             continue
 
-        counters[ACCEPTED] += 1
         clock[STEP] = h * growth_factor(ideal, h, clock, counters[AFTER_REJECTION] == 1)
         clock[STEP_BEFORE] = h
         clock[IDEAL_BEFORE] = min(ideal, MOST_IDEAL)
@@ -278,6 +283,7 @@ def run(field, events, p, event_p, u, clock, counters, options, scales, times, r
                 return EVENTS_OUTSIDE
             if terminal != NO_TERMINAL:
                 counters[HITS] += 1
+        counters[ACCEPTED] += 1
         if mode == AT_TIMES:
             write_rows(u, t, h, stop, work, point, counters, times, rows)
         clock[TIME] = stop

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastslow.errors import InputError
+from fastslow.ode.compiled_checks import check_events, check_field
 from fastslow.ode.solution import (
     FIRST_PIECE,
     SENTENCES,
@@ -85,12 +86,13 @@ def integrate(
     Returns
     -------
     Solution
-        Also where the run ended early: see its `status` and `sentence`.
+        Also where the run ended early: see its `status` and `sentence`. An exception that the field raises within the
+        run ends it, and its sentence says so; a field that returns 1 outside its domain is tried with a shorter step.
 
     Raises
     ------
     InputError
-        For an argument that cannot be used.
+        For an argument that cannot be used, a field without its Jacobian, and one for more unknowns or parameters.
 
     Notes
     -----
@@ -103,6 +105,9 @@ def integrate(
     clock, options, scales = plan(n, t_span, rtol, atol, limits or Limits())
     begin = float(clock[0])
     wanted = output_times(output, begin, float(clock[1]))
+    event_p = event_parameters(events, p)
+    if not _built_in(field, events, n):
+        _check_compiled(field, p, events, event_p, u)
     if solver != "rodas5p":
         from fastslow.ode.second_opinion import integrate_by_scipy
 
@@ -113,7 +118,6 @@ def integrate(
     from fastslow.core import rosenbrock as kernel
 
     event_options = np.zeros((3, 0)) if events is None else events.options()
-    event_p = event_parameters(events, p)
     advance = _kernel(field, events, n)
     m = event_options.shape[1]
     memory = np.zeros((2, m))
@@ -128,8 +132,18 @@ def integrate(
     kept = [np.concatenate(([begin], u))[None]] if every_step else []
     found: list[EventHit] = []
 
+    raised: list[str] = []
+
     def work() -> int:
-        code: int = advance(p, event_p, u, clock, counters, options, scales, times, rows, event_options, memory, hits)
+        arrays = (p, event_p, u, clock, counters, options, scales, times, rows, event_options, memory, hits)
+        try:
+            code = advance(*arrays)
+        except InputError:
+            raise
+        except Exception as error:
+            # of the field's own: its arrays are as the last accepted step left them
+            raised.append(f" ({type(error).__name__}: {error})")
+            code = kernel.OUTSIDE
         if every_step:
             kept.append(rows[: counters[kernel.ROWS]].copy())
             counters[kernel.ROWS] = 0
@@ -149,7 +163,7 @@ def integrate(
         t=np.ascontiguousarray(path[:, 0]),
         u=np.ascontiguousarray(path[:, 1:]),
         status=status,
-        sentence=SENTENCES[status].format(t=clock[0]),
+        sentence=SENTENCES[status].format(t=clock[0]) + "".join(raised),
         events=tuple(found),
         final_time=float(clock[0]),
         final_state=u,
@@ -200,6 +214,8 @@ def integrate_batch(
     event_p = p if events is None or events.parameters is None else table("events.parameters", events.parameters, count)
     check_size("starts", n)
     first_clock, options, scales = plan(n, t_span, rtol, atol, limits or Limits())
+    if count > 0 and not _built_in(field, events, n):
+        _check_compiled(field, p[0], events, event_p[0], u[0])
 
     from fastslow.core import rosenbrock as kernel
 
@@ -216,12 +232,25 @@ def integrate_batch(
     for low in range(0, count, BATCH_CHUNK):
         part = slice(low, min(low + BATCH_CHUNK, count))
 
-        def work(part: slice = part) -> int:
-            rows = (p if p.shape[0] == 1 else p[part], event_p if event_p.shape[0] == 1 else event_p[part])
+        def go(some: slice, base: int = low) -> None:
+            rows = (p if p.shape[0] == 1 else p[some], event_p if event_p.shape[0] == 1 else event_p[some])
             advance(
-                *rows, u[part], clock[part], counters[part], options, scales,
-                event_options, memory[part], hits[: part.stop - part.start], status[part],
+                *rows, u[some], clock[some], counters[some], options, scales,
+                event_options, memory[some], hits[some.start - base : some.stop - base], status[some],
             )  # fmt: skip
+
+        def work(part: slice = part, go: Callable[[slice], None] = go) -> int:
+            try:
+                go(part)
+            except InputError:
+                raise
+            except Exception:
+                # a field's own, in one of them: one by one, to see in which
+                for at in part.start + np.flatnonzero(status[part] == kernel.PAUSED):
+                    try:
+                        go(slice(at, at + 1))
+                    except Exception:
+                        status[at] = kernel.OUTSIDE
             for i in np.flatnonzero(counters[part, kernel.HITS]):
                 at = part.start + int(i)
                 found[at].extend(_hit(row) for row in hits[i, : counters[at, kernel.HITS]])
@@ -242,12 +271,25 @@ def integrate_batch(
     )
 
 
-def _kernel(field: Compiled, events: EventSet | None, n: int, batch: bool = False) -> Callable[..., int]:
-    """Return the kernel that takes trajectories on: the one built for the polynomial family where it serves."""
+def _built_in(field: Compiled, events: EventSet | None, n: int) -> bool:
+    """Whether the kernel built for the polynomial family serves."""
     from fastslow.core.polynomial import polynomial_field
     from fastslow.core.polynomial_events import polynomial_events
 
-    if field is polynomial_field and n == 2 and (events is None or events.function is polynomial_events):
+    return field is polynomial_field and n == 2 and (events is None or events.function is polynomial_events)
+
+
+def _check_compiled(
+    field: Compiled, p: FloatArray, events: EventSet | None, event_p: FloatArray, u: FloatArray
+) -> None:
+    check_field(field, p, u)
+    if events is not None:
+        check_events(events.function, event_p, u, events.options().shape[1])
+
+
+def _kernel(field: Compiled, events: EventSet | None, n: int, batch: bool = False) -> Callable[..., int]:
+    """Return the kernel that takes trajectories on: the one built for the polynomial family where it serves."""
+    if _built_in(field, events, n):
         if batch:
             from fastslow.core.batch import advance_each
             from fastslow.core.calls import BUILT_IN
@@ -267,7 +309,7 @@ def _kernel(field: Compiled, events: EventSet | None, n: int, batch: bool = Fals
         try:
             return kernel(field, function, *arrays)  # type: ignore[no-any-return]
         except TypeError as error:
-            raise _not_compiled(field, error) from error
+            raise _not_compiled(field) from error
 
     return general
 
@@ -303,10 +345,10 @@ def _hit(row: FloatArray) -> EventHit:
     )
 
 
-def _not_compiled(field: object, error: Exception) -> InputError:
+def _not_compiled(field: object) -> InputError:
     return InputError(
         "field or events.function",
         field,
-        f"must be compiled with the signatures in fastslow.core.signatures ({str(error).splitlines()[0]})",
+        "must be compiled with the signatures in fastslow.core.signatures",
         "Decorate it with numba.njit(FIELD.signature) or numba.njit(EVENTS.signature)",
     )

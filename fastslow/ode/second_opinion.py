@@ -26,9 +26,19 @@ _CALLS_PER_STEP = 20
 class _BudgetError(Exception):
     """The field was called too often; scipy's solvers know no limit."""
 
+    status = Status.MAX_STEPS
+
 
 class _OutsideError(Exception):
     """The right-hand side is outside its domain; scipy's solvers know no way back from there."""
+
+    status = Status.OUTSIDE
+
+
+class _EventsOutsideError(Exception):
+    """An event function is outside its domain or not finite."""
+
+    status = Status.EVENTS_OUTSIDE
 
 
 def integrate_by_scipy(
@@ -46,7 +56,8 @@ def integrate_by_scipy(
     """Integrate with `scipy.integrate.solve_ivp`; arguments as prepared by `integrate`.
 
     The limit on steps bounds the calls of the field; that on growth does not apply. Steps are not counted where
-    times are requested. Where a limit is reached or the field leaves its domain only the start is returned.
+    times are requested. Where a limit is reached or the field leaves its domain only the start is returned. A
+    "step end" function ends the run at its zero, or at once. Directions of crossings are those that were asked for.
     """
     if solver not in {"LSODA", "Radau"}:
         raise InputError("solver", solver, "must be 'rodas5p', 'LSODA' or 'Radau'")
@@ -62,7 +73,10 @@ def integrate_by_scipy(
         calls += 1
         if calls > _CALLS_PER_STEP * options[3]:
             raise _BudgetError
-        outside = field(np.ascontiguousarray(u), p, slope, jacobian, True) != 0
+        try:
+            outside = field(np.ascontiguousarray(u), p, slope, jacobian, True) != 0
+        except Exception as error:
+            raise _OutsideError(f" ({type(error).__name__}: {error})") from error
         if outside or not np.isfinite(slope).all():
             raise _OutsideError
 
@@ -76,7 +90,14 @@ def integrate_by_scipy(
 
     solve: Any = solve_ivp
     sections = [] if events is None else _sections(events, event_parameters(events, p))
+    begin = np.array(t_span[:1])
     try:
+        ended = next((i for i, each in enumerate(sections) if each.at_step_end and each(0.0, start) < 0.0), None)
+        if ended is not None:
+            hit = EventHit(ended, float(t_span[0]), start.copy(), "crossing", -1)
+            return _solution(
+                begin, start[None], Status.EVENT, (hit,), float(t_span[0]), start, (0, 0), solver, options, scales
+            )
         # What a solver warns of shows in its status.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -92,11 +113,11 @@ def integrate_by_scipy(
                 t_eval=times,
                 events=sections or None,
             )
-    except (_OutsideError, _BudgetError) as error:
+    except (_OutsideError, _EventsOutsideError, _BudgetError) as error:
         return _solution(
-            np.array(t_span[:1]),
+            begin,
             start[None],
-            Status.OUTSIDE if isinstance(error, _OutsideError) else Status.MAX_STEPS,
+            error.status,
             (),
             float(t_span[0]),
             start,
@@ -104,9 +125,10 @@ def integrate_by_scipy(
             solver,
             options,
             scales,
+            str(error),
         )
     hits = [
-        EventHit(i, float(t), np.array(u), "crossing", 0)
+        EventHit(i, float(t), np.array(u), "crossing", int(sections[i].direction))
         for i in range(len(sections))
         for t, u in zip(run.t_events[i], run.y_events[i], strict=True)
     ]
@@ -139,12 +161,13 @@ def _solution(
     solver: str,
     options: FloatArray,
     scales: FloatArray,
+    more: str = "",
 ) -> Solution:
     return Solution(
         t=t,
         u=u,
         status=status,
-        sentence=SENTENCES[status].format(t=end),
+        sentence=SENTENCES[status].format(t=end) + more,
         events=hits,
         final_time=end,
         final_state=state,
@@ -164,11 +187,13 @@ def _sections(events: EventSet, p: FloatArray) -> list[Any]:
 
     def section(index: int) -> Any:
         def value(_: float, u: FloatArray) -> float:
-            if events.function(np.ascontiguousarray(u), p, values) != 0:
-                raise _OutsideError
+            if events.function(np.ascontiguousarray(u), p, values) != 0 or not np.isfinite(values[index]):
+                raise _EventsOutsideError
             return float(values[index])
 
-        value.direction = settings[0, index]  # type: ignore[attr-defined]
+        at_step_end = settings[1, index] == 2.0
+        value.at_step_end = at_step_end  # type: ignore[attr-defined]
+        value.direction = -1.0 if at_step_end else settings[0, index]  # type: ignore[attr-defined]
         value.terminal = bool(settings[1, index])  # type: ignore[attr-defined]
         return value
 

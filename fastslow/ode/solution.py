@@ -55,7 +55,9 @@ class EventSet:
     Parameters
     ----------
     function : compiled function of type EVENTS
-        ``function(u, p, values) -> 0``, or a positive number outside its domain.
+        ``function(u, p, values) -> 0``, or a positive number outside its domain. Each step is sampled at ten points
+        (and dips between them are followed): a function that oscillates faster than the solution needs a
+        `Limits.max_step`.
     count : int
         Length of `values`.
     directions : sequence of int, optional
@@ -171,14 +173,16 @@ def plan(
     n: int, t_span: tuple[float, float], rtol: float, atol: ArrayLike, limits: Limits
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The kernel's clock, options and scales."""
-    span = np.asarray(t_span, dtype=float)
+    span = _real("t_span", t_span)
     if span.shape != (2,) or not np.isfinite(span).all():
         raise InputError("t_span", t_span, "must be two finite times")
-    if not LEAST_RTOL <= rtol < 1.0:
-        raise InputError("rtol", rtol, f"must be from {LEAST_RTOL:g} to below 1")
+    if abs(0.5 * span[1] - 0.5 * span[0]) > 0.5 * np.finfo(float).max:
+        raise InputError("t_span", t_span, "must be shorter than the largest double")
+    if _real("rtol", rtol).shape != () or not LEAST_RTOL <= rtol < 1.0:
+        raise InputError("rtol", rtol, f"must be one number from {LEAST_RTOL:g} to below 1")
     scales = np.empty((2, n))
     for row, name, value in ((0, "atol", atol), (1, "limits.growth", limits.growth)):
-        array = np.asarray(value, dtype=float)
+        array = _real(name, value)
         if array.shape not in {(), (n,)} or not (array > 0.0).all():
             raise InputError(name, value, f"must be positive, one number or {n} numbers")
         scales[row] = array
@@ -192,8 +196,8 @@ def plan(
         raise InputError("limits.min_step", limits.min_step, "must be from 0 to max_step")
     clock = np.array([span[0], span[1], 0.0, 0.0, 0.0])
     if limits.first_step is not None:
-        if not 0.0 < limits.first_step < np.inf:
-            raise InputError("limits.first_step", limits.first_step, "must be positive and finite")
+        if not 0.0 < limits.first_step < np.inf or limits.first_step < limits.min_step:
+            raise InputError("limits.first_step", limits.first_step, "must be positive, finite and at least min_step")
         clock[2] = np.copysign(limits.first_step, span[1] - span[0])
     options = np.array([rtol, limits.max_step, limits.min_step, limits.max_steps, FIRST_PIECE, 0.0])
     return clock, options, scales
@@ -211,15 +215,19 @@ def vector(name: str, value: ArrayLike) -> FloatArray:
 
 
 def _finite(name: str, value: ArrayLike, ndim: int) -> FloatArray:
-    try:
-        array = np.array(value, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as error:
-        raise InputError(name, value, "must be real numbers") from error
+    array = _real(name, value)
     if array.ndim != ndim:
         raise InputError(name, value, f"must be an array of {ndim} dimension(s), has {array.ndim}")
     if not np.isfinite(array).all():
         raise InputError(name, value, "must be finite")
     return array
+
+
+def _real(name: str, value: Any) -> FloatArray:
+    try:
+        return np.array(value, dtype=np.float64, order="C")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(name, value, "must be real numbers") from error
 
 
 def table(name: str, value: ArrayLike, count: int | None) -> FloatArray:

@@ -58,9 +58,7 @@ def test_theorems_are_seen(kind):
         cases = [(fs.TwoLayer(c, c_star), a0) for c_star, c, a0 in PAPER]
     else:
         cases = [random_network(kind, rng) for _ in range(10)]
-    print(
-        f"\n{kind}: verdicts (theorem, singular, full system); exponent, prefactor at τ = {TAU:g} (predicted)"
-    )
+    print(f"\n{kind}: verdicts (theorem, singular, full system); exponent, prefactor at τ = {TAU:g} (predicted)")
     for network, a0 in cases:
         start = Start(Fraction(0), Fraction(a0))
         manifold = critical_manifold(network)
