@@ -48,8 +48,8 @@ def ode(
 ) -> int:
     """Integrate the ODE of MODEL, a preset or a TOML file, or the network of --c and --c-star, from one start to tau.
 
-    The first time is 0, the others are spaced evenly in the logarithm, the first of them a hundredth of the fastest
-    time of the start (at most tau / 1000), the last tau. Where the solution runs to infinity along a slow manifold,
+    The times are spaced evenly in the logarithm, from a hundredth of the fastest time of the start (at most
+    tau / 1000) to tau. Where the solution runs to infinity along a slow manifold,
     that is followed instead of integrated: tau may be 1e30. With -o the directory gets trajectory.json and
     trajectory.csv.
 

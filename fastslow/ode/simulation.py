@@ -141,8 +141,8 @@ def simulate(
         Relative tolerance of the states at the times, from 1e-14 to below 0.1, as far as the problem is
         well-conditioned: a start next to a threshold magnifies any error.
     points : int
-        Number of times: 0, and the others spaced evenly in the logarithm from a hundredth of the fastest time of
-        the start (but at most tau / 1000) to tau.
+        Number of times, spaced evenly in the logarithm from a hundredth of the fastest time of the start (but at
+        most tau / 1000) to tau.
     times : array_like, optional
         The times themselves, increasing, from 0 to tau, instead of `points`.
     solver : "rodas5p", "LSODA" or "Radau"
@@ -205,9 +205,7 @@ def _log_times(system: FastSlowSystem, start: Start, tau: float, points: int) ->
     if isinstance(points, bool) or not isinstance(points, int | np.integer) or not 2 <= points <= MOST_POINTS:
         raise InputError("points", points, f"must be a whole number from 2 to {MOST_POINTS}", "For example 200")
     first = min(_FIRST_TIME * _fastest_time(system, start), tau / _LEAST_RANGE)
-    wanted = np.concatenate(([0.0], np.geomspace(first, tau, points - 1) if points > 2 else [tau]))
-    wanted[-1] = tau
-    return wanted
+    return np.geomspace(first, tau, points)  # its ends are exact
 
 
 def _fastest_time(system: FastSlowSystem, start: Start) -> float:
