@@ -24,10 +24,13 @@ _LINES = 7
 @click.command(short_help="Scaling laws of tails to infinity, predicted and fitted.")
 @model_arguments
 @click.option("--a0", metavar="LIST", help="Starts on the line of starts: initial scales of the second layer.")
+@click.option("--start", "starts", metavar="X,Y", multiple=True, help="A start anywhere; may be repeated.")
 @click.option("--tau", type=float, metavar="NUMBER", default=1e12, show_default=True, help="The last time, from 1e4.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the text.")
 @click.option("-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Write result and picture.")
-def scaling(model: ModelArguments, a0: str | None, tau: float, as_json: bool, output: Path | None) -> int:
+def scaling(
+    model: ModelArguments, a0: str | None, starts: tuple[str, ...], tau: float, as_json: bool, output: Path | None
+) -> int:
     """Tell how solutions of MODEL, or of the network of --c and --c-star, go to infinity.
 
     The exponent and prefactor of a ~ prefactor τ^exponent are predicted from the exact polynomials (Theorem 3, its
@@ -53,14 +56,14 @@ def scaling(model: ModelArguments, a0: str | None, tau: float, as_json: bool, ou
     the error of the fit, or not fitted, as the verdict says; 130 interrupted.
     """
     study = model.study()
-    starts = _starts(study, a0)
+    chosen = _starts(study, a0, starts)
     if output is not None:
         check_writable(output)
-    if len(starts) <= _FEW_STARTS:
+    if len(chosen) <= _FEW_STARTS:
         quick_while_cold()
     from fastslow.scales.scaling import scaling as run
 
-    found = [run(study.system, start, tau) for start in starts]
+    found = [run(study.system, start, tau) for start in chosen]
     tails = [one.document() for one in found]
     document = {
         "schema": "fastslow.scaling/1",
@@ -74,20 +77,23 @@ def scaling(model: ModelArguments, a0: str | None, tau: float, as_json: bool, ou
     return 0 if all(one.agrees for one in found) else NOT_CERTAIN
 
 
-def _starts(study: Study, a0: str | None) -> tuple[Start, ...]:
+def _starts(study: Study, a0: str | None, starts: tuple[str, ...]) -> tuple[Start, ...]:
     from fastslow.errors import MISSING, InputError
-    from fastslow.systems.model_files import slow_starts
+    from fastslow.systems.exact import exact_list
+    from fastslow.systems.model_files import plane_starts, slow_starts
 
-    starts = study.starts if a0 is None else slow_starts(study.system, a0, "--a0")
-    if not starts:
-        raise InputError("--a0", MISSING, "is missing", "Give a start: --a0 5")
-    return starts
+    own = () if a0 is None else slow_starts(study.system, a0, "--a0")
+    own += plane_starts(study.system, [exact_list(text, "--start") for text in starts])
+    chosen = study.starts if a0 is None and not starts else own
+    if not chosen:
+        raise InputError("--a0", MISSING, "is missing", "Give a start: --a0 5, or --start 0,5")
+    return chosen
 
 
 def _words(found: Scaling) -> str:
     """Return a result as text: the verdict, prediction beside fit, local slopes."""
     x, y = found.system.fast[0], found.system.slow[0]
-    lines = [f"{y}0 = {float(found.start.slow):g}. {found.verdict}"]
+    lines = [f"{found.origin}. {found.verdict}"]
     law, fit = found.predicted, found.fitted
     if law is None or law.exponent is None:
         return lines[0]
@@ -98,9 +104,12 @@ def _words(found: Scaling) -> str:
         ("", "predicted", "fitted"),
         (f"exponent of {y}", exponent, "-" if fit is None else _pair(fit.exponent, fit.error)),
         ("prefactor", f"{law.prefactor:.9g}", "-" if fit is None else _pair(fit.prefactor, fit.prefactor_error)),
-        (f"limit of {product}", _number(law.limit), _estimate(found.product)),
-        (f"limit of the {found.system.energy_name}", _number(found.energy_predicted), _estimate(found.energy)),
     ]
+    if law.order is not None:
+        rows.append((f"limit of {product}", _number(law.limit), _estimate(found.product)))
+    if found.energy is not None or found.energy_predicted is not None:
+        name = f"limit of the {found.system.energy_name}"
+        rows.append((name, _number(found.energy_predicted), _estimate(found.energy)))
     widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
     lines += ["", *(f"  {a.ljust(widths[0])}   {b.ljust(widths[1])}   {c}".rstrip() for a, b, c in rows)]
     return "\n".join([*lines, *_slopes(found)])
@@ -121,12 +130,15 @@ def _pair(value: float, error: float) -> str:
 def _slopes(found: Scaling) -> list[str]:
     if not len(found.t):
         return []
-    x, y = found.system.fast[0], found.system.slow[0]
-    lines = ["", f"  {'τ':>8}   {f'd log|{y}| / d log τ':>20}   {f'd log|{x}| / d log τ':>20}".rstrip()]
-    for i in sorted({round(k * (len(found.t) - 1) / (_LINES - 1)) for k in range(_LINES)}):
-        slope = f"{found.slope_x[i]:20.9f}" if len(found.slope_x) else f"{'-':>20}"
-        lines.append(f"  {found.t[i]:8.2g}   {found.slope_y[i]:20.9f}   {slope}")
-    return lines
+    x, y, law = found.system.fast[0], found.system.slow[0], found.predicted
+    assert law is not None  # there is no solution without it
+    columns = [(f"|{y}|", found.slope_y)]
+    if len(found.slope_x):
+        columns.append((f"|{x}|" if law.pole == 0 else f"|{x} - {law.pole:.4g}|", found.slope_x))
+    lines = ["", "   ".join([f"  {'τ':>8}", *(f"d log{name} / d log τ".rjust(20) for name, _ in columns)])]
+    chosen = sorted({round(k * (len(found.t) - 1) / (_LINES - 1)) for k in range(_LINES)})
+    rows = ([f"  {found.t[i]:8.2g}", *(f"{slopes[i]:20.9f}" for _, slopes in columns)] for i in chosen)
+    return [*lines, *map("   ".join, rows)]
 
 
 def _write(found: list[Scaling], text: str, directory: Path) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NOT_DONE = 3
 _MOST_LINES = 24
+_DRAWN = 2000
+"""Times of a picture, spaced evenly in the logarithm, and as many spaced evenly."""
 
 
 @click.group(short_help="Solutions at given times.")
@@ -49,9 +51,9 @@ def ode(
     """Integrate the ODE of MODEL, a preset or a TOML file, or the network of --c and --c-star, from one start to tau.
 
     The times are spaced evenly in the logarithm, from a hundredth of the fastest time of the start (at most
-    tau / 1000) to tau. Where the solution runs to infinity along a slow manifold,
-    that is followed instead of integrated: tau may be 1e30. With -o the directory gets trajectory.json and
-    trajectory.csv.
+    tau / 1000) to tau. Where the solution runs to infinity along a slow manifold, that is followed instead of
+    integrated: tau may be 1e30. With -o the directory gets trajectory.json, trajectory.csv and time_courses.png,
+    the solution over the singular orbit of its start.
 
     \b
     Exit codes: 0 done; 2 bad input; 3 ended before tau, as the status says; 130 interrupted.
@@ -63,11 +65,17 @@ def ode(
     if study.system.energy_polynomial is not None:
         # It settles or runs to infinity in some thousands of steps; others may oscillate up to tau.
         quick_while_cold()
+    import numpy as np
+
     from fastslow.ode.simulation import simulate as run
 
     found = run(study.system, one, tau, rtol=rtol, points=points, solver=solver)  # type: ignore[arg-type]
     if output is not None:
         _write(found, output)
+        if found.t[-1] > 0.0:
+            # A picture needs the times of late jumps and oscillations, too.
+            times = np.union1d(np.geomspace(found.t[0], found.t[-1], _DRAWN), np.linspace(0.0, found.t[-1], _DRAWN))
+            _draw(run(study.system, one, tau, rtol=rtol, times=times, solver=solver), output)  # type: ignore[arg-type]
     click.echo(_json(found) if as_json else _table(found))
     return 0 if found.status == "done" else NOT_DONE
 
@@ -128,3 +136,15 @@ def _write(run: Simulation, directory: Path) -> None:
     write_whole(directory / "trajectory.json", _json(run) + "\n")
     write_whole(directory / "trajectory.csv", text.getvalue())
     click.echo(f"Wrote trajectory.json and trajectory.csv to {directory}", err=True)
+
+
+def _draw(run: Simulation, directory: Path) -> None:
+    """Draw a run over the singular orbit of its start."""
+    from fastslow.flow.singular_course import singular_course
+    from fastslow.manifold.critical_manifold import critical_manifold
+    from fastslow.plot.time_courses import time_courses_png
+    from fastslow.records import write_whole
+
+    course = singular_course(critical_manifold(run.system), run.start, float(run.t[-1]))
+    write_whole(directory / "time_courses.png", time_courses_png(run, course))
+    click.echo(f"Wrote time_courses.png to {directory}", err=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fastslow.ode.simulation import Simulation as Simulation
     from fastslow.ode.simulation import simulate as simulate
     from fastslow.records import load as load
+    from fastslow.scales.convergence import orders as orders
     from fastslow.scales.entry_exit import entry_exit as entry_exit
     from fastslow.scales.scaling import scaling as scaling
     from fastslow.scales.timescales import time_scales as time_scales
@@ -57,6 +58,7 @@ _HOMES = {
     "fitzhugh_nagumo": "fastslow.systems.classics",
     "integrate": "fastslow.ode.integrate",
     "load": "fastslow.records",
+    "orders": "fastslow.scales.convergence",
     "scaling": "fastslow.scales.scaling",
     "simulate": "fastslow.ode.simulation",
     "thresholds": "fastslow.separatrices.thresholds",

@@ -134,6 +134,19 @@ def test_bad_input_names_the_field_and_exits_with_2(run, arguments, said):
     assert "Traceback" not in err
 
 
+def test_starts_in_the_plane_and_tails_on_an_invariant_line(run, tmp_path):
+    """On u = 1 the slow equation is w' = 1/10: no limit of a product, and no slope of u, is to be told."""
+    (tmp_path / "m.toml").write_text(
+        'model = "polynomial"\nfast = "u"\nslow = "w"\nf = ["1 - u", "u*w - 1"]\ng = "u**3"\n'
+        'slow_rate = "1/10"\nwindow = [0, 1]\nstart_fast = "1/2"\n'
+    )
+    code, out, _ = run(str(tmp_path / "m.toml"), "--start", "1/4,5", "--a0", "3", "-o", str(tmp_path / "out"))
+    assert code == 0
+    assert out.startswith("w0 = 3. ") and "\n(u, w) = (0.25, 5). " in out
+    assert "None" not in out and "limit" not in out and "|u|" not in out and "general" not in out
+    assert (tmp_path / "out" / "tails.png").exists()
+
+
 def test_as_a_process():
     code = "from fastslow_cli.main import main; main()"
     done = subprocess.run(

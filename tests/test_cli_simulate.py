@@ -73,7 +73,8 @@ def test_output_directory(tmp_path):
     out = tmp_path / "a" / "b"
     done = run("fig4", "--a0", "9", "--tau", "300", "--points", "30", "--json", "-o", str(out))
     assert done.returncode == 0 and "Wrote" in done.stderr
-    assert {p.name for p in out.iterdir()} == {"trajectory.json", "trajectory.csv"}
+    assert {p.name for p in out.iterdir()} == {"trajectory.json", "trajectory.csv", "time_courses.png"}
+    assert (out / "time_courses.png").read_bytes().startswith(b"\x89PNG")
     assert (out / "trajectory.json").read_text() == done.stdout
     document = json.loads(done.stdout)
     names, *rows = csv.reader((out / "trajectory.csv").read_text().splitlines())
@@ -89,6 +90,13 @@ def test_an_early_end_has_its_own_exit_code(tmp_path):
     document = json.loads(done.stdout)
     assert done.returncode == 3 and document["status"] == "left the window"
     assert document["tau"][-1] == pytest.approx(math.pi / 4, rel=1e-9)
+
+
+def test_a_start_that_leaves_at_once_has_no_picture(tmp_path):
+    (tmp_path / "m.toml").write_text('model = "polynomial"\nf = "x - y"\ng = "1"\nwindow = [-3, 1]\n')
+    done = run("m.toml", "--start", "1,0", "--tau", "10", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 3 and "Traceback" not in done.stderr
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"trajectory.json", "trajectory.csv"}
 
 
 BAD = {

@@ -52,6 +52,24 @@ def test_files_and_text_with_a_delayed_loss_of_stability(tmp_path):
     assert (tmp_path / "out" / "timescales-1.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_measured_orders():
+    """Figure 4's late jump: order 1 on both arcs, 2/3 at the fold in between."""
+    done = run("fig4", "--a0", "9", "--orders", "--json")
+    assert done.returncode == 0, done.stderr
+    (only,) = json.loads(done.stdout)["runs"]
+    resolved = [order for order in only["orders"] if order["fitted"] is not None]
+    assert [order["kind"] for order in resolved] == ["critical manifold", "fold", "critical manifold"]
+    for order, power in zip(resolved, (1, 2 / 3, 1), strict=True):
+        assert order["agrees"] and order["predicted"]["exponent"] == power
+        assert order["fitted"]["exponent"] == pytest.approx(power, abs=1e-3)
+        assert order["fitted"]["prefactor"] == pytest.approx(order["predicted"]["prefactor"], rel=1e-3)
+        assert len(order["slopes"]) == len(order["distances"]) - 1 == len(order["slow_rates"]) - 1
+    text = run("fig4", "--a0", "9,10", "--orders").stdout
+    assert "a beyond the fold" in text and "not resolved" in text
+    assert "no fold, and no arc" in run("fig2-right", "--orders").stdout
+    assert "orders" not in json.loads(run("fig4", "--json").stdout)["runs"][0]
+
+
 def test_a_run_that_ends_early_is_not_certain(tmp_path):
     model = tmp_path / "blow.toml"
     model.write_text('model = "polynomial"\nf = "x**2 + y"\ng = "1"\n')

@@ -12,7 +12,7 @@ from fastslow.flow.singular_course import singular_course
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.ode.trajectories import Settling
 from fastslow.plot.style import INK, LEARNING, NEUTRAL, UNLEARNING
-from fastslow.plot.time_courses import time_courses, time_courses_figure
+from fastslow.plot.time_courses import time_courses, time_courses_figure, time_courses_png
 from fastslow.plot.timescales import in_tail, time_scales_figure
 from fastslow.scales.timescales import time_scales
 from fastslow.systems.system import Start
@@ -73,7 +73,9 @@ def test_the_full_system_is_drawn_as_it_is(staircase):
         (line,) = axis.lines
         t, drawn = line.get_data()
         assert line.get_color() == INK
-        assert np.array_equal(drawn, values[run.t >= t[0]])
+        later = run.t > t[0]
+        assert drawn[0] == values[~later][-1]  # the last step before the axis begins is drawn there
+        assert np.array_equal(drawn[1:], values[later])
         assert t[-1] == run.t[-1] == 1000
         assert axis.get_xscale() == "log"
     # What is left out before the axis begins is the start, to a hundredth of the way.
@@ -160,7 +162,7 @@ def test_given_axes_are_drawn_on_and_global_state_is_left_alone(staircase):
 def test_the_ratio_drawn_is_the_ratio_and_epsilon_a_level(unlearning):
     ratio, alignment = time_scales_figure(unlearning.run, poles_of(unlearning.manifold), unlearning.course).axes
     t, drawn = of_color(ratio, INK)[0].get_data()
-    assert np.array_equal(drawn, unlearning.run.ratio[np.isin(unlearning.run.t, t)])
+    assert np.array_equal(drawn[1:], unlearning.run.ratio[unlearning.run.t > t[0]])
     level = next(line for line in ratio.lines if "average" in str(line.get_label()))
     assert level.get_ydata()[0] == unlearning.run.epsilon
     assert np.array_equal(of_color(alignment, INK)[0].get_ydata()[-5:], unlearning.run.alignment[-5:])
@@ -188,4 +190,20 @@ def test_there_is_no_tail_where_the_solution_does_not_go(staircase, unlearning):
 def test_jump_times_are_marked(staircase):
     ratio = time_scales_figure(staircase.run, (), staircase.course).axes[0]
     marks = [line.get_xdata()[0] for line in of_color(ratio, NEUTRAL)]
-    assert marks[1] == staircase.course.jump_times[1]
+    assert marks == [staircase.course.jump_times[1]]  # no logarithmic axis has the one at time 0
+
+
+def test_the_title_is_the_start_and_late_events_are_not_on_the_edge(staircase):
+    late = fs.simulate(staircase.manifold.system, 9, 200, times=np.geomspace(1, 200, 300))
+    axis = time_courses_figure(late, staircase.course).axes[0]
+    assert axis.get_title(loc="left") == "from (R, a) = (0, 9), slow rate 1"
+    assert axis.get_xlim()[0] < 1 and axis.get_xlim()[1] > 200
+
+
+def test_an_oscillation_says_where_its_singular_orbit_ends():
+    system = fs.van_der_pol()
+    run = fs.simulate(system, (2, 0), 400)
+    axes = time_courses_figure(run, singular_course(fs.critical_manifold(system), run.start, 400)).axes
+    labels = [text.get_text() for text in axes[0].get_legend().get_texts()]
+    assert labels == ["full system", "singular limit, jump", "singular limit, drift until it repeats itself"]
+    assert time_courses_png(run)[:4] == b"\x89PNG"

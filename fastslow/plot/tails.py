@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastslow.errors import InputError
 from fastslow.plot.style import INK, NEUTRAL, RC, fate_color
+from fastslow.plot.time_courses import png_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,15 +65,7 @@ def tails_figure(results: Sequence[Scaling], *, width: float = 9.6) -> Figure:
 
 def tails_png(results: Sequence[Scaling], dpi: int = 150) -> bytes:
     """Return the figure as a PNG file that carries the version and the model."""
-    import io
-    import json
-
-    from fastslow import __version__
-
-    stream = io.BytesIO()
-    metadata = {"Software": f"fastslow {__version__}", "Description": json.dumps(results[0].system.table())}
-    tails_figure(results).savefig(stream, dpi=dpi, format="png", metadata=metadata)
-    return stream.getvalue()
+    return png_of(tails_figure(results), results[0].system, dpi)
 
 
 def tails(axes: Axes, result: Scaling) -> Axes:
@@ -157,14 +150,17 @@ def _title(result: Scaling) -> str:
     """Return the predicted law in the paper's notation, and what was fitted."""
     law, (_, slow) = result.predicted, _names(result, _drawable(result)[0])
     assert law is not None and law.exponent is not None
-    if 0.0 < law.rate < math.inf:
+    if law.exponent == 1:
+        power = rf"{slow} $\to {law.prefactor:.4g}\,τ$"
+    elif 0.0 < law.rate < math.inf:
         power = rf"{slow} $\to ({law.rate:.4g}\,τ)^{{{law.exponent}}}$"
     else:
         power = rf"{slow} $\to {law.prefactor:.4g}\,τ^{{{law.exponent}}}$"
     case = "" if law.case == "general" else f", case ({law.case})" if law.case in ("i", "ii") else f", {law.case}"
     fit = result.fitted
     fitted = "not asymptotic yet" if fit is None else f"fitted exponent {fit.exponent:.9g} ± {fit.error:.0e}"
-    start = f"{result.system.slow[0]}$_0$ = {float(result.start.slow):g}"
+    on_line = result.start.fast == result.system.start_fast
+    start = f"{result.system.slow[0]}$_0$ = {float(result.start.slow):g}" if on_line else f"from {result.origin}"
     return f"{start}:  {power}{case};  {fitted}"
 
 

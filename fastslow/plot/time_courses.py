@@ -16,17 +16,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastslow.flow.singular_course import CoursePiece, SingularCourse
-    from fastslow.systems.system import FastSlowSystem
+    from fastslow.systems.system import FastSlowSystem, Start
 
 _MANY_SIZES = 30.0
 """From this ratio on a scale of one sign is drawn logarithmically."""
 _MOST_LEVELS = 8
-_BEFORE = 1.5
-"""Room before the first time, so that a jump at time zero is not on the edge."""
+_BESIDE = 1.5
+"""Room before the first time and after the last, so that a jump there is not on the edge."""
 
 
 class Run(Protocol):
     """A solution of the full system: what ``Trajectory``, ``TimeScales`` and ``Simulation`` have in common."""
+
+    @property
+    def start(self) -> Start:
+        """The exact start."""
+        ...
 
     @property
     def t(self) -> NDArray[np.float64]:
@@ -77,11 +82,32 @@ def time_courses_figure(
         figure = Figure(figsize=(size[0], size[1] * panels / 3))
         FigureCanvasAgg(figure)
         axes = figure.subplots(panels, 1, sharex=True, gridspec_kw={"hspace": 0.12})
-        figure.subplots_adjust(left=0.10, right=0.79, top=1.0 - 0.29 / panels, bottom=0.24 / panels)
+        told = run.energy is not None and course is not None and course.jump_times
+        right = 0.79 if told else 0.97  # the levels of the energy are told beside it
+        figure.subplots_adjust(left=0.125, right=right, top=1.0 - 0.29 / panels, bottom=0.24 / panels)
         time_courses(list(axes), run, course)
         axes[0].set_title(start_title(run), fontsize=9.5, loc="left", pad=22)
         axes[0].legend(loc="lower left", bbox_to_anchor=(-0.01, 0.98), ncols=3, handlelength=2.6)
+        figure.align_ylabels(axes)
     return figure
+
+
+def time_courses_png(run: Run, course: SingularCourse | None = None, dpi: int = 150) -> bytes:
+    """Return the figure as a PNG file that carries the version and the model."""
+    return png_of(time_courses_figure(run, course), run.system, dpi)
+
+
+def png_of(figure: Figure, system: FastSlowSystem, dpi: int = 150) -> bytes:
+    """Return a figure as a PNG file that carries the version and the model."""
+    import io
+    import json
+
+    from fastslow import __version__
+
+    stream = io.BytesIO()
+    metadata = {"Software": f"fastslow {__version__}", "Description": json.dumps(system.table())}
+    figure.savefig(stream, dpi=dpi, format="png", metadata=metadata)
+    return stream.getvalue()
 
 
 def time_courses(axes: Sequence[Axes], run: Run, course: SingularCourse | None = None) -> Sequence[Axes]:
@@ -90,12 +116,15 @@ def time_courses(axes: Sequence[Axes], run: Run, course: SingularCourse | None =
     The full system is a thin dark line. The singular orbit has the colour of its fate, drift solid and jumps
     dashed; its time is that of the reduced flow. Dotted levels are the energy before and after each jump.
     """
-    left, right = first_time(run), float(run.t[-1])
-    shown = run.t >= left
+    left = first_time(run)
+    shown = from_time(run.t, left)
     for axis, values, label in zip(axes, _drawn(run), _names(run.system), strict=False):
-        axis.plot(run.t[shown], values[shown], color=INK, linewidth=1.0, zorder=5, label="full system")
+        axis.plot(
+            np.maximum(run.t[shown], left), values[shown], color=INK, linewidth=1.0, zorder=5, label="full system"
+        )
+        axis.ticklabel_format(axis="y", useOffset=False)
         axis.set_xscale("log")
-        axis.set_xlim(left / _BEFORE, right)
+        axis.set_xlim(*time_limits(run))
         axis.set_ylabel(label)
     _scale_slow(axes[1], run.y[shown])
     if course is not None:
@@ -113,17 +142,27 @@ def _drawn(of: Run | CoursePiece) -> list[NDArray[np.float64]]:
 
 def first_time(run: Run) -> float:
     """Return a time to begin a logarithmic axis with: some time before the fast variable has moved by a hundredth."""
-    moved = np.flatnonzero(np.abs(run.x - run.x[0]) > 0.01 * np.ptp(run.x))
+    away = np.abs(run.x - float(run.start.fast))
+    moved = np.flatnonzero(away > 0.01 * away.max())
     positive = run.t[run.t > 0.0]
     time = float(run.t[moved[0]]) if len(moved) else float(positive[0])
     return max(0.3 * time, float(positive[0]))
 
 
+def time_limits(run: Run) -> tuple[float, float]:
+    """Return the ends of a logarithmic axis of time."""
+    return first_time(run) / _BESIDE, _BESIDE * float(run.t[-1])
+
+
+def from_time(t: NDArray[np.float64], left: float) -> slice:
+    """Return the points from the last at or before a time on; that is drawn there."""
+    return slice(max(int(np.searchsorted(t, left, side="right")) - 1, 0), None)
+
+
 def start_title(run: Run) -> str:
     """Return the start and the slow rate of a run in words."""
-    system = run.system
-    names = f"({system.fast[0]}, {system.slow[0]})"
-    return f"from {names} = ({run.x[0]:.6g}, {run.y[0]:.6g}), slow rate {float(system.slow_rate):g}"
+    system, x, y = run.system, float(run.start.fast), float(run.start.slow)
+    return f"from ({system.fast[0]}, {system.slow[0]}) = ({x:.6g}, {y:.6g}), slow rate {float(system.slow_rate):g}"
 
 
 def _names(system: FastSlowSystem) -> tuple[str, str, str]:
@@ -147,15 +186,17 @@ def _scale_slow(axis: Axes, values: NDArray[np.float64]) -> None:
 def _overlay(axes: Sequence[Axes], course: SingularCourse, left: float) -> None:
     color = fate_color(course.orbit.verdict, [])
     named: set[str] = set()
+    until = " until it repeats itself" if course.orbit.verdict == "relaxation oscillation" else ""
     for piece in course.pieces:
-        what = f"singular limit, {'jump' if piece.jumps else 'drift'}"
-        t = np.maximum(piece.t, left)  # what begins at time zero begins at the edge of a logarithmic axis
+        what = "singular limit, jump" if piece.jumps else f"singular limit, drift{until}"
+        kept = slice(None) if piece.jumps else from_time(piece.t, left)
+        t = np.maximum(piece.t[kept], left)  # what begins at time zero begins at the edge of a logarithmic axis
         for axis, values in zip(axes, _drawn(piece), strict=False):
             style: dict[str, Any] = (
                 {"linestyle": (0, (5, 1.6)), "linewidth": 1.8} if piece.jumps else {"linestyle": "-", "linewidth": 3.2}
             )
             label = None if what in named or axis is not axes[0] else what
-            axis.plot(t, values, color=color, alpha=0.8, zorder=4, label=label, solid_capstyle="butt", **style)
+            axis.plot(t, values[kept], color=color, alpha=0.8, zorder=4, label=label, solid_capstyle="butt", **style)
         named.add(what)
 
 

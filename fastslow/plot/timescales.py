@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastslow.plot.style import INK, MANIFOLD, NEUTRAL, OTHER_FATES, RC
-from fastslow.plot.time_courses import first_time, start_title
+from fastslow.plot.time_courses import first_time, from_time, start_title, time_limits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,11 +51,12 @@ def time_scales_figure(
     with mpl.rc_context(RC):  # type: ignore[arg-type]
         figure = Figure(figsize=size)
         FigureCanvasAgg(figure)
-        axes = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.12, "height_ratios": (1.6, 1)})
+        axes = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.2, "height_ratios": (1.6, 1)})
         figure.subplots_adjust(left=0.11, right=0.97, top=0.85, bottom=0.10)
         time_scales_courses(list(axes), scales, poles, course)
-        axes[0].set_title(start_title(scales), fontsize=9.5, loc="left", pad=36)
-        axes[0].legend(loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=2, handlelength=2.6)
+        legend = axes[0].legend(loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=2, handlelength=2.6)
+        pad = 36 if len(legend.get_texts()) > 2 else 21
+        axes[0].set_title(start_title(scales), fontsize=9.5, loc="left", pad=pad)
     return figure
 
 
@@ -68,9 +69,10 @@ def time_scales_courses(
     """Draw the ratio of the eigenvalues on the first of two axes and the alignment on the second; return them."""
     ratio, alignment = axes
     fast = scales.system.fast[0]
-    left, right = first_time(scales), float(scales.t[-1])
-    shown = (scales.t >= left) & (scales.ratio > 0.0)
-    ratio.plot(scales.t[shown], scales.ratio[shown], color=INK, linewidth=1.3, zorder=4, label="along the solution")
+    left = first_time(scales)
+    kept = from_time(scales.t, left)
+    t, some = np.maximum(scales.t[kept], left), scales.ratio[kept] > 0.0
+    ratio.plot(t[some], scales.ratio[kept][some], color=INK, linewidth=1.3, zorder=4, label="along the solution")
     ratio.set_yscale("log")
     ratio.axhline(
         scales.epsilon,
@@ -86,23 +88,24 @@ def time_scales_courses(
         if tail.any() and pole.exponent is not None:
             _power(ratio, scales, pole, tail)
     ratio.set_ylim(low, max(high, 1.0))
-    alignment.plot(scales.t[scales.t >= left], scales.alignment[scales.t >= left], color=INK, linewidth=1.3, zorder=4)
+    alignment.plot(t, scales.alignment[kept], color=INK, linewidth=1.3, zorder=4)
     alignment.axhline(scales.mean_alignment, color=MANIFOLD, linewidth=1.2, linestyle=(0, (6, 2)), zorder=3)
     alignment.text(
-        0.99,
-        0.5,
+        1.0,
+        1.03,
         f"average {_near_one(scales.mean_alignment)}",
         transform=alignment.transAxes,
         ha="right",
         fontsize=8.5,
     )
     alignment.set_ylim(-0.04, 1.06)
+    jumps = [time for time in (course.jump_times if course is not None else ()) if time > 0.0]
     for axis in axes:
         axis.set_xscale("log")
-        axis.set_xlim(left, right)
-        for i, time in enumerate(course.jump_times if course is not None else ()):
+        axis.set_xlim(*time_limits(scales))
+        for i, time in enumerate(jumps):
             label = "jumps of the singular limit" if i == 0 and axis is ratio else None
-            axis.axvline(max(time, left), color=NEUTRAL, linewidth=1.2, linestyle=":", zorder=1, label=label)
+            axis.axvline(time, color=NEUTRAL, linewidth=1.2, linestyle=":", zorder=1, label=label)
     ratio.set_ylabel(r"$|\lambda_s/\lambda_f|$")
     alignment.set_ylabel(rf"$|v_f\cdot e_{fast}|$" if len(fast) == 1 else f"alignment with {fast}")
     alignment.set_xlabel("time τ")

@@ -20,7 +20,7 @@ from fastslow.ode.simulation import Simulation, simulate
 from fastslow.ode.trajectories import Settling, Trajectory
 from fastslow.scales.tail_fit import PER_DECADE, Estimate, Fit, limit_at_zero, log_slope, power_fit
 from fastslow.systems.algebraic import Rational
-from fastslow.systems.exact import Real
+from fastslow.systems.exact import Real, exact
 from fastslow.systems.model_files import start_of, system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
@@ -87,6 +87,14 @@ class Scaling:
     product: Estimate | None = None
     energy: Estimate | None = None
     energy_predicted: float | None = None
+
+    @property
+    def origin(self) -> str:
+        """The start in words: "a0 = 5", or both coordinates where it is not on the line of starts."""
+        (x,), (y,) = self.system.fast, self.system.slow
+        slow = f"{float(self.start.slow):g}"
+        on_line = self.start.fast == self.system.start_fast
+        return f"{y}0 = {slow}" if on_line else f"({x}, {y}) = ({float(self.start.fast):g}, {slow})"
 
     @property
     def agrees(self) -> bool:
@@ -168,6 +176,7 @@ def scaling(system: FastSlowSystem | str, start: Start | Real | tuple[Real, Real
     """
     system = system_of(system)
     start = start_of(system, start)
+    tau = float(exact(tau, "tau"))
     if not 1e4 <= tau <= 1e100:
         raise InputError("tau", tau, "must be from 1e4 to 1e100", "Tails converge slowly: 1e12 is a good choice")
     manifold = critical_manifold(system)
@@ -182,7 +191,7 @@ def scaling(system: FastSlowSystem | str, start: Start | Real | tuple[Real, Real
     found = replace(found, energy_predicted=system.energy_at_infinity(law.pole, law.sign))
     if law.note:
         return replace(found, predicted=None, verdict=f"{fate}: {law.note}.")
-    return found if law.growth is not Growth.POWER else _fitted(found, law, float(tau))
+    return found if law.growth is not Growth.POWER else _fitted(found, law, tau)
 
 
 def _arc_to_infinity(manifold: CriticalManifold, run: Trajectory) -> Arc | None:
@@ -242,14 +251,15 @@ def _fitted(found: Scaling, law: TailLaw, tau: float) -> Scaling:
     r = float(law.order or 1)
     fit = power_fit(t[inner], y[inner], speed, r, _NOISE)
     if fit is None:
-        return replace(found, verdict=_too_short(found, tau, f"its local slope is {slope[-1]:.3g}"))
+        return replace(found, verdict=_too_short(found, tau, f"no fit settles, its local slope is {slope[-1]:.3g}"))
+    named = "" if law.case == "general" else f", case {law.case}"
     z = y ** (-1.0 / r)
     product = limit_at_zero(t, z, run.y[begin:] * u**r * np.sign(x - law.pole), _RTOL) if resolved else None
     energy = run.energy
     return replace(
         found,
         status="power law",
-        verdict=f"{found.fate}: {law.formula(system.slow[0])}, case {law.case}; "
+        verdict=f"{found.fate}: {law.formula(system.slow[0])}{named}; "
         f"fitted exponent {fit.exponent:.9g} ± {fit.error:.1g}.",
         fitted=fit,
         product=product,
