@@ -128,6 +128,7 @@ def ensemble(
     index = np.array([*(names.index(point.id) for point in nodes), -1])
     node = index[np.where((codes >= 0) & (codes < len(nodes)), codes, -1)]
     fates = {point.id: settling.flow.fate_of(point) for point in nodes}
+    again = np.union1d(again, _beyond_centers(settling, codes, starts_x, ends)) if tau is None else again
     for i in again:
         start = Start(Fraction(starts_x[i]), Fraction(starts_y[i]))
         if tau is not None:
@@ -136,6 +137,7 @@ def ensemble(
             continue
         one = settling.run(start)
         t[i], ends[i], steps[i] = one.final_time, one.end, steps[i] + len(one.t)
+        node[i] = -1
         if one.node is not None and not one.undecided:
             if one.node.id not in names:
                 names.append(one.node.id)
@@ -154,6 +156,20 @@ def ensemble(
         steps=steps,
         again=len(again),
     )
+
+
+def _beyond_centers(
+    settling: Settling, codes: NDArray[np.int64], x0: NDArray[np.float64], ends: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Return the runs that came to a degenerate equilibrium on a side on which its flow leaves."""
+    found = [np.empty(0, np.int64)]
+    for k, point in enumerate(settling.targets):
+        center = settling.centers.get(point.id)
+        if center is not None and any(center.leaves(side) for side in center.arcs):
+            at = np.flatnonzero(codes == k)
+            sides = [center.side(*map(float, (*ends[i], x0[i]))) for i in at]
+            found.append(at[[center.leaves(side) for side in sides]] if len(at) else at)
+    return np.concatenate(found)
 
 
 def _starts(system: FastSlowSystem, x0: ArrayLike | None, y0: ArrayLike) -> tuple[NDArray[np.float64], ...]:

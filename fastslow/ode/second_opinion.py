@@ -134,7 +134,8 @@ def integrate_by_scipy(
     ]
     hits.sort(key=lambda hit: hit.time, reverse=t_span[1] < t_span[0])
     status = (Status.DONE, Status.EVENT, Status.STEP_TOO_SMALL)[run.status]
-    t, u = np.asarray(run.t, dtype=float), np.ascontiguousarray(run.y.T)
+    # Where it ends before the first requested time, there are empty lists.
+    t, u = np.asarray(run.t, dtype=float), np.ascontiguousarray(np.reshape(run.y, (n, -1)).T)
     end, state = float(t_span[0]), start
     if status is Status.EVENT:
         end, state = hits[-1].time, hits[-1].state

@@ -15,6 +15,7 @@ from fastslow.errors import InputError
 from fastslow.flow.slow_manifold import SlowTail, slow_tails
 from fastslow.ode.event_sets import settling
 from fastslow.ode.integrate import integrate
+from fastslow.ode.rest import resting_place
 from fastslow.ode.solution import LEAST_RTOL, SENTENCES, Solution, Status
 from fastslow.ode.trajectories import Solver
 from fastslow.systems.chart import Chart, ChartKind
@@ -32,6 +33,8 @@ _MOST_RTOL = 0.1
 _DENSE = 0.1
 """Dense output is some ten times less accurate than the steps: these get a tenth of the tolerance."""
 _FIRST_TIME, _LEAST_RANGE = 0.01, 1e3
+_PIECE, _TAIL_PIECE = 10.0, 2.0
+"""Growth of the time from one question to the next: is the solution at rest, or on a slow manifold?"""
 _LATE = 1e3
 """Local time after which a step that the clock cannot resolve is tried again with the clock at zero."""
 LEFT = "left the window"
@@ -250,13 +253,17 @@ class _Run:
         self.rows[1:, self.count : stop] = states
         self.count = stop
 
+    def _stay(self, x: float, y: float) -> None:
+        """Keep one state at all times that are left."""
+        left = self.wanted.size - self.count
+        self._keep(np.array([[x] * left, [y] * left]))
+
     def _ended(self) -> tuple[str, str]:
         """Run to the end; return the status and what it is in words."""
         start, system = self.start, self.system
         fast, slow = (exact_sign(p, start.fast, start.slow) for p in (system.fast_field, system.slow_field))
         if fast == slow == 0:
-            left = self.wanted.size - self.count
-            self._keep(np.array([[self.x] * left, [self.y] * left]))
+            self._stay(self.x, self.y)
             return Status.DONE, "The start is an equilibrium, where the solution stays."
         chart = system.chart_of(start.fast)
         outward = {system.upper: 1, system.lower: -1}.get(start.fast, 0)
@@ -265,20 +272,26 @@ class _Run:
         self.chart = chart or Chart()
         # the state u in the chart beside (x, y): next to an invariant line x does not tell it
         self.u = self.chart.to_state(self.x, self.y)
-        self.field = (system if chart is not None else _on_line(system, start.fast)).field_parameters(self.chart)
+        moving = system if chart is not None else _on_line(system, start.fast)
+        self.field = moving.field_parameters(self.chart)
         window = (float(system.lower), float(system.upper))
         self.events = settling(
             self.field, window=None if self.chart.kind is ChartKind.BETWEEN or chart is None else window
         )
         tails = slow_tails(system) if chart is not None else ()
         pause = _fastest_time(system, start)
+        piece = _TAIL_PIECE if tails else _PIECE
         while self.t < self.tau:
-            # In pieces: to ask whether the slow manifold is reached, and because steps are not resolved in any span.
-            solution = self._integrate(min(self.tau, max((2.0 if tails else 1e6) * self.t, self.t + pause)))
+            # In pieces: to ask where the solution is, and because steps are not resolved in any span.
+            solution = self._integrate(min(self.tau, max(piece * self.t, self.t + pause)))
             if solution.status is Status.EVENT:
                 return LEFT, f"Left the window of {system.fast[0]} at t = {self.t:.17g}."
             if solution.status is not Status.DONE:
                 return solution.status, SENTENCES[solution.status].format(t=self.t)
+            if self.t < self.tau and (rest := resting_place(moving, self.x, self.y, self.rtol)):
+                # At an equilibrium rounding would bound the steps, and their number grow with the time.
+                self._stay(*rest)
+                break
             for tail in tails:
                 if self.t < self.tau and self._follow(tail):
                     rule = f"{system.slow[0]} runs to infinity, beyond what doubles hold"

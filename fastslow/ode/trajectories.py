@@ -18,6 +18,7 @@ from fastslow.flow.tails import Tail, tails_of
 from fastslow.manifold.arcs import CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
+from fastslow.ode.centers import Center, center_at
 from fastslow.ode.clocks import in_pieces, joined
 from fastslow.ode.event_sets import settling
 from fastslow.ode.integrate import EventSet, Limits
@@ -36,8 +37,6 @@ _SLOW_ENOUGH, _ON_ARC = 1e-6, 1e-4
 """Ratio of time scales, and relative distance to an arc, from which the slow flow takes over where time runs out."""
 _OSCILLATION_TIME = 8.0
 """How long, in slow time, a trajectory of a system without energy is followed before it is called undecided."""
-
-
 _PATIENCE = 20.0
 """How many times longer it is followed when it neither settled nor oscillated."""
 
@@ -110,6 +109,11 @@ class Settling:
         self.rtol, self.solver = rtol, solver
         kinds = (Stability.STABLE, Stability.CENTER)
         self.targets = [p for p in manifold.points if p.stability in kinds and not _on_slow_line(p)]
+        # A degenerate equilibrium that repels in one direction is no place to end at.
+        self.targets = [p for p in self.targets if all(v.real <= 0.0 for v in p.eigenvalues)]
+        found = (center_at(self.flow, point) for point in self.targets)
+        self.centers = {center.point.id: center for center in found if center is not None}
+        self._beyond: dict[tuple[str, int], Trajectory | None] = {}
         tails = tails_of(manifold)
         # A tail to infinity ends a run; one to an equilibrium is asked only where the run did not get there.
         self.tails = [tail for tail in tails if tail.node.kind is Kind.INFINITY]
@@ -234,7 +238,7 @@ class Settling:
             polynomial_events(chart.to_state(x, y), np.asarray(events.parameters), values)
             inside = np.flatnonzero(values[: len(self.targets) + len(self.tails)] < 0.0)
             if len(inside):
-                verdict, node, _, proof = self._fate_of_event(int(inside[0]), (x, y))
+                verdict, node, _, proof = self._fate_of_event(int(inside[0]), (x, y), x)
                 return self._at(start, verdict, proof, node)
         return None
 
@@ -261,7 +265,7 @@ class Settling:
         node: SpecialPoint | None = None
         proof = ""
         if solution.status is Status.EVENT:
-            verdict, node, end, proof = self._fate_of_event(solution.events[-1].index, end)
+            verdict, node, end, proof = self._fate_of_event(solution.events[-1].index, end, float(start.fast))
         elif funnel := next((tail for tail in self.funnels if tail.holds(self.system, *end)), None):
             verdict, node, end, proof = self._fate_of_tail(funnel)
         elif solution.status is Status.DONE:
@@ -272,15 +276,36 @@ class Settling:
         return Trajectory(start, t, x, y, verdict, node, end, float(solution.final_time), solver, proof, self.system)
 
     def _fate_of_event(
-        self, index: int, end: tuple[float, float]
+        self, index: int, end: tuple[float, float], came_from: float
     ) -> tuple[str, SpecialPoint | None, tuple[float, float], str]:
         if index < len(self.targets):
             point = self.targets[index]
+            center = self.centers.get(point.id)
+            if center is not None and center.leaves(side := center.side(*end, came_from)):
+                return self._fate_beyond(center, side, end)
             named = self.flow.fate_of(point)
             return named, point, (point.x, point.y), f"within {_NEAR:g} of the equilibrium {point.id}"
         if index < len(self.targets) + len(self.tails):
             return self._fate_of_tail(self.tails[index - len(self.targets)])
         return f"leaves the window of {self.system.fast[0]}", None, end, "left the window"
+
+    def _fate_beyond(
+        self, center: Center, side: int, end: tuple[float, float]
+    ) -> tuple[str, SpecialPoint | None, tuple[float, float], str]:
+        run, id = self.beyond(center, side), center.point.id
+        if run is None:
+            return f"undecided: comes back to {id}", None, end, ""
+        return run.verdict, run.node, run.end, f"leaves {id} along its centre manifold, and is then {run.proof}"
+
+    def beyond(self, center: Center, side: int) -> Trajectory | None:
+        """Return how it goes on on a side on which orbits leave an equilibrium; None while that is being found."""
+        key = center.point.id, side
+        if key not in self._beyond:
+            self._beyond[key] = None
+            width = float(self.system.upper - self.system.lower)
+            x, y = center.on_arc(side, width, abs(center.point.y) or 1.0)
+            self._beyond[key] = self.run(Start(Fraction(x), Fraction(y)))
+        return self._beyond[key]
 
     def _fate_of_tail(self, tail: Tail) -> tuple[str, SpecialPoint, tuple[float, float], str]:
         point = tail.node

@@ -39,8 +39,10 @@ class SingularCrossing:
     note: str
 
 
-def singular_crossing(backward: SingularFlow, half: Separatrix, order: int) -> SingularCrossing:
+def singular_crossing(backward: SingularFlow, half: Separatrix, order: int | None) -> SingularCrossing:
     """Return the singular limit of the `order`-th place (from 0) where a stable half meets the line of starts.
+
+    With order None it is the saddle itself, which the slow rate does not move.
 
     Backward in time a stable half is, in the limit, a singular orbit of the time-reversed system: fast fibres at
     frozen y, and repelling arcs up to their folds.
@@ -62,6 +64,8 @@ def singular_crossing(backward: SingularFlow, half: Separatrix, order: int) -> S
     Krupa and Szmolyan, SIAM J. Math. Anal. 33 (2001) 286, for the fold.
     """
     system, saddle = backward.system, half.saddle
+    if order is None:
+        return SingularCrossing(saddle.y, saddle.y, f"{saddle.id} is on the line of starts")
     orbit = backward.orbit(half.start)
     place = float(system.start_fast)
     met = [k for k, s in enumerate(orbit.segments) if (s.start[0] - place) * (s.end[0] - place) < 0.0]

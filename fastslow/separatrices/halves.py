@@ -16,6 +16,7 @@ from fastslow.flow.singular_orbit import SingularFlow, SingularOrbit
 from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
+from fastslow.ode.centers import center_at
 from fastslow.ode.clocks import in_pieces, joined
 from fastslow.ode.integrate import Limits
 from fastslow.ode.trajectories import Settling, Solver, Trajectory
@@ -102,8 +103,6 @@ class Forward(Settling):
 
     def __init__(self, manifold: CriticalManifold, *, rtol: float = 1e-9) -> None:
         super().__init__(manifold, rtol=rtol)
-        # A degenerate equilibrium that repels in one direction is no place to end at.
-        self.targets = [p for p in self.targets if all(v.real <= 0.0 for v in p.eigenvalues)]
         self.tails += corners_of(manifold)
 
     def run(self, start: Start) -> Trajectory:
@@ -119,8 +118,11 @@ class Forward(Settling):
         result = self._at_rest(result) or self._to_infinity(result)
         return self._along_slow_manifold(result) if result.undecided else result
 
-    def _attempt(self, start: Start, chart: Chart, solver: Solver, patience: float = 1.0) -> Trajectory:
+    def _attempt(
+        self, start: Start, chart: Chart, solver: Solver, patience: float = 1.0, *, rtol: float | None = None
+    ) -> Trajectory:
         x, y = float(start.fast), float(start.slow)
+        rtol = rtol or self.rtol
         fast, slow = rates(self.system, x, y)
         leaving = _TO_LEAVE / slow if slow else 0.0
         end = patience * self.horizon + leaving
@@ -131,8 +133,8 @@ class Forward(Settling):
             field,
             chart.to_state(x, y),
             end,
-            rtol=self.rtol,
-            atol=1e-3 * self.rtol * np.array([1.0, abs(y) or 1.0]),
+            rtol=rtol,
+            atol=1e-3 * rtol * np.array([1.0, abs(y) or 1.0]),
             events=events,
             limits=limits(fast, growth=(1e300, _FAR * self._height)),
             solver=solver,
@@ -268,26 +270,16 @@ def departures(flow: SingularFlow, point: SpecialPoint) -> Iterator[tuple[Half, 
 def _center_departures(
     flow: SingularFlow, point: SpecialPoint, unit: NDArray[np.float64], gap: float
 ) -> Iterator[tuple[Half, int, Start]]:
-    """Yield the halves of the centre manifold that are unique: outgoing where the other eigenvalue attracts.
-
-    Along the centre manifold the flow has the sign of the slow flow on the critical manifold times that of
-    f_x / (f_x + slow_rate g_y).
-    """
-    system = flow.system
-    (f_x, _), _ = system.jacobian(point.x, point.y)
-    strong = next((v.real for v in point.eigenvalues if v), 0.0)
-    if abs(f_x) <= _VERTICAL * abs(strong):
+    """Yield the halves of the centre manifold that are unique: outgoing where the other eigenvalue attracts."""
+    center = center_at(flow, point)
+    if center is None:
         return
-    direction = eigenvector(system, point, 0.0, unit)
-    for arc in flow.arcs_at(point):
-        if arc.flow == 0 or arc.curve.shape not in (Shape.GRAPH, Shape.ALGEBRAIC) or len(arc.x) < 2:
-            continue
-        k = 1 if arc.start is point else -2
-        along = np.array([arc.x[k] - point.x, arc.y[k] - point.y]) / unit
-        side = 1 if float(np.dot(direction / unit, along)) > 0.0 else -1
-        leaves = (arc.source is point) == (f_x * strong > 0.0)
-        start = _beside(system, point, side * min(_CENTER_DEPARTURE, _CENTER_SHARE * gap) * direction)
-        if start is not None and leaves == (strong < 0.0):
+    direction = eigenvector(flow.system, point, 0.0, unit)
+    along = 1 if float(center.w @ direction) > 0.0 else -1
+    for half in center.arcs:
+        leaves, side = center.leaves(half), half * along
+        start = _beside(flow.system, point, side * min(_CENTER_DEPARTURE, _CENTER_SHARE * gap) * direction)
+        if start is not None and leaves == (center.strong < 0.0):
             yield "unstable" if leaves else "stable", side, start
 
 

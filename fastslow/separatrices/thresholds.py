@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -31,16 +30,14 @@ from fastslow.separatrices.halves import (
     separatrices,
     typical_height,
 )
+from fastslow.separatrices.intervals import BESIDE, intervals_between, merged, same_fate
+from fastslow.systems.algebraic import Rational, compare
 from fastslow.systems.model_files import system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 _RTOL = 1e-11
 _INSIDE_STEP = np.array([0.25, 0.5, 0.75])
 _LATER = 1.2
-_INSIDE = 0.382
-"""Where in an interval its start is taken: not in the middle, where an equilibrium may be."""
-_BESIDE, _THIN = 1e-6, 1e-4
-"""Distance of the starts beside a threshold, and width of an interval in which more accuracy is asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,11 +91,14 @@ class LineOfStarts:
 
 @dataclass(frozen=True, eq=False)
 class _Crossing:
-    """The place y where a stable half meets the line of starts for the `order`-th time on its way back."""
+    """The place y where a stable half meets the line of starts for the `order`-th time on its way back.
+
+    `order` is None where the saddle itself is on the line.
+    """
 
     y: float
     half: Separatrix
-    order: int
+    order: int | None
 
 
 def thresholds(system: FastSlowSystem | Settling | str) -> tuple[Threshold, ...]:
@@ -122,7 +122,7 @@ def line_of_starts(
     In the plane, basins on the line of starts are bounded by W^s(saddle) and that line. The stable manifold is
     followed backwards in time from the saddle along its stable eigenvector; backwards it attracts, so the crossing
     is as exact as the integration (relative 1e-12 where it is not tangent). Of each interval in between, one start
-    is followed to its fate.
+    is followed to its fate, and more where the singular limit has boundaries.
 
     Parameters
     ----------
@@ -139,15 +139,16 @@ def line_of_starts(
     """
     stable = [half for half in halves if half.kind == "stable"]
     crossings = [c for half in (*stable, *edge_orbits(settling, backward)) for c in _crossings(settling, half)]
+    crossings += _saddles_on_line(settling, stable)
     crossings.sort(key=lambda c: c.y)
-    intervals = _intervals(settling, forward, [c.y for c in crossings], known)
+    intervals = intervals_between(settling, forward, [c.y for c in crossings], singular, known)
     found = [
         threshold
         for crossing in crossings
         if crossing.half.saddle.is_a(Kind.EQUILIBRIUM)
         and (threshold := _threshold(settling, backward, halves, singular, intervals, crossing)) is not None
     ]
-    return LineOfStarts(tuple(found), _merged(settling.system, intervals))
+    return LineOfStarts(tuple(found), merged(settling.system, intervals))
 
 
 def _threshold(
@@ -165,18 +166,18 @@ def _threshold(
     notes = []
     expected = _ends_beside(halves, saddle)
     if expected is not None and {below.destination, above.destination} != expected:
-        distance = _BESIDE * (abs(crossing.y) or typical_height(settling.manifold))
+        distance = BESIDE * (abs(crossing.y) or typical_height(settling.manifold))
         beside = (Fraction(crossing.y + s * distance) for s in (-1.0, 1.0))
         runs = (settling.run(Start(settling.system.start_fast, y)) for y in beside)
         near = [Basin(crossing.y, crossing.y, *fate(settling.system, run)) for run in runs]
         thin = any(basin.high - basin.low < distance for basin in (below, above))
-        if thin or (_same_fate(near[0], below) and _same_fate(near[1], above)):
+        if thin or (same_fate(near[0], below) and same_fate(near[1], above)):
             # Orbits that follow one repelling arc backward come exponentially close to each other.
-            notes.append(f"another boundary is nearer to it than {_BESIDE:g} of its size")
+            notes.append(f"another boundary is nearer to it than {BESIDE:g} of its size")
         else:
             notes.append("farther away the fate is another: a boundary that is no stable manifold lies in between")
         below, above = near
-    if _same_fate(below, above):
+    if same_fate(below, above):
         return None
     limit = singular_crossing(backward.flow, crossing.half, crossing.order)
     notes.insert(0, limit.note)
@@ -200,10 +201,6 @@ def _inside(basin: Basin, y: float) -> bool:
     return basin.low < y < basin.high and not any(math.isclose(y, v, rel_tol=1e-12) for v in (basin.low, basin.high))
 
 
-def _same_fate(a: Basin, b: Basin) -> bool:
-    return (a.verdict, a.destination) == (b.verdict, b.destination)
-
-
 def _ends_beside(halves: Sequence[Separatrix], saddle: SpecialPoint) -> set[str] | None:
     """Return the ids of the points where orbits on either side of W^s(saddle) end, None where not all are known.
 
@@ -217,39 +214,17 @@ def _ends_beside(halves: Sequence[Separatrix], saddle: SpecialPoint) -> set[str]
     return ends if saddle.stability is Stability.SADDLE else ends | {saddle.id}
 
 
-def _intervals(settling: Settling, forward: Forward, heights: list[float], known: Sequence[Trajectory]) -> list[Basin]:
-    """Return the intervals between the crossings with the fate of one start in each; a forbidden 0 is a wall."""
-    walls = sorted({*heights, *([0.0] if forbidden(settling.system, 0.0) else [])})
-    far = max((abs(wall) for wall in walls), default=0.0) or typical_height(settling.manifold)
-    bounds = [-math.inf, *walls, math.inf]
-    decided = [run for run in known if run.start.fast == settling.system.start_fast and not run.undecided]
-    intervals = []
-    for low, high in itertools.pairwise(bounds):
-        if inside := [run for run in decided if low < run.start.slow < high]:
-            intervals.append(Basin(low, high, *fate(settling.system, inside[0])))
+def _saddles_on_line(settling: Settling, stable: Sequence[Separatrix]) -> list[_Crossing]:
+    """Return the saddles that are on the line of starts, where their stable manifolds cross it."""
+    system, found = settling.system, []
+    line = Rational(system.start_fast)
+    for point in settling.manifold.of_kind(Kind.EQUILIBRIUM):
+        halves = [half for half in stable if half.saddle is point]
+        if point.exact_x is None or compare(point.exact_x, line) != 0 or forbidden(system, point.y):
             continue
-        if math.isinf(low) and math.isinf(high):
-            sample = _INSIDE * far
-        elif math.isinf(low):
-            sample = high - (abs(high) or far)
-        else:
-            sample = low + (abs(low) or far) if math.isinf(high) else low + _INSIDE * (high - low)
-        start = Start(settling.system.start_fast, Fraction(sample))
-        thin = high - low <= _THIN * abs(sample)
-        run = settling.run(start) if thin else forward.run(start)
-        intervals.append(Basin(low, high, *fate(settling.system, settling.run(start) if run.undecided else run)))
-    return intervals
-
-
-def _merged(system: FastSlowSystem, intervals: list[Basin]) -> tuple[Basin, ...]:
-    """Return the intervals, those that meet in an allowed start and have the same fate as one."""
-    merged = intervals[:1]
-    for basin in intervals[1:]:
-        if _same_fate(merged[-1], basin) and not forbidden(system, basin.low):
-            merged[-1] = replace(merged[-1], high=basin.high)
-        else:
-            merged.append(basin)
-    return tuple(merged)
+        if {half.start.fast > system.start_fast for half in halves} == {True, False}:
+            found.append(_Crossing(point.y, halves[0], None))
+    return found
 
 
 def _crossings(settling: Settling, half: Separatrix) -> list[_Crossing]:

@@ -145,3 +145,18 @@ def test_drifts_that_take_1e13_and_more_are_decided(case):
     found = fs.analyze(fs.TwoLayer(c, c_star, rate), a0=[a0]).orbits[0]
     assert found.verdict.ode == found.verdict.singular == "learning"
     assert found.agree
+
+
+def test_a_saddle_node_keeps_only_what_comes_from_its_stable_side():
+    """Y' = y^2 / 10 rests at 0 from below and leaves it upwards, from however near."""
+    x, y = fs.variables("x", "y")
+    system = fs.FastSlowSystem([y - x], y**2, slow_rate="1/10", window=(-10, 10))
+    found = [orbit(system, (3, y0)).verdict.ode for y0 in ("1/10000000", "-1/10000000")]
+    assert found == ["leaves the window of x", "settles at E1"]
+    assert list(fs.ensemble(system, [1e-7, -1e-7], 3.0).node) == [-1, 0]
+
+
+def test_a_solution_at_rest_takes_no_steps_however_long_it_is_asked_for():
+    run = fs.simulate(fs.TwoLayer([1] * 5, [1, -1, 1, 1, 1]), 5, 1e30)
+    assert run.status == "done" and run.n_steps < 10_000
+    assert run.final == pytest.approx((1.0, 0.973856209150327), rel=1e-12)
