@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fastslow.flow.flow_graph import Basin, basins_of
+from fastslow.flow.flow_graph import Basin, basins_of, forbidden
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.manifold.arcs import Arc, CriticalManifold
 from fastslow.manifold.curves import Shape
@@ -146,8 +146,8 @@ def _other_ends(flow: SingularFlow, halves: Sequence[Separatrix]) -> Iterator[st
     """Say which unstable halves end elsewhere than the singular orbit from the same point beside the saddle."""
     x, y = flow.system.fast[0], flow.system.slow[0]
     for half in halves:
-        if half.kind != "unstable" or half.trajectory.undecided:
-            continue
+        if half.kind != "unstable" or half.trajectory.undecided or forbidden(flow.system, float(half.start.slow)):
+            continue  # along a line of fast equilibria there is no singular orbit
         orbit = flow.orbit(half.start)
         limit, ours = (fate(flow.system, result) for result in (orbit, half.trajectory))
         if orbit.undecided or limit == ours:

@@ -160,3 +160,9 @@ def test_a_solution_at_rest_takes_no_steps_however_long_it_is_asked_for():
     run = fs.simulate(fs.TwoLayer([1] * 5, [1, -1, 1, 1, 1]), 5, 1e30)
     assert run.status == "done" and run.n_steps < 10_000
     assert run.final == pytest.approx((1.0, 0.973856209150327), rel=1e-12)
+
+
+def test_equilibria_on_the_line_of_fast_equilibria_are_analysed():
+    """S = R (1 - 6R)^2 touches zero at R = 1/6: there an equilibrium lies on a = 0, where no start is allowed."""
+    result = fs.analyze(fs.TwoLayer([1, 1, 1], [1, -6, 6]), a0=[1, 3])
+    assert result.explained and any(p.x == pytest.approx(1 / 6) and p.y == 0 for p in result.of_kind("equilibrium"))
