@@ -36,7 +36,7 @@ def thresholds(
     A threshold is a start on the stable manifold of a saddle at the given slow rate. Beside it stand the boundary of
     the singular limit that it tends to, and that boundary corrected to first order in the slow rate.
 
-    With --connections the command also locates the values of a parameter (slow_rate, c_2, c_star_2, ...) between
+    With --connections the command also locates the values of a parameter (slow_rate, c[2], c_star[2], ...) between
     LOW and HIGH at which the unstable manifold of one saddle is the stable one of another: there thresholds appear
     or vanish.
 

@@ -104,7 +104,7 @@ def test_a_system_with_no_threshold():
         (("fig4", "--between", "1,2"), "--connections"),
         (("fig4", "--connections", "slow_rate"), "--between"),
         (("fig4", "--connections", "slow_rate", "--between", "1"), "two numbers"),
-        (("fig4", "--connections", "rate", "--between", "1,2"), "no number of this model"),
+        (("fig4", "--connections", "rate", "--between", "1,2"), "no parameter of this model"),
     ],
 )
 def test_bad_input(arguments, wanted):

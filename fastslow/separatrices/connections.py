@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from fastslow.errors import InputError
 from fastslow.progress import Progress, counted
 from fastslow.separatrices.gaps import SCAN_RTOL, UNDECIDED, Key, Portrait
 from fastslow.systems.exact import Real, exact
-from fastslow.systems.model_files import study_from
+from fastslow.systems.families import family_of
 from fastslow.systems.system import FastSlowSystem
 
 _RTOL, _LOOSE_RTOL = 1e-12, 1e-10
@@ -24,7 +22,7 @@ _MARGIN = 1e-5
 _MOST_HALVINGS = 40
 _BESIDE = 1e-3
 
-Family = Callable[[Fraction], FastSlowSystem]
+Build = Callable[[Fraction], FastSlowSystem]
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class Connections:
 
 
 def connections(
-    system: FastSlowSystem | Family,
+    system: FastSlowSystem | Build,
     parameter: str,
     between: tuple[Real, Real],
     *,
@@ -102,7 +100,7 @@ def connections(
     system : FastSlowSystem or callable
         The system, or the system for each value of the parameter.
     parameter : str
-        A number of the system's table such as "slow_rate", or "c_2" or "c_star_2" of a two-layer network.
+        A number of the system's table such as "slow_rate", or "c[2]" or "c_star[2]" of a two-layer network.
     between : pair of numbers
         The interval.
     source, target : str, optional
@@ -118,7 +116,11 @@ def connections(
     InputError
         If the parameter or the interval cannot be used.
     """
-    family = system if not isinstance(system, FastSlowSystem) else family_of(system, parameter)
+    if isinstance(system, FastSlowSystem):
+        named = family_of(system, parameter)
+        (parameter,), family = named.names, named.build
+    else:
+        family = system
     low, high = (exact(v, "between") for v in between)
     if low >= high:
         raise InputError("between", f"{between[0]},{between[1]}", "must have its lower end below its upper end")
@@ -131,39 +133,10 @@ def connections(
     return Connections(parameter, (float(low), float(high)), tuple(found), tuple(scan.unresolved))
 
 
-def family_of(system: FastSlowSystem, parameter: str) -> Family:
-    """Return the function that builds the same system with another value of a parameter.
-
-    Raises
-    ------
-    InputError
-        If the system has no such parameter.
-    """
-    table = system.table()
-    entry = re.fullmatch(r"(c|c_star)_([1-9][0-9]*)", parameter)
-    listed = table.get(entry[1]) if entry else None
-    if entry and isinstance(listed, list) and int(entry[2]) <= len(listed):
-        name, k = entry[1], int(entry[2]) - 1
-        return lambda value: study_from({**table, name: [*listed[:k], value, *listed[k + 1 :]]}).system
-    if parameter not in table or not _is_number(table[parameter]):
-        known = [key for key, value in table.items() if _is_number(value)]
-        known += [f"{key}_k" for key, value in table.items() if key in ("c", "c_star")]
-        raise InputError("parameter", parameter, "is no number of this model", f"Known: {', '.join(known)}")
-    return lambda value: study_from({**table, parameter: value}).system
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        exact(value, "")
-    except InputError:
-        return False
-    return True
-
-
 class _Scan:
     """Looks for connections in steps of a parameter."""
 
-    def __init__(self, family: Family, parameter: str, source: str | None, target: str | None) -> None:
+    def __init__(self, family: Build, parameter: str, source: str | None, target: str | None) -> None:
         self.family, self.parameter = family, parameter
         self.source, self.target = source, target
         self.unresolved: list[str] = []

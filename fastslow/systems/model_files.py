@@ -97,17 +97,18 @@ def study_from(table: dict[str, Any], source: str = "the model") -> Study:
     if kind is None:
         raise InputError("model", source, "has no key 'model'", f"Write model = one of {', '.join(_READERS)}")
     if not isinstance(kind, str) or kind not in _READERS:
-        raise InputError("model", kind, "is no known model", _suggestion(str(kind), list(_READERS)))
+        raise InputError("model", kind, "is no known model", suggestion(str(kind), list(_READERS)))
     return _READERS[kind](table)
 
 
 def _check_keys(table: dict[str, Any], known: list[str]) -> None:
     for key in table:
         if key not in known:
-            raise InputError(key, table[key], "is no key of this model", _suggestion(key, known))
+            raise InputError(key, table[key], "is no key of this model", suggestion(key, known))
 
 
-def _suggestion(word: str, known: list[str]) -> str:
+def suggestion(word: str, known: list[str]) -> str:
+    """Return the way out of a wrong name: the nearest known one, and all of them."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
     return (f"Did you mean {near[0]!r}? " if near else "") + f"Known: {', '.join(known)}"
 
@@ -194,6 +195,7 @@ def _polynomial(table: dict[str, Any]) -> Study:
         name=str(table.get("name", "polynomial")),
         title=str(table.get("title", "")),
         parameters={key: plain(value) for key, value in values.items()},
+        source={"f": factors, "g": table["g"], "parameters": {key: plain(value) for key, value in values.items()}},
     )
     return Study(system, plane_starts(system, table.get("starts", [])))
 

@@ -82,6 +82,8 @@ class FastSlowSystem:
         Short name for records and a line for the reader.
     kind : str, optional
         What a model file calls the constructor and its parameters; "polynomial" writes the equations out.
+    source : mapping, optional
+        Entries of the model file that `table` repeats as they were: formulas in parameters, and these.
 
     Raises
     ------
@@ -108,6 +110,7 @@ class FastSlowSystem:
         name: str = "system",
         title: str = "",
         kind: str = "polynomial",
+        source: Mapping[str, Any] | None = None,
     ) -> None:
         if len(fast) != 1 or len(slow) != 1:
             raise InputError("fast, slow", (fast, slow), "must be one name each in a planar system", "Give one of each")
@@ -120,6 +123,7 @@ class FastSlowSystem:
         self.fast, self.slow = fast, slow
         self.name, self.title, self.kind = name, title, kind
         self.parameters: Mapping[str, Any] = dict(parameters or {})
+        self._source = dict(source or {})
         self.slow_rate = exact(slow_rate, "slow_rate")
         if self.slow_rate <= 0:
             raise InputError("slow_rate", slow_rate, "must be positive", "The singular limit is slow_rate -> 0")
@@ -198,6 +202,7 @@ class FastSlowSystem:
             "window": [plain(self.lower), plain(self.upper)],
             "slow_rate": plain(self.slow_rate),
             "start_fast": plain(self.start_fast),
+            **self._source,
         }
 
     def __repr__(self) -> str:

@@ -1,0 +1,185 @@
+"""Families: the systems that a model is for each value of some of its parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastslow.errors import InputError
+from fastslow.systems.exact import Real, exact
+from fastslow.systems.model_files import study_from, suggestion, system_of
+from fastslow.systems.system import FastSlowSystem
+
+_ENTRY = re.compile(r"(c|c_star)(?:\[([0-9]{1,4})\]|_([0-9]{1,4}))", re.ASCII)
+_SETTINGS = frozenset(("model", "name", "title", "fast", "slow", "f", "g", "normalised"))
+"""What a table of a model says beside numbers."""
+_MOST_POINTS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Family:
+    """The systems x' = f(x, y; p), y' = slow_rate g(x, y; p) for each value of one or more parameters.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The parameters, as `family_of` writes them.
+    build : callable
+        The system for one exact value of each.
+    """
+
+    names: tuple[str, ...]
+    build: Callable[..., FastSlowSystem] = field(repr=False)
+
+    def at(self, *values: Real) -> FastSlowSystem:
+        """Return the system for one value of each parameter.
+
+        Raises
+        ------
+        InputError
+            Where the model is not valid at these values.
+        """
+        return self.build(*(exact(value, name) for name, value in zip(self.names, values, strict=True)))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An interval low..high of a parameter or of a start, with `count` values if it is a grid."""
+
+    name: str
+    low: Fraction
+    high: Fraction
+    count: int | None = None
+
+    @property
+    def exact_values(self) -> tuple[Fraction, ...]:
+        """The values of the grid, evenly spaced, both ends included."""
+        steps = (self.count or 2) - 1
+        return tuple(self.low + (self.high - self.low) * k / steps for k in range(steps + 1))
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The values of the grid as doubles."""
+        return np.array([float(value) for value in self.exact_values])
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.low}:{self.high}" + ("" if self.count is None else f":{self.count}")
+
+
+def axis_of(text: str | Axis, field: str, count: int | None = None) -> Axis:
+    """Return the axis that a text NAME=LOW:HIGH or NAME=LOW:HIGH:COUNT describes.
+
+    Parameters
+    ----------
+    text : str or Axis
+        For example ``"c_star[3]=-5:5:100"``.
+    field : str
+        Name of the input, for messages.
+    count : int, optional
+        The number of values where the text gives none.
+
+    Raises
+    ------
+    InputError
+        If the text is no axis, its range is empty or reversed, or the number of values cannot be used.
+    """
+    if isinstance(text, Axis):
+        return text
+    way_out = "For example c_star[3]=-5:5:100"
+    name, equals, rest = text.partition("=")
+    parts = rest.split(":")
+    if not equals or not name.strip() or len(parts) not in (2, 3):
+        raise InputError(field, text, "must be NAME=LOW:HIGH or NAME=LOW:HIGH:COUNT", way_out)
+    low, high = (exact(part.strip(), f"{field} {end}") for end, part in zip(("LOW", "HIGH"), parts, strict=False))
+    if low >= high:
+        rule = "is an empty range" if low == high else "is a reversed range"
+        raise InputError(field, text, rule, "Write the lower end first, and a higher one second")
+    if len(parts) == 3:
+        digits = parts[2].strip()
+        if not digits.isascii() or not digits.isdigit() or not 2 <= int(digits[:12]) <= _MOST_POINTS:
+            raise InputError(field, text, f"must have a COUNT from 2 to {_MOST_POINTS}", way_out)
+        count = int(digits)
+    return Axis(_canonical(name.strip()), low, high, count)
+
+
+def _canonical(name: str) -> str:
+    entry = _ENTRY.fullmatch(name)
+    return f"{entry[1]}[{int(entry[2] or entry[3])}]" if entry else name
+
+
+def parameters_of(system: FastSlowSystem) -> tuple[str, ...]:
+    """Return the names of the parameters of a system that can be varied."""
+    table = system.table()
+    names = [key for key, value in table.items() if key not in _SETTINGS and _is_number(value)]
+    for key in ("c", "c_star"):
+        names += [f"{key}[{k}]" for k in range(1, len(table.get(key, ())) + 1)]
+    return (*names, *table.get("parameters", {}))
+
+
+def start_names(system: FastSlowSystem) -> tuple[str, str]:
+    """Return what the fast and the slow coordinate of a start are called on an axis: R0 and a0, x0 and y0."""
+    return f"{system.fast[0]}0", f"{system.slow[0]}0"
+
+
+def family_of(model: FastSlowSystem | str, *names: str) -> Family:
+    """Return the family of a model in some of its parameters.
+
+    Parameters
+    ----------
+    model : FastSlowSystem or str
+        A system, a preset or a model file.
+    *names : str
+        A number of the model such as "slow_rate", a parameter of its own, or "c[2]", "c_star[3]" of a two-layer
+        network, counted from 1.
+
+    Raises
+    ------
+    InputError
+        If the model has no such parameter, or one is named twice.
+    """
+    system = system_of(model)
+    table, known = system.table(), parameters_of(system)
+    wanted = tuple(map(_canonical, names))
+    for name in wanted:
+        if name not in known:
+            rule = "is no parameter of this model that can be varied"
+            raise InputError("parameter", name, rule, suggestion(name, list(known)))
+        if wanted.count(name) > 1:
+            raise InputError("parameter", name, "is named twice", "Vary two different parameters")
+
+    def build(*values: Fraction) -> FastSlowSystem:
+        changed = dict(table)
+        for name, value in zip(wanted, values, strict=True):
+            _set(changed, name, value)
+        return study_from(changed).system
+
+    return Family(wanted, build)
+
+
+def _set(table: dict[str, Any], name: str, value: Fraction) -> None:
+    """Set one parameter in a table, whose lists and tables are not changed in place."""
+    entry = _ENTRY.fullmatch(name)
+    if entry:
+        listed = list(table[entry[1]])
+        listed[int(entry[2]) - 1] = value
+        table[entry[1]] = listed
+    elif name in table.get("parameters", {}):
+        table["parameters"] = {**table["parameters"], name: value}
+    else:
+        table[name] = value
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, Mapping | list | tuple):
+        return False
+    try:
+        exact(value, "")
+    except InputError:
+        return False
+    return True
