@@ -112,7 +112,8 @@ def _interpolated(
 ) -> list[Polynomial]:
     """Return polynomials in one more variable by Newton's divided differences, until more values change nothing."""
     low, high = between
-    product, result = variable**0, []
+    product = variable**0
+    result: list[Polynomial] = []
     unchanged = invalid = 0
     pieces = 2 * (_MOST_DEGREE + _CHECKS) + 1
     for k in sorted(range(1, pieces), key=lambda k: (7 * k) % pieces):  # spread over the interval
