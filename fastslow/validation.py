@@ -18,6 +18,8 @@ from fastslow.systems.system import FastSlowSystem
 _CLOSE_SCALES = 0.1
 """A local time-scale ratio above this makes a fast jump drift while it jumps."""
 _JUMP_SHARE = 0.9
+_BESIDE = 1 / 6
+"""Distance of an equilibrium from a fold with canards: this many slow rates, in units of the window."""
 
 
 @dataclass(frozen=True)
@@ -95,16 +97,20 @@ def compare_levels(
     """
     if orbit.verdict == trajectory.verdict and _same_end(system, orbit, trajectory):
         where = f" at {orbit.node.id}" if orbit.node is not None and math.isfinite(orbit.node.y) else ""
-        return Comparison(True, True, f"singular limit and full system agree: {orbit.verdict}{where}")
+        canard = _near_canard(system, points) if trajectory.oscillates else ""
+        beside = f", although {canard}" if canard else ""
+        return Comparison(True, True, f"singular limit and full system agree: {orbit.verdict}{where}{beside}")
     levels = (
         f"singular limit: {_named(orbit)}; full system at slow rate {float(system.slow_rate):g}: {_named(trajectory)}"
     )
     if orbit.undecided:
         return Comparison(False, True, f"{levels}. The singular limit is degenerate here")
+    canard = _near_canard(system, points)
     if trajectory.undecided:
-        return Comparison(False, False, f"{levels}. The integration was not decided")
+        cause = f": {canard}" if canard else ""
+        return Comparison(False, bool(canard), f"{levels}. The integration was not decided{cause}")
     causes, found = _causes(system, orbit, trajectory, basins, thresholds)
-    if trajectory.verdict == "small oscillation" and (canard := _near_canard(system, points)):
+    if trajectory.oscillates and canard:
         causes, found = [canard, *causes], True
     return Comparison(False, found, f"{levels}. {'; '.join(causes)}")
 
@@ -174,19 +180,20 @@ def _causes(
 
 
 def _near_canard(system: FastSlowSystem, points: tuple[SpecialPoint, ...]) -> str:
-    """Return what to say of an equilibrium that lies nearer to a fold than sqrt(slow rate), "" where none does.
+    """Return what to say of an equilibrium within order slow rate of a fold, "" where there is none.
 
-    So near, the full system passes a Hopf point and makes small cycles that the singular limit does not have
-    (Krupa and Szmolyan, SIAM J. Math. Anal. 33 (2001) 286).
+    So near, the full system passes a Hopf point, small cycles that the singular limit does not have, and canards, which
+    turn them into large ones within an exponentially small range of a parameter (Krupa and Szmolyan, J. Differ. Equ.
+    174 (2001) 312).
     """
-    reach = math.sqrt(float(system.slow_rate)) * float(system.upper - system.lower) / 6
+    reach = _BESIDE * float(system.slow_rate) * float(system.upper - system.lower)
     for equilibrium in (p for p in points if p.is_a(Kind.EQUILIBRIUM)):
         for fold in (p for p in points if p.is_a(Kind.FOLD)):
             away = math.hypot(equilibrium.x - fold.x, equilibrium.y - fold.y)
             if away <= reach:
                 return (
-                    f"{equilibrium.id} is {away:.3g} from the fold {fold.id}, within reach of the slow rate: after its "
-                    "Hopf point the full system makes small cycles there (canard explosion)"
+                    f"{equilibrium.id} is {away:.3g} from the fold {fold.id}, within order of the slow rate: there the "
+                    "full system has canards, and small cycles grow into large ones (canard explosion)"
                 )
     return ""
 

@@ -21,7 +21,8 @@ class Tail:
     """The region beside an attracting arc y = h(x), up to its end, that no solution leaves.
 
     Let y = G(x) be the curve g = 0, let h and G be monotone in the same direction for x between the end and
-    `last`, with no special point in between. On h the field is slow and points along the arc, on G it is fast
+    `last`, with no special point in between, and let g fall with y: so G is on the side of h on which the field
+    points towards x_end. On h the field is slow and points along the arc, on G it is fast
     and points towards x_end, between them it does both: a solution between them stays, and as it is
     monotone it goes to the end, an equilibrium or infinity.
     """
@@ -74,6 +75,8 @@ def tail_of(system: FastSlowSystem, arc: Arc) -> Tail | None:
     sign = float(arc.rise * arc.flow)
     if side * sign * fraction(turn(rational(middle))) >= 0:
         return None  # G falls where h rises
+    if fraction(g[1](rational(middle))) >= 0:
+        return None  # G is on the other side of h
     if last == arc.other_end(node).x:
         y_last = arc.other_end(node).y
     else:

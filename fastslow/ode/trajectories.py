@@ -20,6 +20,7 @@ from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.ode.centers import Center, center_at
 from fastslow.ode.clocks import in_pieces, joined
+from fastslow.ode.cycles import Turn, last_turns
 from fastslow.ode.event_sets import settling
 from fastslow.ode.integrate import EventSet, Limits
 from fastslow.ode.solution import Solution, Status
@@ -39,6 +40,10 @@ _OSCILLATION_TIME = 8.0
 """How long, in slow time, a trajectory of a system without energy is followed before it is called undecided."""
 _PATIENCE = 20.0
 """How many times longer it is followed when it neither settled nor oscillated."""
+_TIGHT = 1e-13
+"""Tolerance where the errors of the first run leave the fate open, as beside canards."""
+_REPEATS = 1e-2
+"""Distance to a cycle or to an equilibrium, as a share of the size of a turn, at which it counts as reached."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +86,11 @@ class Trajectory:
     def undecided(self) -> bool:
         """Whether the integration gave no verdict."""
         return self.verdict.startswith("undecided")
+
+    @property
+    def oscillates(self) -> bool:
+        """Whether it goes to a cycle."""
+        return self.verdict.endswith("oscillation")
 
     @cached_property
     def time_scale_ratio(self) -> NDArray[np.float64]:
@@ -165,13 +175,25 @@ class Settling:
         if at_once is not None:
             return at_once
         solvers: list[Solver] = [self.solver, *(s for s in ("LSODA", "Radau") if s != self.solver)]
-        result = self._attempt(start, chart, solvers[0])
-        if result.undecided and result.proof == "time" and self.horizon < _HORIZON:
-            result = self._attempt(start, chart, solvers[0], _PATIENCE)
-        if result.undecided and result.proof not in ("time", "steps"):
+        result = self._followed(start, chart)
+        if result.undecided and result.proof not in ("time", "steps", "errors"):
             others = (self._attempt(start, chart, solver) for solver in solvers[1:])
             result = next((other for other in others if not other.undecided), result)
         return self._along_slow_manifold(result) if result.undecided else result
+
+    def _followed(self, start: Start, chart: Chart) -> Trajectory:
+        """Integrate; without an energy also longer, and with a smaller tolerance, as far as either is needed."""
+        patience, rtol = 1.0, self.rtol
+        while True:
+            result = self._attempt(start, chart, self.solver, patience, rtol=rtol)
+            if self.system.energy_polynomial is not None or not result.undecided:
+                return result
+            if result.proof == "time" and patience < _PATIENCE:
+                patience = _PATIENCE
+            elif result.proof == "errors" and rtol > _TIGHT:
+                rtol = _TIGHT
+            else:
+                return result
 
     def _along_slow_manifold(self, result: Trajectory) -> Trajectory:
         """Conclude a trajectory that is too slow to be integrated from where it is on the manifold.
@@ -191,8 +213,11 @@ class Settling:
                 return replace(result, verdict=rest.verdict, node=rest.node, end=rest.end, proof=proof)
         return result
 
-    def _attempt(self, start: Start, chart: Chart, solver: Solver, patience: float = 1.0) -> Trajectory:
+    def _attempt(
+        self, start: Start, chart: Chart, solver: Solver, patience: float = 1.0, *, rtol: float | None = None
+    ) -> Trajectory:
         x, y = float(start.fast), float(start.slow)
+        rtol = rtol or self.rtol
         height = max(abs(y), *(abs(p.y) for p in self.manifold.points if math.isfinite(p.y)), 1.0)
         field, events = self.equations(chart)
         try:
@@ -200,8 +225,8 @@ class Settling:
                 field,
                 chart.to_state(x, y),
                 patience * self.horizon,
-                rtol=self.rtol,
-                atol=1e-3 * self.rtol * np.array([1.0, min(abs(y) or 1.0, 1.0)]),
+                rtol=rtol,
+                atol=1e-3 * rtol * np.array([1.0, min(abs(y) or 1.0, 1.0)]),
                 events=events,
                 limits=Limits(max_steps=100_000, growth=np.array([1e300, 1e12 * height])),
                 solver=solver,
@@ -268,8 +293,11 @@ class Settling:
             verdict, node, end, proof = self._fate_of_event(solution.events[-1].index, end, float(start.fast))
         elif funnel := next((tail for tail in self.funnels if tail.holds(self.system, *end)), None):
             verdict, node, end, proof = self._fate_of_tail(funnel)
+        elif solution.status in (Status.DONE, Status.MAX_STEPS) and self.system.energy_polynomial is None:
+            verdict, node, proof = self._long_run(chart, solution)
+            end = (node.x, node.y) if node is not None else end
         elif solution.status is Status.DONE:
-            verdict, proof = self._long_run(t, x, y), "time"
+            verdict, proof = f"undecided: not settled by t = {t[-1]:.3g}", "time"
         else:
             verdict = f"undecided: {solution.sentence}"
             proof = "steps" if solution.status is Status.MAX_STEPS else ""
@@ -312,24 +340,29 @@ class Settling:
         named = self.flow.fate_of(point)
         return named, point, (point.x, point.y), f"inside the region towards {point.id} that no solution leaves"
 
-    def _long_run(self, t: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
-        """Name a trajectory that never settled: an oscillation if the last peaks of y agree, else undecided.
+    def _long_run(self, chart: Chart, solution: Solution) -> tuple[str, SpecialPoint | None, str]:
+        """Name a trajectory that went on to the end: verdict, node and proof.
 
-        A relaxation oscillation passes folds on both sides; a small one, as after a Hopf point, does not.
+        It oscillates where the map of heights of one turn has an attracting fixed point beside it (Newton's method),
+        and settles where that fixed point is the equilibrium in the middle.
         """
-        inner = (y[1:-1] > y[:-2]) & (y[1:-1] >= y[2:])
-        peaks = y[1:-1][inner]
-        late = slice(len(y) // 2, None)
-        spread = np.ptp(y[late])
-        has_energy = self.system.energy_polynomial is not None  # then there are no cycles, only rounding
-        if (
-            has_energy
-            or len(peaks) < 4
-            or spread <= 1e-9 * (1.0 + np.max(np.abs(y[late])))
-            or np.ptp(peaks[-3:]) > 1e-3 * spread
-        ):
-            return f"undecided: not settled by t = {t[-1]:.3g}"
-        passed = [fold for fold in self.manifold.of_kind(Kind.FOLD) if x[late].min() < fold.x < x[late].max()]
+        field, _ = self.equations(chart)
+        open_fate = f"undecided: not settled by t = {solution.t[-1]:.3g}", None, "time"
+        if solution.status is Status.MAX_STEPS:
+            open_fate = f"undecided: {solution.sentence}", None, "steps"
+        for turn in last_turns(self.system, chart, field, solution):
+            allowed = _REPEATS * turn.height
+            if not (turn.strayed <= _REPEATS and turn.uncertainty <= allowed):
+                open_fate = f"undecided: {turn.doubt} at tolerance {solution.rtol:g}", None, "errors"
+            elif abs(turn.to_limit) <= allowed:
+                return self._oscillation(turn), None, "the map of one turn contracts to a fixed point beside it"
+            elif point := next((p for p in self.targets if turn.shrinks_to(p, allowed)), None):
+                return self.flow.fate_of(point), point, f"the map of one turn contracts to {point.id}"
+        return open_fate
+
+    def _oscillation(self, turn: Turn) -> str:
+        """Name a cycle: it passes folds on both sides, or is a small one, as after a Hopf point."""
+        passed = [fold for fold in self.manifold.of_kind(Kind.FOLD) if turn.x.min() < fold.x < turn.x.max()]
         return "relaxation oscillation" if len(passed) >= 2 else "small oscillation"
 
 

@@ -110,9 +110,7 @@ class Forward(Settling):
         chart = self.system.chart_of(start.fast)
         if chart is None:
             return self._along_the_line(start)
-        result = self._decided_at_once(start, chart) or self._attempt(start, chart, self.solver)
-        if result.undecided and result.proof == "time" and self.system.energy_polynomial is None:
-            result = self._attempt(start, chart, self.solver, _PATIENCE)
+        result = self._decided_at_once(start, chart) or self._followed(start, chart)
         if result.node is not None or result.verdict.startswith(LEAVES):
             return result
         result = self._at_rest(result) or self._to_infinity(result)

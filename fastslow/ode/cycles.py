@@ -1,0 +1,157 @@
+"""Does a trajectory repeat itself at last? The return map of one turn, its derivative, and the error of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastslow.core.polynomial import polynomial_field
+from fastslow.manifold.special_points import SpecialPoint, Stability
+from fastslow.ode.event_sets import section
+from fastslow.ode.integrate import integrate
+from fastslow.ode.solution import Solution
+from fastslow.systems.chart import Chart
+from fastslow.systems.system import FastSlowSystem
+
+_MOST_MAXIMA = 4
+"""Maxima of y on one turn, at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """One turn of a planar trajectory, from a maximum of y, where g falls through zero, to another.
+
+    With the divergence D of the field, the wedge product of the field F and a small displacement grows along the turn
+    like exp(∫ D dt). That gives the derivative of the return map P of heights, and what becomes of errors.
+
+    Attributes
+    ----------
+    x, y : ndarray, shape (n,)
+        States at the steps and at both ends.
+    step : float
+        P(Y) - Y.
+    slope : float
+        P'(Y).
+    error : float
+        Error of P(Y): those of the steps, at the tolerance of the integration, carried to the end.
+    strayed : float
+        The largest distance of the computed from the true orbit on the way, in units of the turn's size: large along
+        a canard, where errors grow exponentially.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    step: float
+    slope: float
+    error: float
+    strayed: float
+
+    @property
+    def height(self) -> float:
+        """The difference of the largest and the smallest y."""
+        return float(np.ptp(self.y))
+
+    @property
+    def to_limit(self) -> float:
+        """The step of Newton's method from Y to the fixed point of P; infinite where P does not contract."""
+        return self.step / (1.0 - self.slope) if self.slope < 1.0 else np.inf
+
+    @property
+    def uncertainty(self) -> float:
+        """The error of `to_limit` that the error of P makes."""
+        return self.error / (1.0 - self.slope) if self.slope < 1.0 else np.inf
+
+    @property
+    def doubt(self) -> str:
+        """What the errors hide, in words."""
+        if self.strayed > self.uncertainty / self.height:
+            return f"errors grow to {self.strayed:.1g} of the size of a turn, as along a canard,"
+        return "one turn changes less than its error"
+
+    def shrinks_to(self, point: SpecialPoint, distance: float) -> bool:
+        """Whether the turn surrounds an equilibrium, and P shrinks to within a distance of it.
+
+        Where the eigenvalues are purely imaginary, P(Y) - Y is of third order: Newton's step is a third of the way, to
+        the equilibrium if it attracts (its first Lyapunov coefficient is negative).
+        """
+        surrounds = self.x.min() < point.x < self.x.max() and self.y.min() < point.y < self.y.max()
+        order = 3 if point.stability is Stability.CENTER else 1
+        return bool(surrounds and abs(self.y[0] + order * self.to_limit - point.y) <= distance)
+
+
+def last_turns(system: FastSlowSystem, chart: Chart, field: NDArray[np.float64], solution: Solution) -> Iterator[Turn]:
+    """Yield the last turns of a solution, as if a turn had one, two, ... maxima of y, as far as there are as many.
+
+    Parameters
+    ----------
+    system : FastSlowSystem
+        The system of the solution.
+    chart : Chart
+        The coordinates of its states.
+    field : ndarray
+        Parameters of the field in these coordinates.
+    solution : Solution
+        With a row for each step.
+    """
+    x, y = chart.from_state(solution.u)
+    g = system.partial("g", 0, 0, x, y)
+    falls = np.flatnonzero((g[:-1] > 0.0) & (g[1:] <= 0.0))
+    if len(falls) < 2:
+        return
+    # The same steps once more, now with the maxima located on them.
+    k = int(falls[-_MOST_MAXIMA - 1 :][0])
+    again = integrate(
+        polynomial_field,
+        field,
+        solution.u[k],
+        (0.0, float(solution.t[-1] - solution.t[k])),
+        rtol=solution.rtol,
+        atol=solution.atol,
+        events=section(field, 0.0, system.slow_field, directions=[0, 1], terminal=[False, False]),
+    )
+    tops = [hit for hit in again.events if hit.index == 1]
+    for first in tops[-2 : -_MOST_MAXIMA - 2 : -1]:
+        last = tops[-1]
+        inner = (again.t > first.time) & (again.t < last.time)
+        t = np.concatenate(([first.time], again.t[inner], [last.time]))
+        u = np.concatenate(([first.state], again.u[inner], [last.state]))
+        yield _turn(system, t, *chart.from_state(u), solution.rtol)
+
+
+def _turn(
+    system: FastSlowSystem, t: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64], rtol: float
+) -> Turn:
+    rate = float(system.slow_rate)
+    u, v = system.partial("f", 0, 0, x, y), rate * system.partial("g", 0, 0, x, y)
+    growth = np.diff(t) * _means(system, t, x, y, u, v)
+    # Wedge products of the field with an error of the step's size; the errors count as independent.
+    made = rtol * np.hypot(x * v, y * u)
+    carried = np.zeros_like(made)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        for k, factor in enumerate(np.exp(growth)):
+            carried[k + 1] = np.hypot(carried[k] * factor, made[k + 1])
+        width, height = float(np.ptp(x)), float(np.ptp(y))
+        distance = carried / np.hypot(u * height, v * width)
+        # On the section the field is (f, 0): a displacement is the wedge product over f.
+        slope = float(np.exp(growth.sum())) * abs(float(u[0] / u[-1]))
+    return Turn(x, y, float(y[-1] - y[0]), slope, float(carried[-1] / abs(u[-1])), float(distance.max()))
+
+
+def _means(
+    system: FastSlowSystem,
+    t: NDArray[np.float64],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    u: NDArray[np.float64],
+    v: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the means of the divergence over the steps, by cubic Hermite interpolation; (u, v) is the field."""
+    rate = float(system.slow_rate)
+    d = system.partial("f", 1, 0, x, y) + rate * system.partial("g", 0, 1, x, y)
+    along_x = system.partial("f", 2, 0, x, y) + rate * system.partial("g", 1, 1, x, y)
+    along_y = system.partial("f", 1, 1, x, y) + rate * system.partial("g", 0, 2, x, y)
+    slope = along_x * u + along_y * v
+    return np.asarray((d[:-1] + d[1:]) / 2.0 - np.diff(t) * np.diff(slope) / 12.0)
