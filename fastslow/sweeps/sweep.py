@@ -271,9 +271,11 @@ def _as_json(name: str, document: Mapping[str, Any]) -> str:
 
 
 def _name_of(work: object) -> str:
-    name = f"{work.__module__}:{getattr(work, '__qualname__', '')}" if callable(work) else str(work)
-    function = function_named(name)
-    if callable(work) and function is not work:
+    if not callable(work):
+        function_named(str(work))
+        return str(work)
+    name = f"{work.__module__}:{getattr(work, '__qualname__', '')}"
+    if "<" in name or function_named(name) is not work:
         rule = "is not what its module has under its name, so that no other process finds it"
         raise InputError("work", name, rule, "Give a function of a module: no lambda, no inner function")
     return name
@@ -307,7 +309,8 @@ def _variable(name: str, given: Variable) -> Variable:
     where = f"variables.{name}"
     try:
         dtype = np.dtype(given.dtype)
-        kept = np.array(given.fill).astype(dtype)
+        with np.errstate(all="ignore"):
+            kept = np.array(given.fill).astype(dtype)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(where, given, f"has a dtype or fill value that is none ({error})", "See Variable") from None
     if dtype.kind not in "biuf":
