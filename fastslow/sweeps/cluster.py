@@ -109,10 +109,8 @@ class Cluster:
         except OtherVersion as error:
             raise self._lost(f"a worker with fastslow {error} joined, and this is {__version__}") from None
         except KilledWorker as error:
-            if in_company:
-                return Outcome(chunk, suspect=True)
-            deaths = error.allowed_failures + 1
-            return Outcome(chunk, error=f"its worker died ({deaths} workers, one after the other)", failures=deaths)
+            deaths = 0 if in_company else error.allowed_failures + 1
+            return Outcome(chunk, error="its worker died", failures=deaths, suspect=True)
         except Exception as error:
             if future.status != "error":
                 raise self._lost(f"it dropped a chunk ({future.status})") from None
@@ -142,10 +140,21 @@ def _connected(address: str) -> Any:
         raise InputError("scheduler", address, "needs dask.distributed, which is not installed", way_out) from None
     way_out = "Start one: dask scheduler; it prints its address (tcp://host:port)"
     try:
-        parts = urlsplit(address)
-        if parts.scheme in ("tcp", "tls"):
-            # The client tries again until its time is over; a closed port is known at once.
-            socket.create_connection((parts.hostname or "", parts.port or 0), _SECONDS_TO_CONNECT).close()
+        _knock(address)
         return Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
     except Exception as error:
         raise InputError("scheduler", address, f"no scheduler answers there ({said(error)})", way_out) from None
+
+
+def _knock(address: str) -> None:
+    """Raise an OSError or ValueError if nothing that speaks like a scheduler answers.
+
+    The client tries again until its time is over where nothing listens, and waits without end for a server that
+    says nothing. A scheduler speaks first, and at once.
+    """
+    parts = urlsplit(address)
+    if parts.scheme not in ("tcp", "tls"):
+        return
+    with socket.create_connection((parts.hostname or "", parts.port or 0), _SECONDS_TO_CONNECT) as connection:
+        if parts.scheme == "tcp" and not connection.recv(1):
+            raise OSError("it closed the connection")

@@ -243,15 +243,15 @@ class _Run:
         if outcome.values is not None:
             self._keeper.write(chunk, outcome.values)
             self.cells_done += chunk.size
-        elif outcome.suspect:
-            self._suspects.append(chunk)
+        elif self._failed(chunk, outcome.failures) < _TRIES:
+            (self._suspects if outcome.suspect else self._again).append(chunk)
         else:
-            self._failures[chunk.index] += outcome.failures
-            if self._failures[chunk.index] < _TRIES:
-                self._again.append(chunk)
-            else:
-                self._keeper.set_aside(chunk, outcome.error)
-                self.errors.append(ChunkError(chunk.index, chunk.start, chunk.shape, outcome.error))
+            self._keeper.set_aside(chunk, outcome.error)
+            self.errors.append(ChunkError(chunk.index, chunk.start, chunk.shape, outcome.error))
+
+    def _failed(self, chunk: Chunk, failures: int) -> int:
+        self._failures[chunk.index] += failures
+        return self._failures[chunk.index]
 
     def _report(self) -> None:
         if self._progress is not None:

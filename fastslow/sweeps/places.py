@@ -20,9 +20,9 @@ from fastslow.sweeps.sweep import Chunk, Values
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A chunk that came back: with its values, or with the failures that are certainly its own.
+    """A chunk that came back: with its values, or with the number of failures that are certainly its own.
 
-    A suspect was in flight when a worker died, together with others: it is tried again alone before it is blamed.
+    A suspect may have killed a worker that others were with. It is tried again alone, before it is blamed.
     """
 
     chunk: Chunk
