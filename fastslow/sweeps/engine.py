@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from fastslow.errors import MISSING, InputError, SweepInterrupted
 from fastslow.progress import Progress
 from fastslow.sweeps.chunk_work import Task
+from fastslow.sweeps.memory import Keeper, Memory
 from fastslow.sweeps.places import Outcome, Place, Processes, ThisProcess
-from fastslow.sweeps.store import Keeper, Memory, Store
+from fastslow.sweeps.store import Store
 from fastslow.sweeps.sweep import Chunk, Sweep
 
 if TYPE_CHECKING:
@@ -35,10 +37,7 @@ class ChunkError:
     @property
     def cells(self) -> int:
         """The number of its cells."""
-        cells = 1
-        for count in self.shape:
-            cells *= count
-        return cells
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, eq=False)

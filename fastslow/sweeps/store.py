@@ -1,4 +1,4 @@
-"""The values of a sweep in memory, or in a directory that outlives the process."""
+"""The values of a sweep in a directory that outlives the process."""
 
 from __future__ import annotations
 
@@ -9,96 +9,20 @@ import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastslow.errors import FastSlowError, InputError
 from fastslow.sweeps.chunk_work import __version__
+from fastslow.sweeps.memory import Index, shown
 from fastslow.sweeps.sweep import Chunk, Sweep, Values, digest, digest_of, first_difference
 
 SCHEMA = "fastslow.sweep/1"
 LOG = "chunks.jsonl"
 
-Index = tuple[int, ...]
-
 _BLOCK = 4096
 """Bytes that a file takes at least."""
-
-
-class Keeper(Protocol):
-    """What keeps the values of finished chunks."""
-
-    @property
-    def path(self) -> Path | None:
-        """The directory, if there is one."""
-
-    @property
-    def done(self) -> set[Index]:
-        """The indices of the finished chunks."""
-
-    @property
-    def recomputed(self) -> int:
-        """The number of chunks that were found damaged, and are computed again."""
-
-    def write(self, chunk: Chunk, values: Values) -> None:
-        """Keep a finished chunk."""
-
-    def set_aside(self, chunk: Chunk, error: str) -> None:
-        """Keep the reason why a chunk has no values."""
-
-    def arrays(self) -> Mapping[str, Any]:
-        """Return the whole grid of each variable."""
-
-    def finish(self, errors: list[dict[str, Any]]) -> None:
-        """Note that no chunk is left to do."""
-
-    def close(self) -> None:
-        """Let go of files."""
-
-
-class Memory:
-    """Values in arrays.
-
-    Raises
-    ------
-    InputError
-        If they are larger than the memory of this machine.
-    """
-
-    path: Path | None = None
-    recomputed = 0
-
-    def __init__(self, sweep: Sweep) -> None:
-        size = sweep.size * sweep.bytes_of_cell
-        if hasattr(os, "sysconf") and size > (memory := os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")):
-            rule = f"the values take {_shown(size)}, and the memory of this machine is {_shown(memory)}"
-            raise InputError("store", None, rule, "Give a directory: it is written chunk by chunk")
-        self.done: set[Index] = set()
-        self._arrays = {
-            name: np.full(sweep.shape, variable.fill, dtype=variable.dtype)
-            for name, variable in sweep.variables.items()
-        }
-
-    def write(self, chunk: Chunk, values: Values) -> None:
-        """Copy the values into the arrays."""
-        for name, array in self._arrays.items():
-            array[chunk.slices] = values[name]
-        self.done.add(chunk.index)
-
-    def set_aside(self, chunk: Chunk, error: str) -> None:
-        """The cells hold the fill value already."""
-
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """Return the arrays."""
-        return self._arrays
-
-    def finish(self, errors: list[dict[str, Any]]) -> None:
-        """Nothing to note."""
-
-    def close(self) -> None:
-        """Nothing to let go."""
 
 
 class Store:
@@ -262,14 +186,6 @@ def _replace(path: Path, content: bytes) -> None:
         raise
 
 
-def _shown(size: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} TB"
-
-
 def _check_space(sweep: Sweep, path: Path, cells: int) -> None:
     """Compare what the cells take at most (uncompressed, in whole blocks) with the free space."""
     there = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.exists())
@@ -277,7 +193,7 @@ def _check_space(sweep: Sweep, path: Path, cells: int) -> None:
     needed = cells * sweep.bytes_of_cell + chunks * len(sweep.variables) * _BLOCK
     free = shutil.disk_usage(there).free
     if needed > free:
-        rule = f"the values take up to {_shown(needed)}, and {_shown(free)} are free there"
+        rule = f"the values take up to {shown(needed)}, and {shown(free)} are free there"
         raise InputError("store", str(path), rule, "Make space, name another disk, or take a smaller grid")
 
 

@@ -236,11 +236,11 @@ def test_directories_that_are_not_empty_or_not_ours(tmp_path):
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "thesis.tex").write_text("precious")
     for resume in (False, True):
-        with pytest.raises(InputError, match="not empty|no store"):
+        with pytest.raises(InputError, match=r"not empty|no store"):
             run(sweep(), tmp_path / "foreign", resume=resume)
     assert (tmp_path / "foreign" / "thesis.tex").read_text() == "precious"
     for path in (tmp_path / "foreign" / "thesis.tex", tmp_path / "foreign" / "thesis.tex" / "map"):
-        with pytest.raises(InputError, match="is a file|cannot be written"):
+        with pytest.raises(InputError, match=r"is a file|cannot be written"):
             run(sweep(), path)
     (tmp_path / "empty").mkdir()
     assert_same(run(sweep(), tmp_path / "empty"), run(sweep()))
