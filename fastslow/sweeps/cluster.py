@@ -154,7 +154,7 @@ def _knock(address: str) -> None:
     """
     parts = urlsplit(address)
     if parts.scheme not in ("tcp", "tls"):
-        return
+        raise ValueError("the address must begin with tcp:// or tls://")
     with socket.create_connection((parts.hostname or "", parts.port or 0), _SECONDS_TO_CONNECT) as connection:
         if parts.scheme == "tcp" and not connection.recv(1):
             raise OSError("it closed the connection")

@@ -148,23 +148,28 @@ def run(
         At Ctrl-C. What is done is kept.
     """
     _check_options(store, workers, scheduler, resume)
-    keeper: Keeper = Memory(sweep) if store is None else Store(sweep, Path(store), resume=resume)
-    if keeper.recomputed:
-        warnings.warn(f"{keeper.recomputed} damaged chunks of {store} are computed again", stacklevel=2)
-    run_ = _Run(sweep, keeper, progress)
+    # The place first: a wrong address must not leave an empty store behind, which the next attempt would refuse.
+    place = _place(sweep, workers, scheduler)
     try:
-        if len(keeper.done) < sweep.chunk_count:
-            place = _place(sweep, workers, scheduler)
-            try:
-                run_.all_chunks(place)
-            finally:
-                place.close()
-        keeper.finish([{**vars(error), "cells": error.cells} for error in run_.errors])
-    except KeyboardInterrupt:
-        raise SweepInterrupted(run_.cells_done, sweep.size, keeper.path, run_.result()) from None
+        keeper: Keeper = Memory(sweep) if store is None else Store(sweep, Path(store), resume=resume)
+        try:
+            return _with(place, keeper, sweep, progress)
+        finally:
+            keeper.close()
     finally:
-        keeper.close()
-    return run_.result()
+        place.close()
+
+
+def _with(place: Place, keeper: Keeper, sweep: Sweep, progress: Progress | None) -> SweepResult:
+    if keeper.recomputed:
+        warnings.warn(f"{keeper.recomputed} damaged chunks of {keeper.path} are computed again", stacklevel=3)
+    work = _Run(sweep, keeper, progress)
+    try:
+        work.all_chunks(place)
+        keeper.finish([{**vars(error), "cells": error.cells} for error in work.errors])
+    except KeyboardInterrupt:
+        raise SweepInterrupted(work.cells_done, sweep.size, keeper.path, work.result()) from None
+    return work.result()
 
 
 def _check_options(store: object, workers: int, scheduler: str | None, resume: bool) -> None:

@@ -278,6 +278,8 @@ def test_a_wrong_address_is_told_soon(address, tmp_path):
     with pytest.raises(InputError, match="no scheduler answers there") as caught:
         run(sweep(), tmp_path / "map", scheduler=address)
     assert caught.value.field == "scheduler"
+    # The next attempt, with the right address, must find nothing in its way.
+    assert list(tmp_path.iterdir()) == []
     assert time.monotonic() - started < 6
 
 
