@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 MISSING = object()
 """The value of a field that was not given."""
@@ -30,3 +32,24 @@ class RecordError(FastSlowError, ValueError):
 
 class CertificateError(FastSlowError, ArithmeticError):
     """A fact could not be proved at the precision that was allowed."""
+
+
+class SweepInterrupted(KeyboardInterrupt):
+    """Ctrl-C in a sweep: how many cells are done, and where they are kept.
+
+    It is a `KeyboardInterrupt`, so that whoever does not know it stops as at any other Ctrl-C.
+
+    Attributes
+    ----------
+    done, total
+        The numbers of cells that are done, and of all.
+    store
+        The directory that keeps them and with which the sweep is resumed, or None in memory.
+    result
+        The `SweepResult` so far: cells that are not done hold the fill value.
+    """
+
+    def __init__(self, done: int, total: int, store: Path | None, result: Any) -> None:
+        self.done, self.total, self.store, self.result = done, total, store, result
+        kept = "" if store is None else f"; {store} keeps them, and resuming goes on from there"
+        super().__init__(f"Interrupted: {done} of {total} cells are done{kept}.")
