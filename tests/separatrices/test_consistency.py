@@ -1,4 +1,4 @@
-"""Singular limit, single runs, ensembles, thresholds and scipy on random networks: they agree, or it is said why not."""
+"""Singular limit, runs, ensembles, thresholds and scipy on random networks: they agree, or it is said why not."""
 
 from fractions import Fraction
 
