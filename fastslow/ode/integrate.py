@@ -18,7 +18,6 @@ from fastslow.errors import InputError
 from fastslow.ode.compiled_checks import check_events, check_field
 from fastslow.ode.solution import (
     FIRST_PIECE,
-    SENTENCES,
     STATUSES,
     BatchSolution,
     Compiled,
@@ -33,6 +32,7 @@ from fastslow.ode.solution import (
     output_times,
     own_parameters,
     plan,
+    sentence,
     table,
     vector,
 )
@@ -171,7 +171,7 @@ def integrate(
         t=np.ascontiguousarray(path[:, 0]),
         u=np.ascontiguousarray(path[:, 1:]),
         status=status,
-        sentence=SENTENCES[status].format(t=clock[0]) + "".join(raised),
+        sentence=sentence(status, clock[0]) + "".join(raised),
         events=tuple(found),
         final_time=float(clock[0]),
         final_state=u,

@@ -9,7 +9,6 @@ import numpy as np
 
 from fastslow.errors import InputError
 from fastslow.ode.solution import (
-    SENTENCES,
     Compiled,
     EventHit,
     EventSet,
@@ -17,6 +16,7 @@ from fastslow.ode.solution import (
     Solution,
     Status,
     event_parameters,
+    sentence,
 )
 
 _CALLS_PER_STEP = 20
@@ -173,7 +173,7 @@ def _solution(
         t=t,
         u=u,
         status=status,
-        sentence=SENTENCES[status].format(t=end) + more,
+        sentence=sentence(status, end) + more,
         events=hits,
         final_time=end,
         final_state=state,

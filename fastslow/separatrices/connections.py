@@ -14,7 +14,7 @@ from fastslow.errors import InputError
 from fastslow.progress import Progress, counted
 from fastslow.separatrices.gaps import SCAN_RTOL, UNDECIDED, Key, Portrait
 from fastslow.systems.exact import Real, exact
-from fastslow.systems.model_files import study_from
+from fastslow.systems.model_files import study_from, system_of
 from fastslow.systems.system import FastSlowSystem
 
 _RTOL, _LOOSE_RTOL = 1e-12, 1e-10
@@ -82,7 +82,7 @@ class Connections:
 
 
 def connections(
-    system: FastSlowSystem | Family,
+    system: FastSlowSystem | str | Family,
     parameter: str,
     between: tuple[Real, Real],
     *,
@@ -99,8 +99,8 @@ def connections(
 
     Parameters
     ----------
-    system : FastSlowSystem or callable
-        The system, or the system for each value of the parameter.
+    system : FastSlowSystem, str or callable
+        The system, a preset or a file; or the system for each value of the parameter.
     parameter : str
         A number of the system's table such as "slow_rate", or "c_2" or "c_star_2" of a two-layer network.
     between : pair of numbers
@@ -116,15 +116,25 @@ def connections(
     Raises
     ------
     InputError
-        If the parameter or the interval cannot be used.
+        If the parameter or the interval cannot be used, or a saddle is not there.
     """
-    family = system if not isinstance(system, FastSlowSystem) else family_of(system, parameter)
-    low, high = (exact(v, "between") for v in between)
+    family = system if callable(system) else family_of(system_of(system), parameter)
+    try:
+        low, high = (exact(v, "between") for v in between)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("between", between, "must be two numbers", "For example (0.1, 0.5)") from None
     if low >= high:
         raise InputError("between", f"{between[0]},{between[1]}", "must have its lower end below its upper end")
-    if samples < 1:
-        raise InputError("samples", samples, "must be at least 1")
+    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+        raise InputError("samples", samples, "must be a whole number, at least 1")
     scan = _Scan(family, parameter, source, target)
+    saddles = [saddle.id for saddle in scan.portrait(low).saddles]
+    for name, id in (("source", source), ("target", target)):
+        if id is not None and id not in saddles:
+            there = f"Saddles there: {', '.join(saddles) or 'none'}"
+            raise InputError(name, id, f"is no saddle at {parameter} = {float(low):.6g}", there)
     values = [low + (high - low) * k / samples for k in range(samples + 1)]
     steps = counted(list(itertools.pairwise(values)), progress)
     found = sorted((c for a, b in steps for c in scan.within(a, b)), key=lambda c: c.value)
@@ -140,7 +150,7 @@ def family_of(system: FastSlowSystem, parameter: str) -> Family:
         If the system has no such parameter.
     """
     table = system.table()
-    entry = re.fullmatch(r"(c|c_star)_([1-9][0-9]*)", parameter)
+    entry = re.fullmatch(r"(c|c_star)_([1-9][0-9]*)", str(parameter))
     listed = table.get(entry[1]) if entry else None
     if entry and isinstance(listed, list) and int(entry[2]) <= len(listed):
         name, k = entry[1], int(entry[2]) - 1
@@ -172,7 +182,7 @@ class _Scan:
     def portrait(self, value: Fraction) -> Portrait:
         if value not in self._last:
             self._last = dict([*self._last.items()][-8:])
-            self._last[value] = Portrait(self.family(value))
+            self._last[value] = Portrait(system_of(self.family(value)))
         return self._last[value]
 
     def within(self, a: Fraction, b: Fraction, halvings: int = 8) -> Iterator[Connection]:

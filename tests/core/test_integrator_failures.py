@@ -426,3 +426,9 @@ def test_ctrl_c_is_heard(kind, tmp_path):
         finally:
             process.kill()
     assert waited < 0.5
+
+
+@pytest.mark.parametrize("end", [1e-9, 0.1, 3.0, 1e12, 1e30])
+def test_times_are_written_as_short_as_they_read_back(end):
+    sentence = integrate(decay, [EXACT, 0.0], [1.0], (0.0, end)).sentence
+    assert sentence == f"Reached the end of the time span, t = {str(end).removesuffix('.0')}."
