@@ -433,18 +433,48 @@ def ode(network, a0, end, slow_rate=1.0, method="Radau", rtol=1e-9, atol=1e-11, 
     return solve_ivp(field, (0.0, end), start, method=method, jac=jacobian, rtol=rtol, atol=atol, **options)
 
 
+def resolved(network, a0, end, slow_rate=1.0, rtol=1e-9, atol=1e-11, **options):
+    """Return scipy's Radau solution from (0, a0) in (w, a), R = tanh w, in which R = 1 and -1 are at infinity.
+
+    In R itself 1 - R falls below rounding along an attracting piece of such a line, and the way out is lost.
+    """
+    S, S1, T, T1 = ([float(v) for v in p] for p in (network.S, network.S1, network.T, network.T1))
+    S2, T2 = derivative(S1), derivative(T1)
+
+    def field(_, u):
+        R, a = np.tanh(u[0]), u[1]
+        return [0.5 * a * (2 * value(S1, R) - a * value(T1, R)), slow_rate * (value(S, R) - a * value(T, R))]
+
+    def jacobian(_, u):
+        R, a = np.tanh(u[0]), u[1]
+        s1, t1, stretch = value(S1, R), value(T1, R), 1 - R * R
+        return [
+            [0.5 * a * (2 * value(S2, R) - a * value(T2, R)) * stretch, s1 - a * t1],
+            [slow_rate * (s1 - a * t1) * stretch, -slow_rate * value(T, R)],
+        ]
+
+    return solve_ivp(field, (0.0, end), [0.0, float(a0)], "Radau", jac=jacobian, rtol=rtol, atol=atol, **options)
+
+
 def ode_fate(network, a0, end=1e5, slow_rate=1.0):
-    """Return "learning" or "unlearning" in the full system, judged by where a long run by Radau has come to."""
+    """Return "learning" or "unlearning" in the full system: the run is prolonged until it has come to its end.
+
+    Learning: the last nine tenths of the time were spent at one equilibrium. Unlearning: above all special points, on
+    the branch and rising.
+    """
     ratio, highest = float(network.c_star[0] / network.c[0]), max(abs(v) for v in network.heights())
+    rest = np.array([(float(R), float(a)) for R, a, _ in network.equilibria()])
     while True:
-        run = ode(network, a0, end, slow_rate, t_eval=[end / 10, end])
+        run = resolved(network, a0, end, slow_rate, t_eval=[end / 10, end])
         assert run.success
-        (_, R), (before, a) = run.y
-        if not (abs(R) < 0.06 and abs(R * a / ratio - 1) < 0.6 and abs(a) > 1.05 * abs(before)):
+        w, (before, a) = run.y
+        R = np.tanh(w)
+        away = np.abs(np.stack((R, run.y[1]), axis=-1)[:, None] - rest) / np.maximum(1, np.abs(rest))
+        if (away.max(axis=(0, 2)) < 1e-2).any():
             return "learning"
-        if abs(a) > highest:
+        if abs(a) > max(highest, abs(before)) and abs(R[1]) < 0.06 and abs(R[1] * a / ratio - 1) < 0.6:
             return "unlearning"
-        end *= 100  # on its way up the branch, with an equilibrium still ahead
+        end *= 100
         assert end < 1e16
 
 

@@ -228,7 +228,8 @@ def _integrals(rate: Rate, low: NDArray[np.float64], high: NDArray[np.float64]) 
         middle = 0.5 * (low + high)
         left, right = _gauss(rate, low, middle), _gauss(rate, middle, high)
         # The width of an interval is known no better than its ends.
-        tolerance = _TOLERANCE + _ROUNDING * np.maximum(np.abs(low), np.abs(high)) / np.abs(high - low)
+        size, width = np.maximum(np.abs(low), np.abs(high)), np.abs(high - low)
+        tolerance = _TOLERANCE + _ROUNDING * np.divide(size, width, out=np.zeros_like(size), where=width > 0.0)
         done = np.abs(left + right - whole) <= tolerance * np.abs(left + right)
         if halving == _MOST_HALVINGS - 1 or np.count_nonzero(~done) > _MOST_OPEN:
             done[:] = True

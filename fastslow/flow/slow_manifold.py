@@ -12,9 +12,10 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import ArrayLike, NDArray
 
-from fastslow.errors import CertificateError
+from fastslow.errors import CertificateError, InputError
 from fastslow.manifold.certificates import critical_abscissae
 from fastslow.systems.algebraic import RealRoot, nearest_double
+from fastslow.systems.model_files import system_of
 from fastslow.systems.polynomials import Polynomial, Univariate, by_slow_power, rational
 from fastslow.systems.system import FastSlowSystem
 
@@ -40,7 +41,7 @@ _DEEPEST = 600.0
 """Largest |log y| and |log(x - x_0)|: a little less than doubles hold."""
 
 
-def first_order_correction(system: FastSlowSystem, x: ArrayLike, y: ArrayLike) -> FloatArray:
+def first_order_correction(system: FastSlowSystem | str, x: ArrayLike, y: ArrayLike) -> FloatArray:
     """Return X_1 of the slow manifold x = X_0(y) + slow_rate X_1(y) + O(slow_rate^2) beside f(X_0(y), y) = 0.
 
     At first order the invariance x' = X'(y) y' is f_x X_1 = g X_0', and X_0' = -f_y / f_x, so
@@ -51,8 +52,8 @@ def first_order_correction(system: FastSlowSystem, x: ArrayLike, y: ArrayLike) -
 
     Parameters
     ----------
-    system : FastSlowSystem
-        The system; its slow rate is not part of X_1.
+    system : FastSlowSystem or str
+        The system, a preset or a file; its slow rate is not part of X_1.
     x, y : array_like
         Points on the critical manifold with f_x != 0.
 
@@ -66,6 +67,11 @@ def first_order_correction(system: FastSlowSystem, x: ArrayLike, y: ArrayLike) -
     ----------
     Fenichel, J. Differential Equations 31 (1979) 53; Kuehn, Multiple Time Scale Dynamics (2015), chapters 3 and 5.
     """
+    system = system_of(system)
+    try:
+        x, y = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise InputError("x, y", (x, y), "must be numbers, of one shape", "Give the coordinates of points") from None
     f_x, f_y = system.partial("f", 1, 0, x, y), system.partial("f", 0, 1, x, y)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(-system.partial("g", 0, 0, x, y) * f_y / f_x**2)

@@ -120,7 +120,9 @@ class TailLaw:
         if self.growth is Growth.EXPONENTIAL:
             return f"log |{slow}| ~ {self.rate:.6g} τ"
         time = "τ" if self.growth is Growth.POWER else "(τ* - τ)"
-        if 0.0 < self.rate < math.inf:
+        if self.p == 1 and self.growth is Growth.POWER:
+            law = f"|{slow}| ~ {self.prefactor:.6g} τ"
+        elif 0.0 < self.rate < math.inf:
             law = f"|{slow}| ~ ({self.rate:.6g} {time})^({1 / self.p})"
         else:  # beyond doubles, unlike its root
             law = f"|{slow}| ~ {self.prefactor:.6g} {time}^({1 / self.p})"

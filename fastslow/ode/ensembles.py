@@ -15,9 +15,10 @@ from fastslow.core.polynomial_events import SETTLING
 from fastslow.errors import InputError
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.ode.integrate import integrate
-from fastslow.ode.solution import LEAST_RTOL
+from fastslow.ode.solution import LEAST_RTOL, number, real_numbers
 from fastslow.ode.trajectories import Settling
 from fastslow.systems.chart import Chart, ChartKind
+from fastslow.systems.model_files import system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 _MOST_STEPS = 100_000
@@ -64,13 +65,13 @@ class Ensemble:
 
     @property
     def fate(self) -> NDArray[np.str_]:
-        """The fate of each start in words; "undecided" where it is not known."""
+        """The fate of each start in words; "undecided" where it is not known or no point."""
         names = np.array([*self.fates, _UNDECIDED])
         return names[self.node]
 
 
 def ensemble(
-    system: FastSlowSystem | Settling,
+    system: FastSlowSystem | Settling | str,
     y0: ArrayLike,
     x0: ArrayLike | None = None,
     *,
@@ -81,8 +82,8 @@ def ensemble(
 
     Parameters
     ----------
-    system : FastSlowSystem or Settling
-        A Settling, if one is at hand, saves the analysis of the critical manifold.
+    system : FastSlowSystem, Settling or str
+        A system, a preset or a file; a Settling, if one is at hand, saves the analysis of the critical manifold.
     y0 : array_like
         Slow coordinates of the starts.
     x0 : array_like, optional
@@ -105,18 +106,23 @@ def ensemble(
     in the plane; other systems are followed one by one. Runs that it leaves undecided (too many steps, a step
     too small) are followed again by `Settling.run`, with all its means.
     """
-    settling = system if isinstance(system, Settling) else Settling(critical_manifold(system))
-    model = settling.system
+    model = system.system if isinstance(system, Settling) else system_of(system)
     starts_x, starts_y = _starts(model, x0, y0)
+    tau = None if tau is None else number("tau", tau)
     if tau is not None and not 0.0 < tau < np.inf:
         raise InputError("tau", tau, "must be positive and finite")
+    rtol = number("rtol", rtol)
     if not LEAST_RTOL <= rtol < 1.0:
         raise InputError("rtol", rtol, f"must be from {LEAST_RTOL:g} to below 1")
+    charts = _by_chart(model, starts_x)
+    if tau is not None and (on_line := [members[0] for chart, members in charts if chart is None]):
+        raise InputError("x0", float(starts_x[on_line[0]]), "must not be on an invariant line where tau is given")
+    settling = system if isinstance(system, Settling) else Settling(critical_manifold(model))
     nodes = [*settling.targets, *(tail.node for tail in settling.tails)]
     count = len(starts_y)
     t, codes, steps = np.zeros(count), np.full(count, -1), np.zeros(count, np.int64)
     ends = np.stack([starts_x, starts_y], axis=-1)
-    for chart, members in _by_chart(model, starts_x):
+    for chart, members in charts:
         if chart is None or not _abreast(model, chart):
             codes[members] = TOO_MANY_STEPS
             continue
@@ -173,18 +179,20 @@ def _beyond_centers(
 
 
 def _starts(system: FastSlowSystem, x0: ArrayLike | None, y0: ArrayLike) -> tuple[NDArray[np.float64], ...]:
-    y = np.atleast_1d(np.asarray(y0, dtype=np.float64))
-    x = np.asarray(float(system.start_fast) if x0 is None else x0, dtype=np.float64)
+    y = np.atleast_1d(real_numbers("y0", y0))
+    x = real_numbers("x0", float(system.start_fast) if x0 is None else x0)
     try:
         x, y = np.broadcast_arrays(x, y)
     except ValueError:
         raise InputError("x0", x.shape, f"must be one number or have the shape {y.shape} of y0") from None
     if y.ndim != 1:
         raise InputError("y0", y.shape, "must be one-dimensional", "Use .ravel(), and .reshape() on the results")
+    if not len(y):
+        raise InputError("y0", [], "must have a start", "Give at least one number")
     for name, values in (("x0", x), ("y0", y)):
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
-            raise InputError(f"{name}[{bad[0]}]", values[bad[0]], "must be finite")
+            raise InputError(f"{name}[{bad[0]}]", float(values[bad[0]]), "must be finite")
     # What each start must satisfy depends on the system; the extremes and those nearest to zero can fail.
     for i in {int(f(v)) for v in (x, y) for f in (np.argmin, np.argmax, lambda v: np.argmin(np.abs(v)))}:
         system.check_start(Start(Fraction(x[i]), Fraction(y[i])))
@@ -208,8 +216,7 @@ def _alone(
 ) -> tuple[float, tuple[NDArray[np.float64], NDArray[np.float64]], int]:
     """Follow one start to a time; (time reached, state there, steps)."""
     chart = system.chart_of(start.fast)
-    if chart is None:
-        raise InputError("x0", float(start.fast), "must not be on an invariant line where tau is given")
+    assert chart is not None  # refused before
     state = chart.to_state(float(start.fast), float(start.slow))
     run = integrate(
         polynomial_field, system.field_parameters(chart), state, (0.0, tau), rtol=rtol, atol=0.1 * rtol, output="final"

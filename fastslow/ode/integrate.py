@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -17,7 +18,6 @@ from fastslow.errors import InputError
 from fastslow.ode.compiled_checks import check_events, check_field
 from fastslow.ode.solution import (
     FIRST_PIECE,
-    SENTENCES,
     STATUSES,
     BatchSolution,
     Compiled,
@@ -30,7 +30,9 @@ from fastslow.ode.solution import (
     check_size,
     event_parameters,
     output_times,
+    own_parameters,
     plan,
+    sentence,
     table,
     vector,
 )
@@ -108,6 +110,12 @@ def integrate(
     event_p = event_parameters(events, p)
     if not _built_in(field, events, n):
         _check_compiled(field, p, events, event_p, u)
+    if wanted is not None and clock[0] == clock[1]:
+        # no step that dense output could be of
+        at_once = integrate(
+            field, p, u, t_span, rtol=rtol, atol=atol, output="final", events=events, limits=limits, solver=solver
+        )
+        return replace(at_once, t=wanted, u=np.tile(at_once.final_state, (len(wanted), 1)))
     if solver != "rodas5p":
         from fastslow.ode.second_opinion import integrate_by_scipy
 
@@ -163,7 +171,7 @@ def integrate(
         t=np.ascontiguousarray(path[:, 0]),
         u=np.ascontiguousarray(path[:, 1:]),
         status=status,
-        sentence=SENTENCES[status].format(t=clock[0]) + "".join(raised),
+        sentence=sentence(status, clock[0]) + "".join(raised),
         events=tuple(found),
         final_time=float(clock[0]),
         final_state=u,
@@ -211,7 +219,8 @@ def integrate_batch(
     u = table("starts", starts, None)
     count, n = u.shape
     p = table("parameters", parameters, count)
-    event_p = p if events is None or events.parameters is None else table("events.parameters", events.parameters, count)
+    own = own_parameters(events)
+    event_p = p if own is None else table("events.parameters", own, count)
     check_size("starts", n)
     first_clock, options, scales = plan(n, t_span, rtol, atol, limits or Limits())
     if count > 0 and not _built_in(field, events, n):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fastslow.core.polynomial import polynomial_field
 from fastslow.errors import InputError
 from fastslow.ode.integrate import EventHit, EventSet, Limits, integrate
-from fastslow.ode.solution import Solution, Status
+from fastslow.ode.solution import Solution, Status, number
 from fastslow.systems.chart import Chart
 from fastslow.systems.exact import Real, exact
 from fastslow.systems.system import FastSlowSystem, Start
@@ -69,6 +69,7 @@ def follow(
     end = float(exact(tau, "tau"))
     if end <= 0.0:
         raise InputError("tau", end, "must be positive", "It is the time to follow the solution for")
+    rtol = number("rtol", rtol)
     system.check_start(start)
     chart = system.chart_of(start.fast)
     if chart is None:

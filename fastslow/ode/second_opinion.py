@@ -9,7 +9,6 @@ import numpy as np
 
 from fastslow.errors import InputError
 from fastslow.ode.solution import (
-    SENTENCES,
     Compiled,
     EventHit,
     EventSet,
@@ -17,6 +16,7 @@ from fastslow.ode.solution import (
     Solution,
     Status,
     event_parameters,
+    sentence,
 )
 
 _CALLS_PER_STEP = 20
@@ -64,6 +64,8 @@ def integrate_by_scipy(
     from scipy.integrate import solve_ivp
 
     n = start.shape[0]
+    # solve_ivp takes no time twice
+    new = None if times is None else np.append(True, np.diff(times) != 0.0)[: times.size]
     slope, jacobian = np.empty(n), np.empty((n, n))
 
     calls = 0
@@ -110,7 +112,7 @@ def integrate_by_scipy(
                 rtol=options[0],
                 atol=scales[0],
                 max_step=options[1],
-                t_eval=times,
+                t_eval=None if times is None else times[new],
                 events=sections or None,
             )
     except (_OutsideError, _EventsOutsideError, _BudgetError) as error:
@@ -136,6 +138,9 @@ def integrate_by_scipy(
     status = (Status.DONE, Status.EVENT, Status.STEP_TOO_SMALL)[run.status]
     # Where it ends before the first requested time, there are empty lists.
     t, u = np.asarray(run.t, dtype=float), np.ascontiguousarray(np.reshape(run.y, (n, -1)).T)
+    if new is not None:
+        order = np.cumsum(new) - 1
+        t, u = (rows[order[order < len(t)]] for rows in (t, u))
     end, state = float(t_span[0]), start
     if status is Status.EVENT:
         end, state = hits[-1].time, hits[-1].state
@@ -168,7 +173,7 @@ def _solution(
         t=t,
         u=u,
         status=status,
-        sentence=SENTENCES[status].format(t=end) + more,
+        sentence=sentence(status, end) + more,
         events=hits,
         final_time=end,
         final_state=state,

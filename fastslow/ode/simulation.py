@@ -16,7 +16,7 @@ from fastslow.flow.slow_manifold import SlowTail, slow_tails
 from fastslow.ode.event_sets import settling
 from fastslow.ode.integrate import integrate
 from fastslow.ode.rest import resting_place
-from fastslow.ode.solution import LEAST_RTOL, SENTENCES, Solution, Status
+from fastslow.ode.solution import LEAST_RTOL, Solution, Status, sentence, shown
 from fastslow.ode.trajectories import Solver
 from fastslow.systems.chart import Chart, ChartKind
 from fastslow.systems.exact import Real
@@ -217,7 +217,7 @@ def _fastest_time(system: FastSlowSystem, start: Start) -> float:
     drift = abs(system.f(x, y)) / float(system.upper - system.lower)
     (a, b), (c, d) = system.jacobian(x, y)
     rate = drift + max(abs(a), abs(d), math.sqrt(abs(b)) * math.sqrt(abs(c)))
-    return 1.0 / rate if 0.0 < rate < math.inf else math.inf
+    return float(1.0 / rate) if 0.0 < rate < math.inf else math.inf
 
 
 class _Run:
@@ -285,9 +285,9 @@ class _Run:
             # In pieces: to ask where the solution is, and because steps are not resolved in any span.
             solution = self._integrate(min(self.tau, max(piece * self.t, self.t + pause)))
             if solution.status is Status.EVENT:
-                return LEFT, f"Left the window of {system.fast[0]} at t = {self.t:.17g}."
+                return LEFT, f"Left the window of {system.fast[0]} at t = {shown(self.t)}."
             if solution.status is not Status.DONE:
-                return solution.status, SENTENCES[solution.status].format(t=self.t)
+                return solution.status, sentence(solution.status, self.t)
             if self.t < self.tau and (rest := resting_place(moving, self.x, self.y, self.rtol)):
                 # At an equilibrium rounding would bound the steps, and their number grow with the time.
                 self._stay(*rest)
@@ -295,8 +295,8 @@ class _Run:
             for tail in tails:
                 if self.t < self.tau and self._follow(tail):
                     rule = f"{system.slow[0]} runs to infinity, beyond what doubles hold"
-                    return Status.GROWTH, f"Stopped at t = {self.t:.17g}: {rule}."
-        return Status.DONE, f"Reached the end, t = {self.tau:.17g}."
+                    return Status.GROWTH, f"Stopped at t = {shown(self.t)}: {rule}."
+        return Status.DONE, f"Reached the end, t = {shown(self.tau)}."
 
     def _integrate(self, until: float) -> Solution:
         """Integrate on to a time; the clock is set to zero again where steps become too small for it."""

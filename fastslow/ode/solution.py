@@ -37,15 +37,25 @@ class Status(StrEnum):
 
 STATUSES = tuple(Status)
 SENTENCES = {
-    Status.DONE: "Reached the end of the time span, t = {t:.17g}.",
-    Status.EVENT: "Stopped by a terminal event at t = {t:.17g}.",
-    Status.MAX_STEPS: "Stopped at t = {t:.17g} after the largest allowed number of steps.",
-    Status.STEP_TOO_SMALL: "Stopped at t = {t:.17g}: the tolerance needs a step below the smallest one.",
-    Status.GROWTH: "Stopped at t = {t:.17g}: a component passed its growth limit.",
-    Status.OUTSIDE: "Stopped at t = {t:.17g}: the right-hand side is outside its domain or not finite there.",
-    Status.SINGULAR: "Stopped at t = {t:.17g}: the matrix of the step is singular for every step length.",
-    Status.EVENTS_OUTSIDE: "Stopped at t = {t:.17g}: an event function is outside its domain or not finite.",
+    Status.DONE: "Reached the end of the time span, t = {t}.",
+    Status.EVENT: "Stopped by a terminal event at t = {t}.",
+    Status.MAX_STEPS: "Stopped at t = {t} after the largest allowed number of steps.",
+    Status.STEP_TOO_SMALL: "Stopped at t = {t}: the tolerance needs a step below the smallest one.",
+    Status.GROWTH: "Stopped at t = {t}: a component passed its growth limit.",
+    Status.OUTSIDE: "Stopped at t = {t}: the right-hand side is outside its domain or not finite there.",
+    Status.SINGULAR: "Stopped at t = {t}: the matrix of the step is singular for every step length.",
+    Status.EVENTS_OUTSIDE: "Stopped at t = {t}: an event function is outside its domain or not finite.",
 }
+
+
+def sentence(status: Status, t: float) -> str:
+    """Why an integration ended, in words."""
+    return SENTENCES[status].format(t=shown(t))
+
+
+def shown(t: float) -> str:
+    """The shortest text that reads back to the same number."""
+    return repr(float(t)).removesuffix(".0")
 
 
 @dataclass(frozen=True)
@@ -81,15 +91,16 @@ class EventSet:
 
     def options(self) -> FloatArray:
         """The kernel's (3, count) array of directions, terminal flags and tolerances."""
-        if not self.count >= 1:
-            raise InputError("events.count", self.count, "must be at least 1")
+        if isinstance(self.count, bool) or not isinstance(self.count, int | np.integer) or self.count < 1:
+            raise InputError("events.count", self.count, "must be a whole number, at least 1")
         rows = np.zeros((3, self.count))
-        terminal = None if self.terminal is None else [2.0 if word == "step end" else word for word in self.terminal]
+        marks = np.asarray(self.terminal, dtype=object)
+        terminal = None if self.terminal is None else np.where(marks == "step end", 2.0, marks).tolist()
         given = (("directions", self.directions), ("terminal", terminal), ("tolerance", self.tolerance))
         for row, (name, value) in zip(rows, given, strict=True):
             if value is None:
                 continue
-            array = np.asarray(value, dtype=float)
+            array = real_numbers(f"events.{name}", value)
             if array.shape not in {(), (self.count,)} or (array.ndim == 0 and name != "tolerance"):
                 raise InputError(f"events.{name}", value, f"must have {self.count} values, one for each function")
             row[:] = array
@@ -173,34 +184,49 @@ def plan(
     n: int, t_span: tuple[float, float], rtol: float, atol: ArrayLike, limits: Limits
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The kernel's clock, options and scales."""
-    span = _real("t_span", t_span)
+    span = real_numbers("t_span", t_span)
     if span.shape != (2,) or not np.isfinite(span).all():
         raise InputError("t_span", t_span, "must be two finite times")
     if abs(0.5 * span[1] - 0.5 * span[0]) > 0.5 * np.finfo(float).max:
         raise InputError("t_span", t_span, "must be shorter than the largest double")
-    if _real("rtol", rtol).shape != () or not LEAST_RTOL <= rtol < 1.0:
+    accuracy = real_numbers("rtol", rtol)
+    if accuracy.shape != () or not LEAST_RTOL <= accuracy < 1.0:
         raise InputError("rtol", rtol, f"must be one number from {LEAST_RTOL:g} to below 1")
+    if not isinstance(limits, Limits):
+        raise InputError("limits", limits, "must be a Limits", "For example Limits(max_steps=1000)")
     scales = np.empty((2, n))
     for row, name, value in ((0, "atol", atol), (1, "limits.growth", limits.growth)):
-        array = _real(name, value)
+        array = real_numbers(name, value)
         if array.shape not in {(), (n,)} or not (array > 0.0).all():
             raise InputError(name, value, f"must be positive, one number or {n} numbers")
         scales[row] = array
     if not np.isfinite(scales[0]).all():
         raise InputError("atol", atol, "must be finite")
-    if not limits.max_steps >= 1:
+    most, longest, shortest = (
+        number(f"limits.{name}", getattr(limits, name)) for name in ("max_steps", "max_step", "min_step")
+    )
+    if not most >= 1:
         raise InputError("limits.max_steps", limits.max_steps, "must be at least 1")
-    if not limits.max_step > 0.0:
+    if not longest > 0.0:
         raise InputError("limits.max_step", limits.max_step, "must be positive")
-    if not 0.0 <= limits.min_step <= limits.max_step:
+    if not 0.0 <= shortest <= longest:
         raise InputError("limits.min_step", limits.min_step, "must be from 0 to max_step")
     clock = np.array([span[0], span[1], 0.0, 0.0, 0.0])
     if limits.first_step is not None:
-        if not 0.0 < limits.first_step < np.inf or limits.first_step < limits.min_step:
+        first = number("limits.first_step", limits.first_step)
+        if not 0.0 < first < np.inf or first < shortest:
             raise InputError("limits.first_step", limits.first_step, "must be positive, finite and at least min_step")
-        clock[2] = np.copysign(limits.first_step, span[1] - span[0])
-    options = np.array([rtol, limits.max_step, limits.min_step, limits.max_steps, FIRST_PIECE, 0.0])
+        clock[2] = np.copysign(first, span[1] - span[0])
+    options = np.array([float(accuracy), longest, shortest, most, FIRST_PIECE, 0.0])
     return clock, options, scales
+
+
+def number(name: str, value: Any) -> float:
+    """One real number, NaN where it is None."""
+    array = real_numbers(name, value)
+    if array.shape != ():
+        raise InputError(name, value, "must be one number")
+    return float(array)
 
 
 def check_size(name: str, n: int) -> None:
@@ -215,7 +241,7 @@ def vector(name: str, value: ArrayLike) -> FloatArray:
 
 
 def _finite(name: str, value: ArrayLike, ndim: int) -> FloatArray:
-    array = _real(name, value)
+    array = real_numbers(name, value)
     if array.ndim != ndim:
         raise InputError(name, value, f"must be an array of {ndim} dimension(s), has {array.ndim}")
     if not np.isfinite(array).all():
@@ -223,7 +249,8 @@ def _finite(name: str, value: ArrayLike, ndim: int) -> FloatArray:
     return array
 
 
-def _real(name: str, value: Any) -> FloatArray:
+def real_numbers(name: str, value: Any) -> FloatArray:
+    """A copy as an array of doubles."""
     try:
         return np.array(value, dtype=np.float64, order="C")
     except (TypeError, ValueError, OverflowError) as error:
@@ -232,7 +259,7 @@ def _real(name: str, value: Any) -> FloatArray:
 
 def table(name: str, value: ArrayLike, count: int | None) -> FloatArray:
     """A two-dimensional array; with `count`, one row or that many, and a vector is one row."""
-    array = _finite(name, np.atleast_2d(np.asarray(value)) if count is not None else value, 2)
+    array = _finite(name, np.atleast_2d(real_numbers(name, value)) if count is not None else value, 2)
     if count is not None and array.shape[0] not in {1, count}:
         raise InputError(name, value, f"must have 1 or {count} rows")
     return array
@@ -255,4 +282,12 @@ def output_times(output: Any, begin: float, end: float) -> FloatArray | None:
 
 def event_parameters(events: EventSet | None, p: FloatArray) -> FloatArray:
     """The parameters that the event functions get."""
-    return p if events is None or events.parameters is None else vector("events.parameters", events.parameters)
+    own = own_parameters(events)
+    return p if own is None else vector("events.parameters", own)
+
+
+def own_parameters(events: EventSet | None) -> ArrayLike | None:
+    """The parameters that events have of their own, if any."""
+    if events is not None and not isinstance(events, EventSet):
+        raise InputError("events", events, "must be an EventSet", "It takes the compiled function and how many it has")
+    return None if events is None else events.parameters

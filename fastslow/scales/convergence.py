@@ -170,7 +170,10 @@ def orders(
     """
     manifold = system if isinstance(system, CriticalManifold) else critical_manifold(system_of(system))
     start = start_of(manifold.system, start)
-    rates = sorted({exact(rate, "slow_rates") for rate in slow_rates}, reverse=True)
+    try:
+        rates = sorted({exact(rate, "slow_rates") for rate in slow_rates}, reverse=True)
+    except TypeError:
+        raise InputError("slow_rates", slow_rates, "must be a list of numbers", "Leave them out") from None
     if not rates or rates[-1] <= 0:
         raise InputError("slow_rates", [float(rate) for rate in rates], "must be positive numbers", "Leave them out")
     places = list(_places(manifold, start))

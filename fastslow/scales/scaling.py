@@ -215,7 +215,7 @@ def _without_tail(system: FastSlowSystem, start: Start, run: Trajectory) -> Scal
     """Return what is to be said of a start that does not go to infinity along an arc."""
     node = run.node
     if run.undecided:
-        return Scaling(system, start, run.verdict, "undecided", f"{run.verdict}; a law cannot be told.")
+        return Scaling(system, start, run.verdict, "undecided", f"{run.verdict.rstrip('.')}; a law cannot be told.")
     if node is not None and node.kind is Kind.INFINITY:
         verdict = f"{run.verdict}: no attracting arc leads there, so no law is known."
         return Scaling(system, start, run.verdict, "no power law", verdict)

@@ -80,7 +80,7 @@ class Connections:
 
 
 def connections(
-    system: FastSlowSystem | Build,
+    system: FastSlowSystem | str | Build,
     parameter: str,
     between: tuple[Real, Real],
     *,
@@ -97,8 +97,8 @@ def connections(
 
     Parameters
     ----------
-    system : FastSlowSystem or callable
-        The system, or the system for each value of the parameter.
+    system : FastSlowSystem, str or callable
+        The system, a preset or a file; or the system for each value of the parameter.
     parameter : str
         A number of the system's table such as "slow_rate", or "c[2]" or "c_star[2]" of a two-layer network.
     between : pair of numbers
@@ -114,19 +114,29 @@ def connections(
     Raises
     ------
     InputError
-        If the parameter or the interval cannot be used.
+        If the parameter or the interval cannot be used, or a saddle is not there.
     """
-    if isinstance(system, FastSlowSystem):
+    if callable(system):
+        family = system
+    else:
         named = family_of(system, parameter)
         (parameter,), family = named.names, named.build
-    else:
-        family = system
-    low, high = (exact(v, "between") for v in between)
+    try:
+        low, high = (exact(v, "between") for v in between)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("between", between, "must be two numbers", "For example (0.1, 0.5)") from None
     if low >= high:
         raise InputError("between", f"{between[0]},{between[1]}", "must have its lower end below its upper end")
-    if samples < 1:
-        raise InputError("samples", samples, "must be at least 1")
+    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+        raise InputError("samples", samples, "must be a whole number, at least 1")
     scan = _Scan(family, parameter, source, target)
+    saddles = [saddle.id for saddle in scan.portrait(low).saddles]
+    for name, id in (("source", source), ("target", target)):
+        if id is not None and id not in saddles:
+            there = f"Saddles there: {', '.join(saddles) or 'none'}"
+            raise InputError(name, id, f"is no saddle at {parameter} = {float(low):.6g}", there)
     values = [low + (high - low) * k / samples for k in range(samples + 1)]
     steps = counted(list(itertools.pairwise(values)), progress)
     found = sorted((c for a, b in steps for c in scan.within(a, b)), key=lambda c: c.value)
@@ -145,7 +155,7 @@ class _Scan:
     def portrait(self, value: Fraction) -> Portrait:
         if value not in self._last:
             self._last = dict([*self._last.items()][-8:])
-            self._last[value] = Portrait(self.family(value))
+            self._last[value] = Portrait(system_of(self.family(value)))
         return self._last[value]
 
     def within(self, a: Fraction, b: Fraction, halvings: int = 8) -> Iterator[Connection]:

@@ -145,7 +145,7 @@ def family_of(model: FastSlowSystem | str, *names: str) -> Family:
     """
     system = system_of(model)
     table, known = system.table(), parameters_of(system)
-    wanted = tuple(map(_canonical, names))
+    wanted = tuple(_canonical(str(name)) for name in names)
     for name in wanted:
         if name not in known:
             rule = "is no parameter of this model that can be varied"

@@ -334,6 +334,18 @@ def test_compiled_with_or_without_a_signature():
         ({"limits": Limits(first_step=0.1, min_step=0.2)}, "limits.first_step"),
         ({"limits": Limits(min_step=2.0, max_step=1.0)}, "limits.min_step"),
         ({"limits": Limits(growth="large")}, "limits.growth"),
+        ({"rtol": None}, "rtol"),
+        ({"limits": {"max_steps": 3}}, "limits"),
+        ({"limits": Limits(max_steps="many")}, "limits.max_steps"),
+        ({"limits": Limits(max_step=[0.1, 0.2])}, "limits.max_step"),
+        ({"limits": Limits(min_step="small")}, "limits.min_step"),
+        ({"limits": Limits(first_step="small")}, "limits.first_step"),
+        ({"events": two_levels}, "events"),
+        ({"events": EventSet(two_levels, 2.5)}, "events.count"),
+        ({"events": EventSet(two_levels, 2, directions=["up", "down"])}, "events.directions"),
+        ({"events": EventSet(two_levels, 2, terminal=True)}, "events.terminal"),
+        ({"events": EventSet(two_levels, 2, terminal=["yes", "no"])}, "events.terminal"),
+        ({"events": EventSet(two_levels, 2, tolerance="small")}, "events.tolerance"),
     ],
 )
 def test_what_no_run_can_use(change, name):
@@ -341,6 +353,23 @@ def test_what_no_run_can_use(change, name):
     with pytest.raises(InputError) as caught:
         integrate(**given)
     assert caught.value.field == name
+
+
+def test_a_table_of_unequal_rows():
+    with pytest.raises(InputError, match="parameters"):
+        integrate_batch(decay, [[EXACT, 0.0], [EXACT]], [[1.0], [2.0]], (0.0, 1.0))
+
+
+@pytest.mark.parametrize("solver", ["rodas5p", "Radau", "LSODA"])
+@pytest.mark.parametrize(
+    ("span", "times"),
+    [((2.0, 2.0), [2.0, 2.0]), ((0.0, 1.0), [0.0, 0.5, 0.5, 1.0, 1.0]), ((1.0, 0.0), [1.0, 0.5, 0.5, 0.0])],
+)
+def test_states_at_each_time_that_is_asked_for(solver, span, times):
+    """No span is too short for them, and a time may be given twice."""
+    run = integrate(decay, [EXACT, 0.0], [1.0], span, output=times, solver=solver)
+    assert run.status is Status.DONE and list(run.t) == times
+    np.testing.assert_allclose(run.u[:, 0], np.exp(span[0] - np.array(times)), rtol=1e-8)
 
 
 ENDLESS = """
@@ -397,3 +426,9 @@ def test_ctrl_c_is_heard(kind, tmp_path):
         finally:
             process.kill()
     assert waited < 0.5
+
+
+@pytest.mark.parametrize("end", [1e-9, 0.1, 3.0, 1e12, 1e30])
+def test_times_are_written_as_short_as_they_read_back(end):
+    sentence = integrate(decay, [EXACT, 0.0], [1.0], (0.0, end)).sentence
+    assert sentence == f"Reached the end of the time span, t = {str(end).removesuffix('.0')}."

@@ -25,6 +25,14 @@ NETWORKS = [
 ]
 
 
+def test_points_of_a_preset_and_what_are_none():
+    x, y = [0.5, 0.6], [3.0, 4.0]
+    assert (first_order_correction("fig6-right", x, y) == first_order_correction(fs.TwoLayer(*NETWORKS[0]), x, y)).all()
+    for bad in (("left", 1.0), ([0.1, 0.2], [1.0, 2.0, 3.0])):
+        with pytest.raises(fs.InputError, match="x, y"):
+            first_order_correction("fig6-right", *bad)
+
+
 def order(rates, distances):
     """Return the exponents p of distance ~ rate^p between neighbouring rates."""
     return np.diff(np.log(np.abs(distances))) / np.diff(np.log(np.array([float(Fraction(r)) for r in rates])))

@@ -145,6 +145,12 @@ def test_fates_change_at_the_threshold():
     assert (found.t < 1e6).all() and found.again == 0
 
 
+def test_a_preset_by_its_name():
+    assert list(ensemble("fig4", [5.0, 10.0]).fate) == ["learning", "unlearning"]
+    with pytest.raises(InputError, match="preset"):
+        ensemble(None, [5.0])
+
+
 def test_a_start_that_leaves_the_window_has_no_node():
     system = fs.FastSlowSystem(["y - x"], "1", window=(-1, 1))
     found = ensemble(system, [0.0, 0.5])
@@ -164,6 +170,13 @@ def test_a_start_that_leaves_the_window_has_no_node():
         (([1.0],), {"tau": -1.0}, "tau"),
         (([1.0],), {"rtol": 0.0}, "rtol"),
         (([1.0], 1.0), {"tau": 10.0}, "invariant line"),
+        (([1.0, 2.0, 3.0], [0.1, 1.0, 0.5]), {"tau": 10.0}, "invariant line"),
+        (([],), {}, "y0"),
+        ((["high"],), {}, "y0"),
+        (([1.0], "left"), {}, "x0"),
+        (([[1.0], [1.0, 2.0]],), {}, "y0"),
+        (([1.0],), {"tau": "long"}, "tau"),
+        (([1.0],), {"rtol": None}, "rtol"),
     ],
 )
 def test_bad_input_is_named(arguments, options, part):

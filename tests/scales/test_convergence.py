@@ -111,7 +111,7 @@ def test_unresolved_orders_say_so_and_too_few_rates_are_no_fit():
     assert few[0].document()["fitted"] is None
 
 
-@pytest.mark.parametrize("rates", [[], [0], ["1/10", -1]])
+@pytest.mark.parametrize("rates", [[], [0], ["1/10", -1], None, 5])
 def test_slow_rates_must_be_positive(rates):
     with pytest.raises(fs.InputError, match="slow_rates"):
         orders("fig4", 5, rates)

@@ -338,3 +338,14 @@ def test_document_is_plain_data():
         result = scaling(fs.TwoLayer([1] * 5, [1, -1, 1, 1, 1]), a0)
         text = json.dumps(result.document(), allow_nan=False)
         assert json.loads(text)["a0"] == a0
+
+
+def test_a_linear_law_is_written_without_a_power():
+    linear = fs.FastSlowSystem(["1 - x*y"], "1/10", window=(0, 3))
+    assert scaling(linear, (2, "1/2")).verdict.startswith("leaves to y = +infinity: |y| ~ 0.1 τ; fitted exponent 1 ")
+
+
+def test_an_undecided_run_is_one_sentence():
+    explodes = fs.FastSlowSystem(["1 - x*y"], "y**2/10", window=(0, 3))  # dy/dt / y is no slower than f_x = -y
+    verdict = scaling(explodes, (2, "1/2")).verdict
+    assert verdict.startswith("undecided: ") and verdict.endswith("growth limit; a law cannot be told.")

@@ -201,6 +201,9 @@ def test_bad_input():
     for tau in (0, -1, "nan"):
         with pytest.raises(fs.InputError, match="tau"):
             time_scales(system, start(0, 1), tau)
+    for rtol in (None, "small", 0):
+        with pytest.raises(fs.InputError, match="rtol"):
+            time_scales(system, start(0, 1), 10, rtol=rtol)
     with pytest.raises(fs.InputError, match="a0"):
         time_scales(system, start(0, 0), 1)
     with pytest.raises(fs.InputError, match="window"):
@@ -485,6 +488,14 @@ def test_drift_along_lines_is_exponential():
     for piece in line:
         expected = -np.log((2 / 3 - piece.y) / (2 / 3 - 0.2)) / (3 * 0.01)
         assert np.allclose(piece.t, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("a0", [1e10, 1e20, 1e30])
+def test_a_tail_that_moves_by_less_than_rounding(a0):
+    """No interval of it has a width."""
+    piece = singular_course(fs.critical_manifold(preset("fig6-right").system), start(0, a0), 10).pieces[-1]
+    assert piece.t[-1] == 10 and np.isfinite(piece.t).all()
+    assert np.allclose(piece.y, a0, rtol=1e-9, atol=0) and np.allclose(piece.x, 1 / a0, rtol=1e-9, atol=0)
 
 
 def test_the_tail_in_time_is_the_law_of_theorem_3():

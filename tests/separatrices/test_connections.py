@@ -110,6 +110,9 @@ def test_where_equilibria_change_it_is_said():
         ("c", (0, 1), "parameter"),
         ("slow_rate", (1, "1/2"), "between"),
         ("slow_rate", (-1, 1), "slow_rate"),
+        ("slow_rate", 5, "between"),
+        ("slow_rate", (1, 2, 3), "between"),
+        (5, (0, 1), "parameter"),
     ],
 )
 def test_bad_input(parameter, between, field):
@@ -118,6 +121,19 @@ def test_bad_input(parameter, between, field):
     assert caught.value.field == field
 
 
-def test_a_scan_needs_steps():
-    with pytest.raises(fs.InputError, match="samples = 0"):
-        connections(fs.TwoLayer(*FIG7), "slow_rate", (1, 2), samples=0)
+@pytest.mark.parametrize("samples", [0, 2.5, "many"])
+def test_a_scan_needs_steps(samples):
+    with pytest.raises(fs.InputError, match="samples = "):
+        connections(fs.TwoLayer(*FIG7), "slow_rate", (1, 2), samples=samples)
+
+
+@pytest.mark.parametrize("name", ["source", "target"])
+def test_a_saddle_that_is_not_there(name):
+    with pytest.raises(fs.InputError, match=f"{name} = 'E9'.*Saddles there: E1, E3, E4"):
+        connections("fig7", "slow_rate", ("1/5", "2/5"), samples=1, **{name: "E9"})
+
+
+@pytest.mark.parametrize("system", [None, lambda value: value])
+def test_what_is_no_system(system):
+    with pytest.raises(fs.InputError, match="model"):
+        connections(system, "slow_rate", (1, 2))
