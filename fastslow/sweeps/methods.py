@@ -1,0 +1,85 @@
+"""How the cells of a phase map are filled: from boundary curves, computed once, or by integration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastslow.errors import InputError
+from fastslow.ode.columns import fates, forbidden
+from fastslow.sweeps.fates import FATES, NOT_VALID, fate_codes
+from fastslow.sweeps.plane import Column
+from fastslow.systems.families import Axis, Family
+from fastslow.systems.system import FastSlowSystem
+
+Codes = NDArray[np.int8]
+"""Indices into FATES, a row for each value of the parameter and a column for each start."""
+Fill = Callable[[Column], Codes]
+
+_BESIDE = 1e-12
+"""Distance from the end of a piece of a boundary, relative to the axis, within which the member itself is asked."""
+
+
+class _FromBoundary:
+    """Fills cells from the boundary of one limit, which is computed once for each family and axis."""
+
+    def __init__(self, compute: Callable[[Family, Axis], Any]) -> None:
+        self._compute = compute
+        self._kept: dict[str, Any] = {}
+
+    def __call__(self, column: Column) -> Codes:
+        if column.key not in self._kept:
+            self._kept.clear()
+            self._kept[column.key] = self._compute(column.family, column.axis)
+        boundary = self._kept[column.key]
+        values = np.array([float(value) for value in column.values])
+        index = boundary.fates_at(values, column.starts)
+        # Index -1, the last: nothing is known there.
+        codes = np.append(fate_codes(boundary.names), FATES.index("undecided"))[index]
+        reach = _BESIDE * float(column.axis.high - column.axis.low)
+        ends = np.array([end for piece in boundary.pieces for end in (piece.low, piece.high)])
+        suspects = np.flatnonzero((index < 0).any(axis=1) | (np.abs(values[:, None] - ends).min(axis=1) < reach))
+        return _marked(column, codes.astype(np.int8), suspects)
+
+
+def _exact(rtol: float) -> Fill:
+    from fastslow.boundary.full import full_boundary
+
+    return _FromBoundary(full_boundary)
+
+
+def _singular(rtol: float) -> Fill:
+    from fastslow.boundary.singular import singular_boundary
+
+    return _FromBoundary(singular_boundary)
+
+
+def _ode(rtol: float) -> Fill:
+    def fill(column: Column) -> Codes:
+        found = fates(column.family.build, column.values, column.starts, rtol=rtol)
+        codes = np.append(fate_codes(found.fates), FATES.index("undecided"))[found.fate]
+        return _marked(column, codes.astype(np.int8), np.array(sorted(found.refused), dtype=np.int64))
+
+    return fill
+
+
+METHODS: dict[str, Callable[[float], Fill]] = {"exact": _exact, "singular": _singular, "ode": _ode}
+"""For each method, by its relative tolerance, what fills cells."""
+
+
+def _marked(column: Column, codes: Codes, suspects: NDArray[np.int64]) -> Codes:
+    """Mark the cells where there is no model, which is asked for the suspects, or no start."""
+    system: FastSlowSystem | None = None
+    for i in dict.fromkeys((*suspects.tolist(), *range(len(codes)))):
+        if system is not None and i not in suspects:
+            break
+        try:
+            system = column.family.at(column.values[i])
+        except InputError:
+            codes[i] = FATES.index(NOT_VALID)
+    if system is not None:
+        codes[:, forbidden(system, column.starts)] = FATES.index(NOT_VALID)
+    return codes

@@ -1,0 +1,212 @@
+"""Phase maps: the fate over a grid of two parameters, or of a parameter and the initial scale."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastslow.errors import InputError
+from fastslow.progress import Progress
+from fastslow.sweeps.fates import FATES, NOT_VALID, SET_ASIDE
+from fastslow.sweeps.methods import METHODS, Fill
+from fastslow.sweeps.plane import Plane, plane_of
+from fastslow.systems.exact import Real
+from fastslow.systems.families import Axis, axis_of, family_of
+from fastslow.systems.model_files import study_from, system_of
+from fastslow.systems.system import FastSlowSystem, Start
+
+Method = Literal["exact", "singular", "ode"]
+_COUNT = 100
+_MOST_NOTES = 20
+_CHUNK = 1_000_000
+"""Cells of a chunk of a map whose cells cost next to nothing, and of one whose cells are integrated."""
+_CHUNK_ODE = 50_000
+
+
+@dataclass(frozen=True, eq=False)
+class PhaseMap:
+    """The fates over a grid.
+
+    Attributes
+    ----------
+    plane : Plane
+        The model and the axes.
+    method : str
+        How the cells were filled.
+    fates : tuple of str
+        The fates that occur.
+    index : ndarray of int, shape (y.count, x.count)
+        The index of each cell's fate in `fates`; row by row from the lowest y.
+    notes : tuple of str
+        What is to be known about it: where the model is not valid and why, cells that were set aside.
+    """
+
+    plane: Plane
+    method: str
+    fates: tuple[str, ...]
+    index: NDArray[np.int8]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def system(self) -> FastSlowSystem:
+        """The model with the parameters that do not vary."""
+        return self.plane.system
+
+    @property
+    def x(self) -> Axis:
+        """The axis to the right."""
+        return self.plane.x
+
+    @property
+    def y(self) -> Axis:
+        """The axis upwards."""
+        return self.plane.y
+
+    def document(self) -> dict[str, Any]:
+        """Return the map as JSON, schema fastslow.phase_map/1."""
+        return {
+            "schema": "fastslow.phase_map/1",
+            "model": self.system.table(),
+            "method": self.method,
+            "x": {"name": self.x.name, "values": self.x.values.tolist()},
+            "y": {"name": self.y.name, "values": self.y.values.tolist()},
+            "fates": list(self.fates),
+            "fate": self.index.tolist(),
+            "notes": list(self.notes),
+        }
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of cells of each fate."""
+        found = np.bincount(self.index.ravel(), minlength=len(self.fates))
+        return dict(zip(self.fates, found.tolist(), strict=True))
+
+
+def phase_map(
+    model: FastSlowSystem | str,
+    x: Axis | str,
+    y: Axis | str,
+    *,
+    method: Method = "exact",
+    a0: Real | None = None,
+    rtol: float = 1e-8,
+    store: str | Path | None = None,
+    resume: bool = False,
+    workers: int = 0,
+    scheduler: str | None = None,
+    progress: Progress | None = None,
+) -> PhaseMap:
+    """Return the fates over a grid of two axes.
+
+    Parameters
+    ----------
+    model : FastSlowSystem or str
+        A system, a preset or a model file.
+    x, y : Axis or str
+        Parameters of the model, or the slow coordinate of the start, as NAME=LOW:HIGH:COUNT; 100 values unless
+        given.
+    method : {"exact", "singular", "ode"}
+        "exact": the critical starts of the full system are curves in the parameter, and cells are filled between
+        them; "singular": the same in the limit slow_rate -> 0; "ode": each cell is integrated to its fate.
+    a0 : number, optional
+        The slow coordinate of all starts, where neither axis is that.
+    rtol : float
+        Relative tolerance of "ode".
+    store : path, optional
+        Directory for the map, chunk by chunk; without it the map is kept in memory only.
+    resume : bool
+        Go on with a store that was interrupted.
+    workers : int
+        Processes; 0 for this one, whose kernels use all cores.
+    scheduler : str, optional
+        Address of a dask scheduler that computes the chunks.
+    progress : callable, optional
+        Called as progress(cells done, cells).
+
+    Raises
+    ------
+    InputError
+        If an axis, the start, the method or the store cannot be used.
+    SweepInterrupted
+        On Ctrl-C; what is done is in the store.
+    """
+    from fastslow.sweeps import Sweep, Variable, run
+
+    if method not in METHODS:
+        raise InputError("method", method, "is no method", f"Known: {', '.join(METHODS)}")
+    axes = [axis_of(axis, label, _COUNT) for label, axis in (("x", x), ("y", y))]
+    plane = plane_of(system_of(model), *axes, a0)
+    job = {
+        "model": plane.system.table(),
+        "x": str(plane.x),
+        "y": str(plane.y),
+        "a0": None if plane.start is None else str(plane.start),
+        "method": method,
+        "rtol": rtol,
+    }
+    meanings = {"flag_values": list(range(len(FATES))), "flag_meanings": ", ".join(FATES)}
+    sweep = Sweep(
+        "fate",
+        fill,
+        job,
+        coords={plane.y.name: plane.y.values, plane.x.name: plane.x.values},
+        variables={"fate": Variable("int8", fill=FATES.index(SET_ASIDE), long_name="fate", attrs=meanings)},
+        chunks=_chunks(plane, method),
+    )
+    result = run(sweep, store, workers=workers, scheduler=scheduler, progress=progress, resume=resume)
+    codes = result["fate"][...]
+    occurring = np.flatnonzero(np.bincount(codes.ravel(), minlength=len(FATES)))
+    rank = np.zeros(len(FATES), np.int8)
+    rank[occurring] = np.arange(len(occurring))
+    notes = [*_not_valid(plane, codes), *(f"set aside: {error.message}" for error in result.errors)]
+    return PhaseMap(plane, method, tuple(FATES[k] for k in occurring), rank[codes], tuple(notes))
+
+
+def fill(job: dict[str, Any], chunk: Any) -> dict[str, NDArray[Any]]:
+    """Return the fates of one chunk of a phase map: the work of its sweep."""
+    plane, fill_column = _prepared(json.dumps(job))
+    rows, columns = chunk.slices
+    fate = np.full(chunk.shape, FATES.index(NOT_VALID), np.int8)
+    for column, part, upright in plane.columns(rows, columns):
+        codes = fill_column(column)
+        fate[part] = codes.T if upright else codes
+    return {"fate": fate}
+
+
+@functools.lru_cache(maxsize=4)
+def _prepared(job: str) -> tuple[Plane, Fill]:
+    """Return the plane and the method of a job; both keep what they compute for the chunks that follow."""
+    given = json.loads(job)
+    system = study_from(given["model"]).system
+    x, y = (axis_of(given[name], name) for name in ("x", "y"))
+    return plane_of(system, x, y, given["a0"]), METHODS[given["method"]](given["rtol"])
+
+
+def _not_valid(plane: Plane, codes: NDArray[np.int8]) -> Iterator[str]:
+    """Say why the model is not valid, or a start not allowed, in whole rows and columns of a map."""
+    bad = codes == FATES.index(NOT_VALID)
+    for axis, lines in ((plane.x, bad.all(axis=0)), (plane.y, bad.all(axis=1))):
+        for i in np.flatnonzero(lines)[:_MOST_NOTES]:
+            value = axis.exact_values[i]
+            try:
+                if axis.name == plane.slow_start:
+                    plane.system.check_start(Start(plane.system.start_fast, value))
+                else:
+                    family_of(plane.system, axis.name).at(value)
+            except InputError as error:
+                yield f"not valid at {axis.name} = {float(value):g}: {error}"
+
+
+def _chunks(plane: Plane, method: Method) -> tuple[int, int]:
+    """Return rows and columns of a chunk: whole columns of starts, or whole rows of two parameters, if they fit."""
+    rows, columns = (axis.count or 2 for axis in (plane.y, plane.x))
+    most = _CHUNK_ODE if method == "ode" else _CHUNK
+    if plane.start_axis is plane.y:
+        return min(rows, most), max(1, min(columns, most // min(rows, most)))
+    return max(1, min(rows, most // min(columns, most))), min(columns, most)

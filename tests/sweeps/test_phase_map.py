@@ -1,0 +1,119 @@
+"""Phase maps: three methods against each other, and against single analyses."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import fastslow as fs
+from fastslow.sweeps.fates import FATES, fate_code
+from fastslow.sweeps.phase_map import phase_map
+from fastslow.systems.families import axis_of, family_of
+from tests import naive
+
+FIVE = [1] * 5
+FIG5_LEFT = fs.TwoLayer(FIVE, [1, -1, 0, 1, 1])
+FIG5_RIGHT = fs.TwoLayer(FIVE, [1, 1, -1, 0, 1])
+
+
+def _named(found):
+    return np.array(found.fates)[found.index]
+
+
+def test_every_word_of_a_verdict_has_a_name():
+    assert FATES[fate_code("learning")] == "learning"
+    assert FATES[fate_code("settles at E12")] == "settles"
+    assert FATES[fate_code("leaves to w = -infinity")] == "leaves to -infinity"
+    assert FATES[fate_code("leaves the window of v, at its upper edge")] == "leaves the window"
+    assert FATES[fate_code("undecided: not settled by t = 3")] == "undecided"
+
+
+@pytest.mark.parametrize("system", [FIG5_LEFT, FIG5_RIGHT], ids=["left", "right"])
+def test_figure_5_exactly(system):
+    """The computed boundary and brute force give every cell the same fate."""
+    k = 3 if system is FIG5_LEFT else 4
+    axes = f"c_star[{k}]=-5:5:60", "a0=-15:15:61"
+    exact, ode = (phase_map(system, *axes, method=method) for method in ("exact", "ode"))
+    np.testing.assert_array_equal(_named(exact), _named(ode))
+    assert set(exact.fates) == {"learning", "unlearning", "not valid"}  # a0 = 0 is no start
+    assert np.all((_named(exact) == "not valid") == (exact.y.values == 0.0)[:, None])
+
+
+def test_the_singular_limit_is_the_limit():
+    """At a small slow rate the map is that of the singular limit but for few cells at the boundary; at 1 for more."""
+    axes = "c_star[3]=-5:5:50", "a0=0.5:15:50"
+    singular = _named(phase_map(FIG5_LEFT, *axes, method="singular"))
+    wrong = []
+    for rate in ("1", "1/100", "1/10000"):
+        system = family_of(FIG5_LEFT, "slow_rate").at(rate)
+        wrong.append(np.count_nonzero(_named(phase_map(system, *axes, method="exact")) != singular))
+    assert wrong[0] > wrong[1] >= wrong[2] <= 1
+
+
+@pytest.mark.parametrize("method", ["exact", "singular", "ode"])
+def test_axes_can_be_exchanged(method):
+    axes = "c_star[3]=-3:3:9", "a0=1:12:7"
+    upright, lying = phase_map(FIG5_LEFT, *axes, method=method), phase_map(FIG5_LEFT, *axes[::-1], method=method)
+    np.testing.assert_array_equal(_named(upright), _named(lying).T)
+
+
+@pytest.mark.parametrize("method", ["exact", "singular", "ode"])
+def test_two_parameters(method):
+    """Every cell against the analysis of its own system."""
+    found = phase_map(FIG5_LEFT, "c_star[3]=-4:4:5", "c_star[2]=-3:1:4", a0=7, method=method)
+    family = family_of(FIG5_LEFT, "c_star[3]", "c_star[2]")
+    for j, q in enumerate(found.y.exact_values):
+        for i, p in enumerate(found.x.exact_values):
+            (orbit,) = fs.analyze(family.at(p, q), [7]).orbits
+            wanted = orbit.verdict.singular if method == "singular" else orbit.verdict.ode
+            assert _named(found)[j, i] == wanted, (p, q)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_planes(seed):
+    rng = np.random.default_rng(seed)
+    c, c_star = naive.random_coefficients(700 + seed)
+    name = f"{rng.choice(['c', 'c_star'])}[{rng.integers(2, len(c) + 1)}]"
+    system = fs.TwoLayer(c, c_star, Fraction(int(rng.integers(1, 30)), 10))
+    axes = f"{name}=-3:3:24", "a0=-6:6:41"
+    exact, ode = (phase_map(system, *axes, method=method) for method in ("exact", "ode"))
+    np.testing.assert_array_equal(_named(exact), _named(ode))
+
+
+@pytest.mark.parametrize("method", ["exact", "singular", "ode"])
+def test_where_the_model_is_not_valid(method):
+    found = phase_map(FIG5_LEFT, "c[1]=-1:1:5", "a0=1:5:3", method=method)
+    assert np.all((_named(found) == "not valid") == (found.x.values == 0.0)[None, :])
+    (note,) = found.notes
+    assert "c[1] = 0" in note and "c_1" in note
+
+
+def test_another_model():
+    """The equilibrium of van der Pol's system is stable for |a| > 1; else there is a cycle."""
+    found = phase_map(fs.van_der_pol(slow_rate="1/50"), "a=-3/2:3/2:7", "y0=-1/3:1/3:2", method="ode")
+    stable = np.abs(found.x.values) > 1.0
+    assert np.all(_named(found)[:, stable] == "settles")
+    assert np.all(_named(found)[:, np.abs(found.x.values) < 1.0] == "relaxation oscillation")
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "a0", "field"),
+    [
+        ("foo=1:2:3", "a0=1:2:3", None, "x"),
+        ("c_star[9]=1:2:3", "a0=1:2:3", None, "x"),
+        ("a0=1:2:3", "a0=1:2:3", None, "y"),
+        ("c_star[2]=1:2:3", "c_star[3]=1:2:3", None, "a0"),
+        ("c_star[2]=1:2:3", "a0=1:2:3", 5, "a0"),
+        ("c_star[2]=2:1:3", "a0=1:2:3", None, "x"),
+        ("c_star[2]=1:2", "a0=1:2:0", None, "y"),
+        ("slow_rate=-2:-1:3", "a0=1:2:3", None, "slow_rate"),
+    ],
+)
+def test_bad_input(x, y, a0, field):
+    with pytest.raises(fs.InputError) as caught:
+        phase_map(FIG5_LEFT, x, y, a0=a0)
+    assert caught.value.field.startswith(field)
+
+
+def test_axes_with_a_default_count():
+    assert axis_of("a0=1:2", "y", 100).count == 100
