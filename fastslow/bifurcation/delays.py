@@ -175,7 +175,8 @@ def delay_values(
     k = len(s) // 2
     for gate in gates:
         turn = gate.crossing.at(s)[1]
-        before, after = [], []
+        before: list[tuple[Strand, Values]] = []
+        after: list[tuple[Strand, Values]] = []
         for strand in strands:
             if not strand.spans(low, high) or strand is gate.crossing:
                 continue

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastslow.bifurcation.brackets import sign_change
 from fastslow.bifurcation.events import Event, Events
@@ -55,29 +54,35 @@ def height_events(events: Events, strands: Sequence[Strand], every: bool = False
         Whether to keep those that no jump feels: with a zero of f between the two points, or where neither is a
         fold or an end of a curve.
     """
-    axis = events.axis
-    cuts = sorted({float(axis.low), float(axis.high), *(event.parameter for event in events.events)})
     f = events.loci.polynomials.fast_field
     found: list[HeightEvent] = []
-    for low, high in itertools.pairwise(cuts):
-        active = [strand for strand in strands if strand.spans(low, high) and strand.role is not Role.LINE]
-        if len(active) < 2:
-            continue
+    for low, high, active in _intervals(events, strands):
         for a, b, s in _equal_heights(active, low, high, every):
             (xa,), (y,) = a.at(np.array([s]))
             (xb,), _ = b.at(np.array([s]))
             if every or sees(f, s, float(y), float(xa), float(xb)):
-                kind = f"{_what(a)} and {_what(b)} at one height"
+                kind = f"{a.role} and {b.role} at one height"
                 found.append(
-                    HeightEvent(
-                        kind, s, abs(s) * 1e-15, float(xa), float(y), (), False, None, (), float(xb), (a, b)
-                    )
+                    HeightEvent(kind, s, abs(s) * 1e-15, float(xa), float(y), (), False, None, (), float(xb), (a, b))
                 )
     return tuple(sorted(found, key=lambda event: event.parameter))
 
 
-def _what(strand: Strand) -> str:
-    return f"{strand.role}"
+def _intervals(events: Events, strands: Sequence[Strand]) -> list[tuple[float, float, list[Strand]]]:
+    """Return the intervals between local events and the points, two or more, that have heights of their own there."""
+    axis = events.axis
+    cuts = sorted({float(axis.low), float(axis.high), *(event.parameter for event in events.events)})
+    found = []
+    for low, high in itertools.pairwise(cuts):
+        active = [strand for strand in strands if strand.spans(low, high) and strand.role is not Role.LINE]
+        if len(active) > 1:
+            found.append((low, high, active))
+    return found
+
+
+def are_compared(events: Events, strands: Sequence[Strand]) -> bool:
+    """Whether anywhere the order of heights matters, which is found by evaluation and not proved."""
+    return any(_lets_pass(strand) for _, _, active in _intervals(events, strands) for strand in active)
 
 
 def _lets_pass(strand: Strand) -> bool:
@@ -85,9 +90,7 @@ def _lets_pass(strand: Strand) -> bool:
     return any(role in (Role.FOLD, Role.START, Role.EDGE) for role in (strand.role, *strand.also))
 
 
-def _equal_heights(
-    active: list[Strand], low: float, high: float, every: bool
-) -> list[tuple[Strand, Strand, float]]:
+def _equal_heights(active: list[Strand], low: float, high: float, every: bool) -> list[tuple[Strand, Strand, float]]:
     s = clustered(low, high, _NODES)
     y = np.array([strand.at(s)[1] for strand in active])
     found: list[tuple[Strand, Strand, float]] = []
@@ -111,6 +114,7 @@ def _equal_heights(
 
 def _refined(a: Strand, b: Strand, low: float, high: float) -> float:
     """Return where two heights are equal, between parameters where their difference has different signs."""
+
     def apart(s: float) -> float:
         at = np.array([s])
         return float(a.at(at)[1][0] - b.at(at)[1][0])
@@ -125,7 +129,7 @@ def sees(f: Polynomial, s: float, y: float, a: float, b: float) -> bool:
     row = np.zeros(f.degrees()[0] + 1)
     for (i, j, k), value in f.to_dict().items():
         row[int(i)] += float(fraction(value)) * y ** int(j) * s ** int(k)
-    roots: NDArray[np.complex128] = np.polynomial.polynomial.polyroots(row)
+    roots = np.polynomial.polynomial.polyroots(row)
     low, high = min(a, b), max(a, b)
     margin = 1e-4 * (high - low)
     real = roots.real[np.abs(roots.imag) < 1e-7 * (1 + np.abs(roots))]

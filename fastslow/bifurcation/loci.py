@@ -50,7 +50,7 @@ class CurveFamily:
     def moves(self) -> bool:
         """Whether it is neither a line x = const nor a line y = const."""
         degrees = self.polynomial.degrees()
-        return degrees[FAST] > 0 and degrees[SLOW] > 0
+        return bool(degrees[FAST] > 0 and degrees[SLOW] > 0)
 
 
 @dataclass(frozen=True, eq=False)

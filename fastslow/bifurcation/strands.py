@@ -87,8 +87,12 @@ class Strand:
 
     def coordinate(self, s: Values) -> Values:
         """Return u at parameters in [low, high]."""
-        u = np.polynomial.chebyshev.chebval(2.0 / math.pi * _angle(s, self.low, self.high) - 1.0, self._series)
-        return _polished(self._surface.rows(s), u)
+        guess = self._summed(self._series, s)
+        return _polished(self._surface.rows(s), np.tan(guess) if self.locus.variable == SLOW else guess)
+
+    def _summed(self, series: Values, s: Values) -> Values:
+        t = 2.0 / math.pi * _angle(s, self.low, self.high) - 1.0
+        return np.asarray(np.polynomial.chebyshev.chebval(t, series), dtype=np.float64)
 
     def at(self, s: Values) -> tuple[Values, Values]:
         """Return (x, y) at parameters in [low, high]."""
@@ -103,8 +107,7 @@ class Strand:
         if self._height_series is None:
             with np.errstate(divide="ignore"):
                 return u, -rows[0] / rows[1]
-        guess = np.polynomial.chebyshev.chebval(2.0 / math.pi * _angle(s, self.low, self.high) - 1.0, self._height_series)
-        return u, _polished(rows, guess)
+        return u, _polished(rows, np.tan(self._summed(self._height_series, s)))
 
     def spans(self, low: float, high: float) -> bool:
         """Whether it is there at all parameters of an interval."""
@@ -116,7 +119,9 @@ def _angle(s: Values, low: float, high: float) -> Values:
 
 
 def _parameter(t: Values, low: float, high: float) -> Values:
-    return np.asarray(np.where(t < 1.5, low + (high - low) * np.sin(t / 2) ** 2, high - (high - low) * np.cos(t / 2) ** 2))
+    return np.asarray(
+        np.where(t < 1.5, low + (high - low) * np.sin(t / 2) ** 2, high - (high - low) * np.cos(t / 2) ** 2)
+    )
 
 
 def clustered(low: float, high: float, count: int) -> Values:
@@ -125,7 +130,10 @@ def clustered(low: float, high: float, count: int) -> Values:
 
 
 def _polished(rows: Values, u: Values) -> Values:
-    """Return roots by Newton's method from very near; the guess stays where rounding would move it more (a double root)."""
+    """Return roots by Newton's method from very near; the guess stays where rounding is worse (a double root)."""
+    if len(rows) == 2:
+        with np.errstate(divide="ignore"):
+            return np.asarray(-rows[0] / rows[1] + 0.0)
     for _ in range(4):
         value, slope = _polynomial(rows, u)
         rounding = _ROUNDING * _polynomial(np.abs(rows), np.abs(u))[0]
@@ -174,11 +182,10 @@ def _has_height(events: Events, locus: Locus, place: Place) -> bool:
         return True
     if place.role is Role.LINE or not events.loci.curves[place.curve].moves:
         return False
-    return place.condition is not None and place.condition.degrees()[SLOW] > 0 and not _is_slow_line(place.condition)
-
-
-def _is_slow_line(p: Polynomial) -> bool:
-    return bool(p.degrees()[FAST] <= 0)
+    if place.condition is None:
+        return False
+    # Crossings with lines x = const are followed in y, those with y = const are on the line.
+    return place.role is not Role.CROSSING or min(place.condition.degrees()[:2]) > 0
 
 
 def _own_cuts(locus: Locus, low: Fraction, high: Fraction) -> list[RealRoot]:
@@ -210,7 +217,8 @@ def _between(
     count = _FIRST_NODES
     while True:
         t, u = _followed(surface, exact_roots, first, float(middle), a, b, count)
-        series = [_series(row) for row in u]
+        # A slow value may grow without bound, its arc tangent does not.
+        series = [_series(np.arctan(row) if locus.variable == SLOW else row) for row in u]
         if count >= _MOST_NODES or all(_short(row) for row in series):
             break
         count *= 2
@@ -218,15 +226,10 @@ def _between(
     heights = _height_rows(events, locus, place)
     found = []
     for number, (row, path) in enumerate(zip(series, u, strict=True)):
-        strand = Strand(place.role, a, b, locus, also, number, row, surface, heights)
+        sheets: list[Values | None] = [None]
         if locus.variable == FAST and len(heights) > 2:
-            s = _parameter(t, a, b)
-            for heights_here in _sheets(events, place, path, s, heights):
-                found.append(
-                    Strand(place.role, a, b, locus, also, number, row, surface, heights, _series(heights_here))
-                )
-            continue
-        found.append(strand)
+            sheets = [_series(np.arctan(y)) for y in _sheets(place, path, _parameter(t, a, b), heights)]
+        found += [Strand(place.role, a, b, locus, also, number, row, surface, heights, sheet) for sheet in sheets]
     return found
 
 
@@ -314,9 +317,7 @@ def _short(series: Values) -> bool:
     return bool(np.abs(series[-3:]).max() <= _TAIL * (np.abs(series).max() + 1e-300))
 
 
-def _sheets(
-    events: Events, place: Place, x: Values, s: Values, heights: Sequence[_Surface]
-) -> list[Values]:
+def _sheets(place: Place, x: Values, s: Values, heights: Sequence[_Surface]) -> list[Values]:
     """Return the slow values above a path x(s) on the sheets where the condition of its place holds too."""
     assert place.condition is not None
     condition = [_Surface(row, FAST) for row in coefficients(place.condition, SLOW)]

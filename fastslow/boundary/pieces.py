@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from fastslow.bifurcation.delays import Gate, delayed_strands
 from fastslow.bifurcation.events import Events
+from fastslow.bifurcation.heights import sees
 from fastslow.bifurcation.loci import Role
 from fastslow.bifurcation.strands import Strand
-from fastslow.flow.flow_graph import Basin, basins_of, forbidden
+from fastslow.flow.flow_graph import Basin, forbidden
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.special_points import SpecialPoint
@@ -110,18 +111,23 @@ def piece_of(
     low: float,
     high: float,
 ) -> Piece:
-    """Return the thresholds over an interval without events, from the basins at one parameter in it.
+    """Return the thresholds over an interval without events, from orbits at one parameter in it.
 
-    Where orbits can pass a delayed loss of stability, starts whose exit is at the height of a special point are
-    candidates too, and one orbit between each two neighbouring candidates decides.
+    The fate can change at the height of a special point that is seen from the line of starts and, where orbits pass
+    a delayed loss of stability, at starts whose exit is at the height of a special point. One orbit between each
+    two neighbouring candidates decides.
     """
     here = np.array([float(sample)])
     active: list[Followed] = [strand for strand in strands if strand.spans(low, high)]
-    if gates:
-        active += delayed_strands(events, strands, gates, low, high, float(sample))
-        basins = _basins_between(flow, [float(strand.at(here)[1][0]) for strand in active])
-    else:
-        basins = basins_of(flow)
+    start, f = float(flow.system.start_fast), events.loci.polynomials.fast_field
+    places = [strand.at(here) for strand in active]
+    active = [
+        strand
+        for strand, ((x,), (y,)) in zip(active, places, strict=True)
+        if math.isfinite(y) and (math.isnan(x) or sees(f, float(sample), float(y), float(x), start))
+    ]
+    active += delayed_strands(events, strands, gates, low, high, float(sample))
+    basins = _basins_between(flow, [float(strand.at(here)[1][0]) for strand in active])
     heights = np.array([strand.at(here)[1][0] for strand in active])
     nodes = {point.id: point for point in flow.manifold.points}
     thresholds: list[Followed] = []
@@ -158,11 +164,15 @@ def _basins_between(flow: SingularFlow, heights: list[float]) -> tuple[Basin, ..
             continue
         orbit = flow.orbit(Start(flow.system.start_fast, middle))
         destination = orbit.node.id if orbit.node is not None and not orbit.undecided else ""
-        if basins and (basins[-1].verdict, basins[-1].destination) == (orbit.verdict, destination):
-            if not forbidden(flow.system, low):
-                basins[-1] = Basin(basins[-1].low, high, orbit.verdict, destination)
-                continue
-        basins.append(Basin(low, high, orbit.verdict, destination))
+        last = basins[-1] if basins else None
+        if (
+            last
+            and (last.verdict, last.destination) == (orbit.verdict, destination)
+            and not forbidden(flow.system, low)
+        ):
+            basins[-1] = Basin(last.low, high, orbit.verdict, destination)
+        else:
+            basins.append(Basin(low, high, orbit.verdict, destination))
     return tuple(basins)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastslow.bifurcation.delays import delay_values, gates_of
 from fastslow.bifurcation.events import Event, Events, events_of
-from fastslow.bifurcation.heights import HeightEvent, height_events
+from fastslow.bifurcation.heights import HeightEvent, are_compared, height_events
 from fastslow.bifurcation.loci import Role
 from fastslow.bifurcation.strands import Strand, clustered, strands_of
 from fastslow.boundary.pieces import Fate, Followed, Piece, flow_at, piece_of, sample_between
@@ -99,9 +99,12 @@ class Boundary:
         The non-local events between them, found by evaluation.
     gaps : tuple of (float, float)
         Where the model is not valid.
-    complete : bool
+    followed : bool
         Whether every local event was located, every threshold belongs to a special point that was followed, and no
-        delayed loss of stability takes part. The order of heights between local events is by evaluation.
+        delayed loss of stability takes part.
+    complete : bool
+        Whether it is also proved that nothing else happens: where jumps can pass special points, the order of
+        heights between local events is known by evaluation only, and this is False.
     """
 
     family: Family
@@ -111,6 +114,7 @@ class Boundary:
     events: Events = field(repr=False)
     crossings: tuple[HeightEvent, ...] = field(repr=False)
     gaps: tuple[tuple[float, float], ...]
+    followed: bool
     complete: bool
     _pieces: tuple[Piece, ...] = field(repr=False)
 
@@ -220,8 +224,8 @@ def singular_boundary(family: Family, axis: Axis) -> Boundary:
 
     Between events the thresholds are slow values of special points, analytic in the parameter. The local events are
     isolated exactly (``bifurcation.events``), the non-local ones by evaluation (``bifurcation.heights``,
-    ``bifurcation.delays``); the basins of one member between each two neighbours say which special points bound the
-    fates (``flow.flow_graph.basins_of``), and these are followed to both ends.
+    ``bifurcation.delays``); singular orbits of one member between each two neighbours say which special points bound
+    the fates (as in ``flow.flow_graph.basins_of``), and these are followed to both ends.
 
     Parameters
     ----------
@@ -240,8 +244,8 @@ def singular_boundary(family: Family, axis: Axis) -> Boundary:
     >>> from fastslow.systems.families import axis_of, family_of
     >>> axis = axis_of("c_star[3]=-5:5", "--x")
     >>> boundary = singular_boundary(family_of("fig4", axis.name), axis)
-    >>> boundary.thresholds_at([1.0])[0, -1].round(9)
-    9.312353586
+    >>> float(boundary.thresholds_at([1.0])[0, -1].round(9))
+    9.312353886
     >>> [(corner.kind, round(corner.parameter, 9)) for corner in boundary.corners if corner.y > 1.1]
     [('canard point', -0.328664152)]
     """
@@ -257,8 +261,9 @@ def singular_boundary(family: Family, axis: Axis) -> Boundary:
             continue
         pieces += _pieces_between(events, strands, a, b)
     curves, corners = _joined(pieces, [*events.events, *crossings], events.gaps)
-    complete = events.complete and not any(piece.delayed or piece.unmatched for piece in pieces)
-    return Boundary(family, axis, curves, corners, events, crossings, events.gaps, complete, tuple(pieces))
+    followed = events.complete and not any(piece.delayed or piece.unmatched for piece in pieces)
+    complete = followed and not are_compared(events, strands)
+    return Boundary(family, axis, curves, corners, events, crossings, events.gaps, followed, complete, tuple(pieces))
 
 
 def _valid_interval(events: Events) -> tuple[float, float]:
@@ -269,9 +274,7 @@ def _valid_interval(events: Events) -> tuple[float, float]:
     return free[0]
 
 
-def _pieces_between(
-    events: Events, strands: Sequence[Strand], low: float, high: float
-) -> list[Piece]:
+def _pieces_between(events: Events, strands: Sequence[Strand], low: float, high: float) -> list[Piece]:
     """Return the pieces between two events, cut further where delayed exits change their order."""
     pieces = []
     sample = sample_between(low, high)
@@ -304,8 +307,8 @@ class _Open:
         return float(self.values[-1][-1]), float(self.y[-1][-1])
 
     def closed(self) -> BoundaryCurve:
-        joined = [np.concatenate(rows) for rows in (self.values, self.y, self.x)]
-        return BoundaryCurve(self.kind, *joined, self.below, self.above)
+        values, y, x = (np.concatenate(rows) for rows in (self.values, self.y, self.x))
+        return BoundaryCurve(self.kind, values, y, x, self.below, self.above)
 
 
 def _joined(
