@@ -43,11 +43,8 @@ def test_phase_map_and_its_corner(figure):
     assert (fold.y[-1], saddle.y[0]) == pytest.approx((corner.y, corner.y), abs=1e-12)
     assert fold.below.verdict == saddle.below.verdict == "learning"
     assert fold.above.verdict == saddle.above.verdict == "unlearning"
-    saddles = [
-        p.y
-        for p in critical_manifold(fs.TwoLayer([1] * 5, [1, -1, 1, 1, 1])).of_kind("equilibrium")
-        if p.stability == "saddle"
-    ]
+    equilibria = critical_manifold(fs.TwoLayer([1] * 5, [1, -1, 1, 1, 1])).of_kind("equilibrium")
+    saddles = [point.y for point in equilibria if point.stability == "saddle"]
     assert figure.thresholds_at([1.0])[0, -1] == pytest.approx(max(saddles), rel=1e-14)
 
 
