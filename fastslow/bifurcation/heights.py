@@ -58,6 +58,8 @@ def height_events(events: Events, strands: Sequence[Strand], every: bool = False
     found: list[HeightEvent] = []
     for low, high, active in _intervals(events, strands):
         for a, b, s in _equal_heights(active, low, high, every):
+            if min(s - low, high - s) <= _EQUAL * (1.0 + abs(s)):
+                continue  # points that merge in the event at the end of the interval
             (xa,), (y,) = a.at(np.array([s]))
             (xb,), _ = b.at(np.array([s]))
             if every or sees(f, s, float(y), float(xa), float(xb)):
