@@ -1,0 +1,379 @@
+"""Critical initial values of the singular limit as curves in a parameter, with their corners."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastslow.bifurcation.delays import delay_values, gates_of
+from fastslow.bifurcation.events import Event, Events, events_of
+from fastslow.bifurcation.heights import HeightEvent, are_compared, height_events
+from fastslow.bifurcation.loci import Role
+from fastslow.bifurcation.strands import Strand, clustered, strands_of
+from fastslow.boundary.pieces import Fate, Followed, Piece, flow_at, piece_of, sample_between
+from fastslow.errors import InputError
+from fastslow.systems.families import Axis, Family
+
+Values = NDArray[np.float64]
+
+_POINTS = 48
+_JOINED = 1e-6
+"""Curves of neighbouring pieces whose ends agree so well are one."""
+_NO_FATE = Fate("model not valid", "")
+
+
+@dataclass(frozen=True, eq=False)
+class BoundaryCurve:
+    """A curve of critical initial values over the parameter.
+
+    Attributes
+    ----------
+    kind : str
+        What bounds the fates: "fold", "equilibrium" (a saddle), "crossing", "line", "line of starts" (the manifold
+        meets it), "window's edge", "delayed exit".
+    values, y, x : ndarray
+        Parameters, critical slow values, and the fast coordinate of the special point.
+    below, above : Fate
+        The fates of starts on its two sides.
+    """
+
+    kind: str
+    values: Values = field(repr=False)
+    y: Values = field(repr=False)
+    x: Values = field(repr=False)
+    below: Fate
+    above: Fate
+
+    @property
+    def changes_fate(self) -> bool:
+        """Whether the verdict changes, not only where the orbits end."""
+        return self.below.verdict != self.above.verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Corner:
+    """An end or a corner of boundary curves.
+
+    Attributes
+    ----------
+    kind : str
+        The event that makes it.
+    parameter, y, x : float
+        Where; x is the fast coordinate of the event.
+    radius : float
+        Half width of the enclosure of the parameter.
+    certified : bool
+        Whether it was isolated exactly.
+    """
+
+    kind: str
+    parameter: float
+    y: float
+    x: float
+    radius: float
+    certified: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Boundary:
+    """The boundary between fates of starts (start_fast, y) in the singular limit, over a parameter.
+
+    Attributes
+    ----------
+    family : Family
+        In one parameter.
+    axis : Axis
+        The interval.
+    curves : tuple of BoundaryCurve
+        All curves, in order of their first parameter.
+    corners : tuple of Corner
+        Where they end or change what they are made of.
+    events : Events
+        The local events, isolated exactly.
+    crossings : tuple of HeightEvent
+        The non-local events between them, found by evaluation.
+    gaps : tuple of (float, float)
+        Where the model is not valid.
+    followed : bool
+        Whether every local event was located, every threshold belongs to a special point that was followed, and no
+        delayed loss of stability takes part.
+    complete : bool
+        Whether it is also proved that nothing else happens: where jumps can pass special points, the order of
+        heights between local events is known by evaluation only, and this is False.
+    """
+
+    family: Family
+    axis: Axis
+    curves: tuple[BoundaryCurve, ...]
+    corners: tuple[Corner, ...]
+    events: Events = field(repr=False)
+    crossings: tuple[HeightEvent, ...] = field(repr=False)
+    gaps: tuple[tuple[float, float], ...]
+    followed: bool
+    complete: bool
+    _pieces: tuple[Piece, ...] = field(repr=False)
+
+    @property
+    def fates(self) -> tuple[Fate, ...]:
+        """The fates, in the order of their codes."""
+        return tuple(dict.fromkeys(fate for piece in self._pieces for fate in piece.fates))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The verdicts, in the order of the codes of `fates_at`."""
+        return tuple(dict.fromkeys(fate.verdict for piece in self._pieces for fate in piece.fates))
+
+    def thresholds_at(self, values: ArrayLike, every: bool = False) -> Values:
+        """Return the critical slow values at parameters, in order.
+
+        Parameters
+        ----------
+        values : array_like, shape (n,)
+            Parameters in the interval.
+        every : bool
+            Whether to give those too where only the place changes at which orbits end.
+
+        Returns
+        -------
+        ndarray, shape (n, most)
+            Each row ascending, filled up with infinity; a parameter at which the model is not valid has none.
+
+        Raises
+        ------
+        InputError
+            If a parameter lies outside the interval.
+        """
+        s, owner = self._owners(values)
+        listed = [self._heights(k, s[owner == k], every)[0] for k in range(len(self._pieces))]
+        result = np.full((len(s), max((len(rows) for rows in listed), default=0)), np.inf)
+        for k, rows in enumerate(listed):
+            result[np.flatnonzero(owner == k)[:, None], np.arange(len(rows))[None, :]] = rows.T
+        return result
+
+    def fates_at(self, values: ArrayLike, y: ArrayLike) -> NDArray[np.int16]:
+        """Return codes of the verdicts, indices of `names`, of all starts (start_fast, y) at all parameters.
+
+        Parameters
+        ----------
+        values : array_like, shape (n,)
+            Parameters in the interval.
+        y : array_like, shape (m,)
+            Slow values of starts. One that lies on a threshold gets the fate below it.
+
+        Returns
+        -------
+        ndarray, shape (m, n)
+            Codes; -1 where the model is not valid.
+        """
+        s, owner = self._owners(values)
+        slow = np.asarray(y, dtype=np.float64)
+        names = self.names
+        codes = np.full((len(slow), len(s)), -1, dtype=np.int16)
+        order = np.argsort(slow)
+        for k in range(len(self._pieces)):
+            columns = np.flatnonzero(owner == k)
+            if not len(columns):
+                continue
+            heights, fates = self._heights(k, s[columns], False)
+            table = np.array([names.index(fate.verdict) for fate in fates], dtype=np.int16)
+            # The number of starts up to each threshold tells where the rows of a column change.
+            first = np.searchsorted(slow[order], heights.ravel(), side="right").reshape(heights.shape)
+            counts = np.zeros((len(slow) + 1, len(columns)), dtype=np.int16)
+            for row in first:
+                np.add.at(counts, (row, np.arange(len(columns))), 1)
+            codes[np.ix_(order, columns)] = table[np.cumsum(counts[:-1], axis=0)]
+        return codes
+
+    def distance(self, values: ArrayLike, y: ArrayLike) -> Values:
+        """Return the distance in y of starts to the nearest threshold of their parameter, shape (m, n)."""
+        thresholds = self.thresholds_at(values)
+        slow = np.asarray(y, dtype=np.float64)
+        result = np.full((len(slow), len(thresholds)), np.inf)
+        for column in thresholds.T:
+            np.minimum(result, np.abs(slow[:, None] - column[None, :]), out=result)
+        return result
+
+    def _owners(self, values: ArrayLike) -> tuple[Values, NDArray[np.int64]]:
+        """Return the parameters and which piece each lies in, -1 for none."""
+        s = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        low, high = float(self.axis.low), float(self.axis.high)
+        if s.size and not (low <= s.min() and s.max() <= high):
+            bad = float(s[(s < low) | (s > high) | np.isnan(s)][0])
+            raise InputError(self.axis.name, bad, f"must lie in [{low:g}, {high:g}]", "Compute a wider boundary")
+        owner = np.full(len(s), -1, dtype=np.int64)
+        for k, piece in enumerate(self._pieces):
+            owner[(owner < 0) & (s >= piece.low) & (s <= piece.high)] = k
+        for a, b in self.gaps:
+            owner[(s >= a) & (s <= b)] = -1
+        return s, owner
+
+    def _heights(self, k: int, s: Values, every: bool) -> tuple[Values, tuple[Fate, ...]]:
+        piece = self._pieces[k]
+        keep = [i for i, (a, b) in enumerate(itertools.pairwise(piece.fates)) if every or a.verdict != b.verdict]
+        fates = (piece.fates[0], *(piece.fates[i + 1] for i in keep))
+        return piece.heights(s)[keep], fates
+
+
+def singular_boundary(family: Family, axis: Axis) -> Boundary:
+    """Return the boundary between the fates of starts in the singular limit over a parameter.
+
+    Between events the thresholds are slow values of special points, analytic in the parameter. The local events are
+    isolated exactly (``bifurcation.events``), the non-local ones by evaluation (``bifurcation.heights``,
+    ``bifurcation.delays``); singular orbits of one member between each two neighbours say which special points bound
+    the fates (as in ``flow.flow_graph.basins_of``), and these are followed to both ends.
+
+    Parameters
+    ----------
+    family : Family
+        In one parameter, polynomial in it.
+    axis : Axis
+        The interval.
+
+    Raises
+    ------
+    InputError
+        If the family is not polynomial or has no valid member.
+
+    Examples
+    --------
+    >>> from fastslow.systems.families import axis_of, family_of
+    >>> axis = axis_of("c_star[3]=-5:5", "--x")
+    >>> boundary = singular_boundary(family_of("fig4", axis.name), axis)
+    >>> float(boundary.thresholds_at([1.0])[0, -1].round(9))
+    9.312353886
+    >>> [(corner.kind, round(corner.parameter, 9)) for corner in boundary.corners if corner.y > 1.1]
+    [('canard point', -0.328664152)]
+    """
+    events = events_of(family, axis)
+    low, high = float(axis.low), float(axis.high)
+    sample = family.at(sample_between(*_valid_interval(events)))
+    strands = strands_of(events, (sample.lower, sample.upper))
+    crossings = height_events(events, strands)
+    cuts = {low, high, *(e.parameter for e in (*events.events, *crossings)), *(v for gap in events.gaps for v in gap)}
+    pieces: list[Piece] = []
+    for a, b in itertools.pairwise(sorted(cuts)):
+        if any(gap[0] <= a and b <= gap[1] for gap in events.gaps):
+            continue
+        pieces += _pieces_between(events, strands, a, b)
+    curves, corners = _joined(pieces, [*events.events, *crossings], events.gaps)
+    followed = events.complete and not any(piece.delayed or piece.unmatched for piece in pieces)
+    complete = followed and not are_compared(events, strands)
+    return Boundary(family, axis, curves, corners, events, crossings, events.gaps, followed, complete, tuple(pieces))
+
+
+def _valid_interval(events: Events) -> tuple[float, float]:
+    cuts = sorted({float(events.axis.low), float(events.axis.high), *(v for gap in events.gaps for v in gap)})
+    free = [(a, b) for a, b in itertools.pairwise(cuts) if (a, b) not in events.gaps]
+    if not free:
+        raise InputError(events.axis.name, str(events.axis), "has no valid member", "Choose another range")
+    return free[0]
+
+
+def _pieces_between(events: Events, strands: Sequence[Strand], low: float, high: float) -> list[Piece]:
+    """Return the pieces between two events, cut further where delayed exits change their order."""
+    pieces = []
+    sample = sample_between(low, high)
+    flow = flow_at(events.family, sample)
+    gates = gates_of(events, strands, flow, float(sample))
+    values = delay_values(events, strands, gates, low, high)
+    if not values:
+        return [piece_of(events, strands, gates, flow, sample, low, high)]
+    for a, b in itertools.pairwise([low, *values, high]):
+        if a < b:
+            here = sample_between(a, b)
+            pieces.append(piece_of(events, strands, gates, flow_at(events.family, here), here, a, b))
+    return pieces
+
+
+# Curves and corners ------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class _Open:
+    kind: str
+    below: Fate
+    above: Fate
+    values: list[Values]
+    y: list[Values]
+    x: list[Values]
+
+    @property
+    def end(self) -> tuple[float, float]:
+        return float(self.values[-1][-1]), float(self.y[-1][-1])
+
+    def closed(self) -> BoundaryCurve:
+        values, y, x = (np.concatenate(rows) for rows in (self.values, self.y, self.x))
+        return BoundaryCurve(self.kind, values, y, x, self.below, self.above)
+
+
+def _joined(
+    pieces: list[Piece], events: list[Event], gaps: tuple[tuple[float, float], ...]
+) -> tuple[tuple[BoundaryCurve, ...], tuple[Corner, ...]]:
+    """Return the curves, joined over events that do not touch them, and the corners at their ends."""
+    done: list[_Open] = []
+    going: list[_Open] = []
+    for piece in pieces:
+        s = np.concatenate(([piece.low], clustered(piece.low, piece.high, _POINTS), [piece.high]))
+        next_going = []
+        for point, (below, above) in zip(piece.thresholds, itertools.pairwise(piece.fates), strict=True):
+            x, y = _inside(point, s)
+            kind = str(point.role)
+            before = next((c for c in going if _continues(c, kind, below, above, float(s[0]), float(y[0]))), None)
+            if before is None:
+                before = _Open(kind, below, above, [s], [y], [x])
+            else:
+                going.remove(before)
+                for rows, new in ((before.values, s), (before.y, y), (before.x, x)):
+                    rows.append(new[1:])
+            next_going.append(before)
+        done += going
+        going = next_going
+    curves = tuple(sorted((c.closed() for c in done + going), key=lambda c: (c.values[0], c.y[0])))
+    return curves, _corners(curves, events, gaps, pieces)
+
+
+def _inside(point: Followed, s: Values) -> tuple[Values, Values]:
+    with np.errstate(all="ignore"):
+        x, y = point.at(s)
+    return np.asarray(x), np.asarray(y)
+
+
+def _continues(curve: _Open, kind: str, below: Fate, above: Fate, s: float, y: float) -> bool:
+    value, end = curve.end
+    near = abs(end - y) <= _JOINED * (1.0 + abs(y))
+    return (curve.kind, curve.below, curve.above) == (kind, below, above) and value == s and near
+
+
+def _corners(
+    curves: tuple[BoundaryCurve, ...], events: list[Event], gaps: tuple[tuple[float, float], ...], pieces: list[Piece]
+) -> tuple[Corner, ...]:
+    ends = {pieces[0].low, pieces[-1].high} if pieces else set()
+    found: list[Corner] = []
+    for curve in curves:
+        for k in (0, -1):
+            s, y, x = float(curve.values[k]), float(curve.y[k]), float(curve.x[k])
+            if s in ends or any(_near(c.parameter, c.y, s, y) for c in found):
+                continue
+            if any(s in gap for gap in gaps):
+                found.append(Corner("model not valid", s, y, x, 0.0, True))
+                continue
+            here = [event for event in events if event.parameter == s]
+            at = [event for event in here if _near(s, event.y, s, y)]
+            if at:
+                event = at[0]
+                found.append(Corner(event.kind, s, event.y, event.x, event.radius, event.certified))
+            elif here:
+                event = here[0]
+                found.append(Corner(event.kind, s, y, x, event.radius, event.certified))
+            else:  # only where delayed exits change their order is there no event
+                found.append(Corner(str(Role.DELAYED), s, y, x, math.ulp(s), False))
+    return tuple(sorted(found, key=lambda c: (c.parameter, c.y)))
+
+
+def _near(s: float, y: float, t: float, z: float) -> bool:
+    return s == t and (y == z or abs(y - z) <= _JOINED * (1.0 + abs(z)))
