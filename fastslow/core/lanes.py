@@ -15,7 +15,6 @@ import numpy as np
 from numba import njit, prange
 
 from fastslow.core.lane_step import (
-    BLOCKS,
     END_U,
     END_Y,
     ERROR,
@@ -23,6 +22,7 @@ from fastslow.core.lane_step import (
     F1,
     F2,
     FAST,
+    FIXED_POWERS,
     FLOOR,
     IDEAL,
     IDEAL_BEFORE,
@@ -37,13 +37,16 @@ from fastslow.core.lane_step import (
     SLOW,
     STEP,
     STEP_BEFORE,
+    TABLE,
     TIME,
     U,
     X,
     Y,
     lane_jacobian,
     lane_step,
+    load_system,
 )
+from fastslow.core.polynomial import COLUMNS, FIRST
 from fastslow.core.rosenbrock import MOST_GROWTH
 
 RTOL, ATOL, END, MAX_STEPS, STOP = range(5)
@@ -138,9 +141,22 @@ def load(w, i, start, options):
 
 
 @LANE
-def run_block(p, event_p, options, starts, times, codes, steps, low, high):
+def powers_of(p):
+    """Return for each column of the tables of all systems how many powers of x, from the lowest, occur in it."""
+    powers = np.zeros(COLUMNS, np.int64)
+    rows = int(p[0, FIRST])
+    for s in range(p.shape[0]):
+        for row in range(rows):
+            for column in range(COLUMNS):
+                if p[s, FIRST + 1 + row * COLUMNS + column] != 0.0:
+                    powers[column] = max(powers[column], rows - row)
+    return powers
+
+
+@LANE
+def run_block(p, event_p, powers, system, options, starts, times, codes, steps, low, high):
     """Follow the starts from `low` to `high`, in place, to their ends."""
-    w = np.zeros(BLOCKS * LANES)
+    w = np.zeros(TABLE + max(int(p[0, FIRST]), FIXED_POWERS) * COLUMNS * LANES)
     who = np.full(LANES, -1)
     fresh = np.zeros(LANES, np.bool_)
     rejected = np.zeros(LANES, np.bool_)
@@ -151,9 +167,10 @@ def run_block(p, event_p, options, starts, times, codes, steps, low, high):
             following += 1
             busy += 1
             load(w, i, starts[who[i]], options)
+            load_system(w, i, p[system[who[i]]])
             fresh[i] = True
     while busy > 0:
-        lane_jacobian(w, p)
+        lane_jacobian(w, p[0], powers)
         loaded = False
         for i in range(LANES):
             if not fresh[i]:
@@ -161,7 +178,7 @@ def run_block(p, event_p, options, starts, times, codes, steps, low, high):
             fresh[i] = False
             here = who[i]
             left = options[END] - w[TIME + i]
-            code = fate(w, i, event_p) if options[STOP] != 0.0 or left <= 0.0 else REACHED_END
+            code = fate(w, i, event_p[system[here]]) if options[STOP] != 0.0 or left <= 0.0 else REACHED_END
             if code < 0 and left > 0.0:
                 if not abs(w[FAST + i]) + abs(w[SLOW + i]) < np.inf:
                     code = NOT_FINITE
@@ -194,11 +211,13 @@ def run_block(p, event_p, options, starts, times, codes, steps, low, high):
                 following += 1
                 busy += 1
                 load(w, i, starts[who[i]], options)
+                if system[who[i]] != system[here]:
+                    load_system(w, i, p[system[who[i]]])
                 fresh[i] = True
                 loaded = True
         if loaded:
             continue
-        lane_step(w, p)
+        lane_step(w, p[0], powers)
         judge(w, options)
         for i in range(LANES):
             here = who[i]
@@ -227,15 +246,18 @@ def run_block(p, event_p, options, starts, times, codes, steps, low, high):
 
 
 @njit(cache=True, nogil=True, parallel=True, error_model="numpy")
-def run_lanes(p, event_p, options, starts, times, codes, steps, blocks):
+def run_lanes(p, event_p, system, options, starts, times, codes, steps, blocks):
     """Follow all starts, in place, to an event or to the end of time; see the module.
 
     Parameters
     ----------
-    p : (np,) array
-        Parameters of `polynomial_field` with a table, in a plain chart or one between two lines.
-    event_p : (ne,) array
-        Parameters of `settling_events`.
+    p : (S, np) array
+        Parameters of `polynomial_field` with a table for each system: all in the same chart, plain or between two
+        lines, and with as many rows.
+    event_p : (S, ne) array
+        Parameters of `settling_events` for each system, filled up with anything.
+    system : (N,) integer array
+        The system of each start.
     options : (5,) array
         RTOL, ATOL, END, MAX_STEPS, STOP.
     starts : (N, 2) array
@@ -246,6 +268,7 @@ def run_lanes(p, event_p, options, starts, times, codes, steps, blocks):
         How many parts the starts are dealt to the threads in.
     """
     count = starts.shape[0]
+    powers = powers_of(p)
     for block in prange(blocks):
         low, high = count * np.int64(block) // blocks, count * (np.int64(block) + 1) // blocks
-        run_block(p, event_p, options, starts, times, codes, steps, low, high)
+        run_block(p, event_p, powers, system, options, starts, times, codes, steps, low, high)
