@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fastslow.core.polynomial import COLUMNS, FIRST, SLOW_RATE
 from fastslow.errors import InputError
 from fastslow.systems.chart import Chart, ChartKind
-from fastslow.systems.polynomials import fraction, rational
+from fastslow.systems.polynomials import Polynomial, fraction, rational
 from fastslow.systems.system import FastSlowSystem
 
 Family = Callable[[Fraction], FastSlowSystem]
@@ -153,7 +153,8 @@ def _entries(system: FastSlowSystem, chart: Chart) -> Exact | None:
     if system.chart_of(chart.origin if chart.lines else system.start_fast) != chart:
         return None
     left = system.factors_in(chart)
-    f, g = math.prod(left[1:], start=left[0]), system.slow_field
+    g: Polynomial = system.slow_field
+    f: Polynomial = math.prod(left[1:], start=left[0])
     many = sum(len(factor) > 1 for factor in left) > 1
     if many or max(f.degrees()[1], g.degrees()[1]) > _DEGREE:
         return None

@@ -34,7 +34,7 @@ class Polynomials:
     @property
     def rounding(self) -> float:
         """Relative rounding of coefficients, of values, of Taylor and of Bernstein coefficients, with much to spare."""
-        return (8 * self.values.shape[1] + 32) * _EPSILON
+        return _EPSILON * float(8 * self.values.shape[1] + 32)
 
     def __getitem__(self, rows: NDArray[np.int64]) -> Polynomials:
         return Polynomials(self.values[rows], self.sizes[rows])
