@@ -4,7 +4,8 @@ All numbers of the lanes are in one array `w`, a block of LANES for each name, s
 compiler has to see that two names never mean the same memory. LANES is so large that it
 makes vector instructions of the loops instead of unrolling them.
 
-Each lane has its own system, with its own table; the chart is the same for all.
+Each lane has its own system, with its own table; the chart is the same for all. What is the same for all comes in
+tuples, not arrays: the references to an array are counted in each call, which would take a third of the time.
 """
 
 import math
@@ -44,34 +45,33 @@ INLINED_LANE = njit(
 """Part of its caller, so that a column that is a constant there is one here."""
 
 
-@LANE
-def find_places(w, p, u, y):
+@INLINED_LANE
+def find_places(w, chart, u, y):
     """Write x, z and 1 / weight for the states in the blocks `u` and `y`; see `polynomial.place`."""
-    bent = 1.0 if p[SCALED] != 0.0 else 0.0
-    if p[CHART] == 0.0:
+    kind, origin, size, bent = chart
+    if kind == 0.0:
         for i in range(LANES):
             inverse = 1.0 / math.sqrt(1.0 + bent * w[y + i] * w[y + i])
             w[INVERSE + i] = inverse
             w[Z + i] = w[u + i] * inverse
             w[X + i] = w[Z + i]
-        return
-    origin, size = p[ORIGIN], p[SIZE]
-    for i in range(LANES):
-        # tanh z = n / d from z / 64, by Lambert's fraction and six doublings tanh 2z = 2 n d / (d^2 + n^2)
-        inverse = 1.0 / math.sqrt(1.0 + bent * w[y + i] * w[y + i])
-        w[INVERSE + i] = inverse
-        w[Z + i] = w[u + i] * inverse
-        z = min(max(w[Z + i], -_ROOMY), _ROOMY) * 0.015625
-        s = z * z
-        n = z * (1.0 + s * (0.1282051282051282 + s * (0.0027972027972027972 + s * 7.400007400007401e-06)))
-        d = 1.0 + s * (0.46153846153846156 + s * (0.023310023310023312 + s * 0.0002072002072002072))
-        n, d = 2.0 * n * d, d * d + n * n
-        n, d = 2.0 * n * d, d * d + n * n
-        n, d = 2.0 * n * d, d * d + n * n
-        n, d = 2.0 * n * d, d * d + n * n
-        n, d = 2.0 * n * d, d * d + n * n
-        n, d = 2.0 * n * d, d * d + n * n
-        w[X + i] = origin + size * n / d
+    else:
+        for i in range(LANES):
+            # tanh z = n / d from z / 64, by Lambert's fraction and six doublings tanh 2z = 2 n d / (d^2 + n^2)
+            inverse = 1.0 / math.sqrt(1.0 + bent * w[y + i] * w[y + i])
+            w[INVERSE + i] = inverse
+            w[Z + i] = w[u + i] * inverse
+            z = min(max(w[Z + i], -_ROOMY), _ROOMY) * 0.015625
+            s = z * z
+            n = z * (1.0 + s * (0.1282051282051282 + s * (0.0027972027972027972 + s * 7.400007400007401e-06)))
+            d = 1.0 + s * (0.46153846153846156 + s * (0.023310023310023312 + s * 0.0002072002072002072))
+            n, d = 2.0 * n * d, d * d + n * n
+            n, d = 2.0 * n * d, d * d + n * n
+            n, d = 2.0 * n * d, d * d + n * n
+            n, d = 2.0 * n * d, d * d + n * n
+            n, d = 2.0 * n * d, d * d + n * n
+            n, d = 2.0 * n * d, d * d + n * n
+            w[X + i] = origin + size * n / d
 
 
 @INLINED_LANE
@@ -136,7 +136,7 @@ def evaluate_column_and_slope(w, column, powers):
         four_powers_and_slopes(w, column, 0)
 
 
-@LANE
+@INLINED_LANE
 def evaluate_table(w, powers):
     """Write the columns of the table at x."""
     for i in range(COLUMNS * LANES):
@@ -165,7 +165,7 @@ def evaluate_table(w, powers):
         four_powers_outside(w, 0)
 
 
-@LANE
+@INLINED_LANE
 def evaluate_table_and_slopes(w, powers):
     """Write the columns of the table at x and their derivatives."""
     for i in range(2 * COLUMNS * LANES):
@@ -179,22 +179,28 @@ def evaluate_table_and_slopes(w, powers):
 
 
 @LANE
-def load_system(w, i, p):
-    """Give lane i the system with the parameters p."""
-    w[FACTOR + i] = p[DIRECTION] * p[SIZE] if p[CHART] == 1.0 else p[DIRECTION]
-    w[RATE + i] = p[DIRECTION] * p[SLOW_RATE]
-    rows = int(p[FIRST])
-    for row in range(rows):
-        for column in range(COLUMNS):
-            w[TABLE + (row * COLUMNS + column) * LANES + i] = p[FIRST + 1 + (rows - 1 - row) * COLUMNS + column]
+def chart_of(p):
+    """Return (kind, origin, size, scaled) of the parameters of a field, the last 0 or 1."""
+    return p[CHART], p[ORIGIN], p[SIZE], 1.0 if p[SCALED] != 0.0 else 0.0
 
 
 @LANE
-def lane_field(w, p, powers):
+def load_system(w, i, p, s):
+    """Give lane i the system with the parameters p[s]."""
+    w[FACTOR + i] = p[s, DIRECTION] * p[s, SIZE] if p[s, CHART] == 1.0 else p[s, DIRECTION]
+    w[RATE + i] = p[s, DIRECTION] * p[s, SLOW_RATE]
+    rows = int(p[s, FIRST])
+    for row in range(rows):
+        for column in range(COLUMNS):
+            w[TABLE + (row * COLUMNS + column) * LANES + i] = p[s, FIRST + 1 + (rows - 1 - row) * COLUMNS + column]
+
+
+@LANE
+def lane_field(w, chart, powers):
     """Write the field at the states in END_U and END_Y."""
-    find_places(w, p, END_U, END_Y)
+    find_places(w, chart, END_U, END_Y)
     evaluate_table(w, powers)
-    bend = 1.0 if p[SCALED] != 0.0 else 0.0
+    bend = chart[3]
     for i in range(LANES):
         y, inverse, fast, rate = w[END_Y + i], w[INVERSE + i], w[FACTOR + i], w[RATE + i]
         g = rate * (w[G0 + i] + y * (w[G1 + i] + y * w[G2 + i]))
@@ -204,13 +210,11 @@ def lane_field(w, p, powers):
 
 
 @LANE
-def lane_jacobian(w, p, powers):
+def lane_jacobian(w, chart, powers):
     """Write the field at the states in U and Y, and into M00 ... M11 its Jacobian; see `polynomial.planar_jacobian`."""
-    find_places(w, p, U, Y)
+    find_places(w, chart, U, Y)
     evaluate_table_and_slopes(w, powers)
-    bent = 1.0 if p[SCALED] != 0.0 else 0.0
-    bounded = 1.0 if p[CHART] == 1.0 else 0.0
-    origin, size = p[ORIGIN], p[SIZE]
+    bounded, origin, size, bent = chart
     for i in range(LANES):
         x, y, z, inverse = w[X + i], w[Y + i], w[Z + i], w[INVERSE + i]
         fast, rate = w[FACTOR + i], w[RATE + i]
@@ -238,7 +242,7 @@ def lane_jacobian(w, p, powers):
 
 
 @LANE
-def lane_step(w, p, powers):
+def lane_step(w, chart, powers):
     """Write into END_U and END_Y the states after one step of each lane, into K7 and L7 the error estimates."""
     for i in range(LANES):
         h = w[STEP + i]
@@ -251,7 +255,7 @@ def lane_step(w, p, powers):
         w[L0 + i] = w[M10 + i] * r + w[M11 + i] * q
         w[END_U + i] = w[U + i] + A[1][0] * w[K0 + i]
         w[END_Y + i] = w[Y + i] + A[1][0] * w[L0 + i]
-    lane_field(w, p, powers)
+    lane_field(w, chart, powers)
     for i in range(LANES):
         r = C[1][0] * w[K0 + i] + w[STEP + i] * w[FAST + i]
         q = C[1][0] * w[L0 + i] + w[STEP + i] * w[SLOW + i]
@@ -259,7 +263,7 @@ def lane_step(w, p, powers):
         w[L1 + i] = w[M10 + i] * r + w[M11 + i] * q
         w[END_U + i] = w[U + i] + A[2][0] * w[K0 + i] + A[2][1] * w[K1 + i]
         w[END_Y + i] = w[Y + i] + A[2][0] * w[L0 + i] + A[2][1] * w[L1 + i]
-    lane_field(w, p, powers)
+    lane_field(w, chart, powers)
     for i in range(LANES):
         r = C[2][0] * w[K0 + i] + C[2][1] * w[K1 + i] + w[STEP + i] * w[FAST + i]
         q = C[2][0] * w[L0 + i] + C[2][1] * w[L1 + i] + w[STEP + i] * w[SLOW + i]
@@ -267,7 +271,7 @@ def lane_step(w, p, powers):
         w[L2 + i] = w[M10 + i] * r + w[M11 + i] * q
         w[END_U + i] = w[U + i] + A[3][0] * w[K0 + i] + A[3][1] * w[K1 + i] + A[3][2] * w[K2 + i]
         w[END_Y + i] = w[Y + i] + A[3][0] * w[L0 + i] + A[3][1] * w[L1 + i] + A[3][2] * w[L2 + i]
-    lane_field(w, p, powers)
+    lane_field(w, chart, powers)
     for i in range(LANES):
         r = C[3][0] * w[K0 + i] + C[3][1] * w[K1 + i] + C[3][2] * w[K2 + i] + w[STEP + i] * w[FAST + i]
         q = C[3][0] * w[L0 + i] + C[3][1] * w[L1 + i] + C[3][2] * w[L2 + i] + w[STEP + i] * w[SLOW + i]
@@ -275,7 +279,7 @@ def lane_step(w, p, powers):
         w[L3 + i] = w[M10 + i] * r + w[M11 + i] * q
         w[END_U + i] = w[U + i] + A[4][0] * w[K0 + i] + A[4][1] * w[K1 + i] + A[4][2] * w[K2 + i] + A[4][3] * w[K3 + i]
         w[END_Y + i] = w[Y + i] + A[4][0] * w[L0 + i] + A[4][1] * w[L1 + i] + A[4][2] * w[L2 + i] + A[4][3] * w[L3 + i]
-    lane_field(w, p, powers)
+    lane_field(w, chart, powers)
     for i in range(LANES):
         r = (
             C[4][0] * w[K0 + i]
@@ -309,7 +313,7 @@ def lane_step(w, p, powers):
             + A[5][3] * w[L3 + i]
             + A[5][4] * w[L4 + i]
         )
-    lane_field(w, p, powers)
+    lane_field(w, chart, powers)
     for i in range(LANES):
         r = (
             C[5][0] * w[K0 + i]
@@ -331,7 +335,7 @@ def lane_step(w, p, powers):
         w[L5 + i] = w[M10 + i] * r + w[M11 + i] * q
         w[END_U + i] += w[K5 + i]
         w[END_Y + i] += w[L5 + i]
-    lane_field(w, p, powers)
+    lane_field(w, chart, powers)
     for i in range(LANES):
         r = (
             C[6][0] * w[K0 + i]
@@ -355,7 +359,7 @@ def lane_step(w, p, powers):
         w[L6 + i] = w[M10 + i] * r + w[M11 + i] * q
         w[END_U + i] += w[K6 + i]
         w[END_Y + i] += w[L6 + i]
-    lane_field(w, p, powers)
+    lane_field(w, chart, powers)
     for i in range(LANES):
         r = (
             C[7][0] * w[K0 + i]

@@ -26,6 +26,7 @@ from fastslow.core.lane_step import (
     FLOOR,
     IDEAL,
     IDEAL_BEFORE,
+    INLINED_LANE,
     K7,
     L7,
     LANE,
@@ -42,6 +43,7 @@ from fastslow.core.lane_step import (
     U,
     X,
     Y,
+    chart_of,
     lane_jacobian,
     lane_step,
     load_system,
@@ -59,7 +61,7 @@ _SAFETY, _SHRINK, _GROW, _SHRINK_OUTSIDE, _LEAST_ERROR, _MOST_IDEAL = 0.9, 0.2, 
 _TINY_STEP = 1e-14
 
 
-@LANE
+@INLINED_LANE
 def judge(w, options):
     """Write the size of the error of each lane in units of the tolerance, and error^(-13/64)."""
     rtol = options[RTOL]
@@ -92,7 +94,7 @@ def first_step(w, i, options):
     return h
 
 
-@LANE
+@INLINED_LANE
 def growth_rate(w, i):
     """Return the largest real part of an eigenvalue of lane i; see `rosenbrock.growth_rate`."""
     a, b, c, d = w[M00 + i], w[M01 + i], w[M10 + i], w[M11 + i]
@@ -104,38 +106,44 @@ def growth_rate(w, i):
     return (a * d - b * c) / (half - root) if square > 0.0 else half
 
 
-@LANE
-def fate(w, i, event_p):
+@INLINED_LANE
+def fate(w, i, event_p, s):
     """Return the number of the function of `polynomial_events.settling_events` that is negative, or REACHED_END."""
-    targets, tails = int(event_p[2]), int(event_p[3])
+    targets, tails = int(event_p[s, 2]), int(event_p[s, 3])
     x, y = w[X + i], w[Y + i]
     for k in range(targets):
         j = 5 + 4 * k
-        if ((x - event_p[j]) / event_p[j + 2]) ** 2 + ((y - event_p[j + 1]) / event_p[j + 3]) ** 2 < 1.0:
+        away, size = x - event_p[s, j], event_p[s, j + 2]
+        # divisions only where they matter
+        if -size < away < size and (away / size) ** 2 + ((y - event_p[s, j + 1]) / event_p[s, j + 3]) ** 2 < 1.0:
             return k
     if tails > 0:
         fast = w[F0 + i] + y * (w[F1 + i] + y * w[F2 + i])
         slow = w[SLOW + i]
         for k in range(tails):
             j = 5 + 4 * targets + 6 * k
-            side, sign = event_p[j + 1], event_p[j + 3]
-            inside = side * event_p[j] < side * x < side * event_p[j + 2]
-            if inside and sign * event_p[j + 4] < sign * y < sign * event_p[j + 5] and side * fast < 0.0 < sign * slow:
+            side, sign = event_p[s, j + 1], event_p[s, j + 3]
+            inside = side * event_p[s, j] < side * x < side * event_p[s, j + 2]
+            if (
+                inside
+                and sign * event_p[s, j + 4] < sign * y < sign * event_p[s, j + 5]
+                and side * fast < 0.0 < sign * slow
+            ):
                 return targets + k
-    if event_p[4] != 0.0:
-        base = int(event_p[1])
-        if x < event_p[base - 2]:
+    if event_p[s, 4] != 0.0:
+        base = int(event_p[s, 1])
+        if x < event_p[s, base - 2]:
             return targets + tails
-        if x > event_p[base - 1]:
+        if x > event_p[s, base - 1]:
             return targets + tails + 1
     return REACHED_END
 
 
 @LANE
-def load(w, i, start, options):
+def load(w, i, starts, here, options):
     """Set lane i to a start."""
-    w[U + i], w[Y + i] = start[0], start[1]
-    height = abs(start[1])
+    w[U + i], w[Y + i] = starts[here, 0], starts[here, 1]
+    height = abs(starts[here, 1])
     w[FLOOR + i] = options[ATOL] * (height if 0.0 < height < 1.0 else 1.0)
     w[TIME + i], w[STEP + i], w[STEP_BEFORE + i] = 0.0, 0.0, 0.0
 
@@ -150,12 +158,13 @@ def powers_of(p):
             for column in range(COLUMNS):
                 if p[s, FIRST + 1 + row * COLUMNS + column] != 0.0:
                     powers[column] = max(powers[column], rows - row)
-    return powers
+    return powers[0], powers[1], powers[2], powers[3], powers[4], powers[5]
 
 
 @LANE
 def run_block(p, event_p, powers, system, options, starts, times, codes, steps, low, high):
     """Follow the starts from `low` to `high`, in place, to their ends."""
+    chart = chart_of(p[0])
     w = np.zeros(TABLE + max(int(p[0, FIRST]), FIXED_POWERS) * COLUMNS * LANES)
     who = np.full(LANES, -1)
     fresh = np.zeros(LANES, np.bool_)
@@ -166,11 +175,11 @@ def run_block(p, event_p, powers, system, options, starts, times, codes, steps, 
             who[i] = following
             following += 1
             busy += 1
-            load(w, i, starts[who[i]], options)
-            load_system(w, i, p[system[who[i]]])
+            load(w, i, starts, who[i], options)
+            load_system(w, i, p, system[who[i]])
             fresh[i] = True
     while busy > 0:
-        lane_jacobian(w, p[0], powers)
+        lane_jacobian(w, chart, powers)
         loaded = False
         for i in range(LANES):
             if not fresh[i]:
@@ -178,7 +187,7 @@ def run_block(p, event_p, powers, system, options, starts, times, codes, steps, 
             fresh[i] = False
             here = who[i]
             left = options[END] - w[TIME + i]
-            code = fate(w, i, event_p[system[here]]) if options[STOP] != 0.0 or left <= 0.0 else REACHED_END
+            code = fate(w, i, event_p, system[here]) if options[STOP] != 0.0 or left <= 0.0 else REACHED_END
             if code < 0 and left > 0.0:
                 if not abs(w[FAST + i]) + abs(w[SLOW + i]) < np.inf:
                     code = NOT_FINITE
@@ -210,14 +219,14 @@ def run_block(p, event_p, powers, system, options, starts, times, codes, steps, 
                 who[i] = following
                 following += 1
                 busy += 1
-                load(w, i, starts[who[i]], options)
+                load(w, i, starts, who[i], options)
                 if system[who[i]] != system[here]:
-                    load_system(w, i, p[system[who[i]]])
+                    load_system(w, i, p, system[who[i]])
                 fresh[i] = True
                 loaded = True
         if loaded:
             continue
-        lane_step(w, p[0], powers)
+        lane_step(w, chart, powers)
         judge(w, options)
         for i in range(LANES):
             here = who[i]
