@@ -15,7 +15,6 @@ import numpy as np
 from numba import njit, prange
 
 from fastslow.core.lane_step import (
-    BLOCKS,
     END_U,
     END_Y,
     ERROR,
@@ -23,9 +22,11 @@ from fastslow.core.lane_step import (
     F1,
     F2,
     FAST,
+    FIXED_POWERS,
     FLOOR,
     IDEAL,
     IDEAL_BEFORE,
+    INLINED_LANE,
     K7,
     L7,
     LANE,
@@ -37,13 +38,17 @@ from fastslow.core.lane_step import (
     SLOW,
     STEP,
     STEP_BEFORE,
+    TABLE,
     TIME,
     U,
     X,
     Y,
+    chart_of,
     lane_jacobian,
     lane_step,
+    load_system,
 )
+from fastslow.core.polynomial import COLUMNS, FIRST
 from fastslow.core.rosenbrock import MOST_GROWTH
 
 RTOL, ATOL, END, MAX_STEPS, STOP = range(5)
@@ -56,7 +61,7 @@ _SAFETY, _SHRINK, _GROW, _SHRINK_OUTSIDE, _LEAST_ERROR, _MOST_IDEAL = 0.9, 0.2, 
 _TINY_STEP = 1e-14
 
 
-@LANE
+@INLINED_LANE
 def judge(w, options):
     """Write the size of the error of each lane in units of the tolerance, and error^(-13/64)."""
     rtol = options[RTOL]
@@ -89,7 +94,7 @@ def first_step(w, i, options):
     return h
 
 
-@LANE
+@INLINED_LANE
 def growth_rate(w, i):
     """Return the largest real part of an eigenvalue of lane i; see `rosenbrock.growth_rate`."""
     a, b, c, d = w[M00 + i], w[M01 + i], w[M10 + i], w[M11 + i]
@@ -101,46 +106,66 @@ def growth_rate(w, i):
     return (a * d - b * c) / (half - root) if square > 0.0 else half
 
 
-@LANE
-def fate(w, i, event_p):
+@INLINED_LANE
+def fate(w, i, event_p, s):
     """Return the number of the function of `polynomial_events.settling_events` that is negative, or REACHED_END."""
-    targets, tails = int(event_p[2]), int(event_p[3])
+    targets, tails = int(event_p[s, 2]), int(event_p[s, 3])
     x, y = w[X + i], w[Y + i]
     for k in range(targets):
         j = 5 + 4 * k
-        if ((x - event_p[j]) / event_p[j + 2]) ** 2 + ((y - event_p[j + 1]) / event_p[j + 3]) ** 2 < 1.0:
+        away, size = x - event_p[s, j], event_p[s, j + 2]
+        # divisions only where they matter
+        if -size < away < size and (away / size) ** 2 + ((y - event_p[s, j + 1]) / event_p[s, j + 3]) ** 2 < 1.0:
             return k
     if tails > 0:
         fast = w[F0 + i] + y * (w[F1 + i] + y * w[F2 + i])
         slow = w[SLOW + i]
         for k in range(tails):
             j = 5 + 4 * targets + 6 * k
-            side, sign = event_p[j + 1], event_p[j + 3]
-            inside = side * event_p[j] < side * x < side * event_p[j + 2]
-            if inside and sign * event_p[j + 4] < sign * y < sign * event_p[j + 5] and side * fast < 0.0 < sign * slow:
+            side, sign = event_p[s, j + 1], event_p[s, j + 3]
+            inside = side * event_p[s, j] < side * x < side * event_p[s, j + 2]
+            if (
+                inside
+                and sign * event_p[s, j + 4] < sign * y < sign * event_p[s, j + 5]
+                and side * fast < 0.0 < sign * slow
+            ):
                 return targets + k
-    if event_p[4] != 0.0:
-        base = int(event_p[1])
-        if x < event_p[base - 2]:
+    if event_p[s, 4] != 0.0:
+        base = int(event_p[s, 1])
+        if x < event_p[s, base - 2]:
             return targets + tails
-        if x > event_p[base - 1]:
+        if x > event_p[s, base - 1]:
             return targets + tails + 1
     return REACHED_END
 
 
 @LANE
-def load(w, i, start, options):
+def load(w, i, starts, here, options):
     """Set lane i to a start."""
-    w[U + i], w[Y + i] = start[0], start[1]
-    height = abs(start[1])
+    w[U + i], w[Y + i] = starts[here, 0], starts[here, 1]
+    height = abs(starts[here, 1])
     w[FLOOR + i] = options[ATOL] * (height if 0.0 < height < 1.0 else 1.0)
     w[TIME + i], w[STEP + i], w[STEP_BEFORE + i] = 0.0, 0.0, 0.0
 
 
 @LANE
-def run_block(p, event_p, options, starts, times, codes, steps, low, high):
+def powers_of(p):
+    """Return for each column of the tables of all systems how many powers of x, from the lowest, occur in it."""
+    powers = np.zeros(COLUMNS, np.int64)
+    rows = int(p[0, FIRST])
+    for s in range(p.shape[0]):
+        for row in range(rows):
+            for column in range(COLUMNS):
+                if p[s, FIRST + 1 + row * COLUMNS + column] != 0.0:
+                    powers[column] = max(powers[column], rows - row)
+    return powers[0], powers[1], powers[2], powers[3], powers[4], powers[5]
+
+
+@LANE
+def run_block(p, event_p, powers, system, options, starts, times, codes, steps, low, high):
     """Follow the starts from `low` to `high`, in place, to their ends."""
-    w = np.zeros(BLOCKS * LANES)
+    chart = chart_of(p[0])
+    w = np.zeros(TABLE + max(int(p[0, FIRST]), FIXED_POWERS) * COLUMNS * LANES)
     who = np.full(LANES, -1)
     fresh = np.zeros(LANES, np.bool_)
     rejected = np.zeros(LANES, np.bool_)
@@ -150,10 +175,11 @@ def run_block(p, event_p, options, starts, times, codes, steps, low, high):
             who[i] = following
             following += 1
             busy += 1
-            load(w, i, starts[who[i]], options)
+            load(w, i, starts, who[i], options)
+            load_system(w, i, p, system[who[i]])
             fresh[i] = True
     while busy > 0:
-        lane_jacobian(w, p)
+        lane_jacobian(w, chart, powers)
         loaded = False
         for i in range(LANES):
             if not fresh[i]:
@@ -161,7 +187,7 @@ def run_block(p, event_p, options, starts, times, codes, steps, low, high):
             fresh[i] = False
             here = who[i]
             left = options[END] - w[TIME + i]
-            code = fate(w, i, event_p) if options[STOP] != 0.0 or left <= 0.0 else REACHED_END
+            code = fate(w, i, event_p, system[here]) if options[STOP] != 0.0 or left <= 0.0 else REACHED_END
             if code < 0 and left > 0.0:
                 if not abs(w[FAST + i]) + abs(w[SLOW + i]) < np.inf:
                     code = NOT_FINITE
@@ -193,12 +219,14 @@ def run_block(p, event_p, options, starts, times, codes, steps, low, high):
                 who[i] = following
                 following += 1
                 busy += 1
-                load(w, i, starts[who[i]], options)
+                load(w, i, starts, who[i], options)
+                if system[who[i]] != system[here]:
+                    load_system(w, i, p, system[who[i]])
                 fresh[i] = True
                 loaded = True
         if loaded:
             continue
-        lane_step(w, p)
+        lane_step(w, chart, powers)
         judge(w, options)
         for i in range(LANES):
             here = who[i]
@@ -227,15 +255,18 @@ def run_block(p, event_p, options, starts, times, codes, steps, low, high):
 
 
 @njit(cache=True, nogil=True, parallel=True, error_model="numpy")
-def run_lanes(p, event_p, options, starts, times, codes, steps, blocks):
+def run_lanes(p, event_p, system, options, starts, times, codes, steps, blocks):
     """Follow all starts, in place, to an event or to the end of time; see the module.
 
     Parameters
     ----------
-    p : (np,) array
-        Parameters of `polynomial_field` with a table, in a plain chart or one between two lines.
-    event_p : (ne,) array
-        Parameters of `settling_events`.
+    p : (S, np) array
+        Parameters of `polynomial_field` with a table for each system: all in the same chart, plain or between two
+        lines, and with as many rows.
+    event_p : (S, ne) array
+        Parameters of `settling_events` for each system, filled up with anything.
+    system : (N,) integer array
+        The system of each start.
     options : (5,) array
         RTOL, ATOL, END, MAX_STEPS, STOP.
     starts : (N, 2) array
@@ -246,6 +277,7 @@ def run_lanes(p, event_p, options, starts, times, codes, steps, blocks):
         How many parts the starts are dealt to the threads in.
     """
     count = starts.shape[0]
+    powers = powers_of(p)
     for block in prange(blocks):
         low, high = count * np.int64(block) // blocks, count * (np.int64(block) + 1) // blocks
-        run_block(p, event_p, options, starts, times, codes, steps, low, high)
+        run_block(p, event_p, powers, system, options, starts, times, codes, steps, low, high)

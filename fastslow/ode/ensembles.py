@@ -17,15 +17,16 @@ from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.ode.integrate import integrate
 from fastslow.ode.solution import LEAST_RTOL, number, real_numbers
 from fastslow.ode.trajectories import Settling
+from fastslow.progress import Progress
 from fastslow.systems.chart import Chart, ChartKind
 from fastslow.systems.model_files import system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 _MOST_STEPS = 100_000
 _PIECE_SECONDS = 0.1
-_FIRST_PIECE = 512
-_BLOCKS = 16
-"""Parts of a piece, so that threads that finish early find more to do."""
+_FIRST_PIECE = 2048
+_BLOCK, _LEAST_BLOCKS, _MOST_BLOCKS = 256, 4, 16
+"""Starts in a part of a piece, and parts, so that threads that finish early find more to do."""
 _UNDECIDED = "undecided"
 
 
@@ -227,17 +228,56 @@ def _alone(
 def _run(
     settling: Settling, chart: Chart, states: NDArray[np.float64], tau: float | None, rtol: float
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Follow states, in place, in pieces of a size that leaves Ctrl-C a chance; (times, codes, steps)."""
+    """Follow states of one system, in place; (times, codes, steps)."""
     field, ends = settling.equations(chart)
-    events = np.array([SETTLING, 5, 0, 0, 0]) if ends is None else np.asarray(ends.parameters)
-    options = np.array([rtol, 0.1 * rtol, tau or settling.horizon, _MOST_STEPS, float(tau is None)])
+    events = np.array([SETTLING, 5.0, 0.0, 0.0, 0.0]) if ends is None else np.asarray(ends.parameters)
+    system = np.zeros(len(states), np.int64)
+    end = tau or settling.horizon
+    return follow(field[None], events[None], system, states, end, rtol=rtol, stop=tau is None)
+
+
+def follow(
+    fields: NDArray[np.float64],
+    events: NDArray[np.float64],
+    system: NDArray[np.int64],
+    states: NDArray[np.float64],
+    end: float,
+    *,
+    rtol: float,
+    stop: bool = True,
+    progress: Progress | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Follow states of many systems, in place, in pieces of a size that leaves Ctrl-C a chance.
+
+    Parameters
+    ----------
+    fields, events : ndarray, shapes (S, np) and (S, ne)
+        Parameters of ``polynomial_field``, all in one chart, and of ``settling_events``.
+    system : ndarray of int, shape (N,)
+        The system of each state.
+    states : ndarray, shape (N, 2)
+        The starts in the chart; at the return the last states.
+    end : float
+        The time to follow them to.
+    stop : bool
+        Whether a run ends when an event function is negative.
+
+    Returns
+    -------
+    times, codes, steps : ndarray, shape (N,)
+        As ``fastslow.core.lanes.run_lanes`` tells them.
+    """
+    options = np.array([rtol, 0.1 * rtol, end, _MOST_STEPS, float(stop)])
     count = len(states)
     t, codes, steps = np.zeros(count), np.zeros(count, np.int64), np.zeros(count, np.int64)
     low, piece = 0, _FIRST_PIECE
     while low < count:
-        part = slice(low, low + piece)
+        part = slice(low, min(low + piece, count))
         begin = time.perf_counter()
-        run_lanes(field, events, options, states[part], t[part], codes[part], steps[part], _BLOCKS)
-        low += piece
+        blocks = min(_MOST_BLOCKS, max(_LEAST_BLOCKS, (part.stop - low) // _BLOCK))
+        run_lanes(fields, events, system[part], options, states[part], t[part], codes[part], steps[part], blocks)
+        low = part.stop
+        if progress is not None:
+            progress(low, count)
         piece = int(piece * min(4.0, max(0.25, _PIECE_SECONDS / (time.perf_counter() - begin + 1e-6)))) + 1
     return t, codes, steps

@@ -33,7 +33,7 @@ Solver = Literal["rodas5p", "LSODA", "Radau"]
 
 _NEAR = 1e-6
 """Size of the neighbourhood of an attracting equilibrium in which a trajectory counts as settled."""
-_HORIZON = 1e15
+HORIZON = 1e15
 _SLOW_ENOUGH, _ON_ARC = 1e-6, 1e-4
 """Ratio of time scales, and relative distance to an arc, from which the slow flow takes over where time runs out."""
 _OSCILLATION_TIME = 8.0
@@ -156,7 +156,7 @@ class Settling:
         """The largest time followed."""
         rate = float(self.system.slow_rate)
         has_energy = self.system.energy_polynomial is not None
-        return _HORIZON / min(rate, 1.0) if has_energy else _OSCILLATION_TIME * self._slow_time()
+        return HORIZON / min(rate, 1.0) if has_energy else _OSCILLATION_TIME * self._slow_time()
 
     def _slow_time(self) -> float:
         heights = [abs(p.y) for p in self.manifold.points if math.isfinite(p.y)]

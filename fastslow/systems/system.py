@@ -239,8 +239,8 @@ class FastSlowSystem:
         )
         return replace(chart, scaled=has_pole)
 
-    def field_parameters(self, chart: Chart, direction: float = 1.0) -> NDArray[np.float64]:
-        """Return the parameter array of ``core.polynomial.polynomial_field`` in a chart, 1 forward or -1 backward."""
+    def factors_in(self, chart: Chart) -> list[Polynomial]:
+        """Return the factors of f without the invariant lines of a chart, which its coordinate takes care of."""
         constant, parts = self._irreducible
         left = []
         for part, multiplicity in parts:
@@ -255,6 +255,11 @@ class FastSlowSystem:
             constant *= chart.size
         left = left or [self.fast_field * 0 + 1]
         left[0] = left[0] * rational(constant)
+        return left
+
+    def field_parameters(self, chart: Chart, direction: float = 1.0) -> NDArray[np.float64]:
+        """Return the parameter array of ``core.polynomial.polynomial_field`` in a chart, 1 forward or -1 backward."""
+        left = self.factors_in(chart)
         head = np.array(
             [direction, self.slow_rate, chart.kind, chart.origin, chart.size, chart.scaled], dtype=np.float64
         )
