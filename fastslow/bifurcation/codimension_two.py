@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from fastslow.bifurcation.diagrams import BifurcationCurve, BifurcationPoint, Di
 from fastslow.bifurcation.elimination import exact_points, specialised
 from fastslow.bifurcation.equations import Branch, Problem, branches, two_parameters, typical_size
 from fastslow.bifurcation.hopf import focal_polynomial
+from fastslow.bifurcation.one_parameter import trace_pair
 from fastslow.bifurcation.space_curves import Array, SpaceCurve, middle_of, proved_zero, sign_along, traced_through
 from fastslow.errors import CertificateError
 from fastslow.manifold.certificates import CommonCurveError
@@ -20,6 +20,7 @@ from fastslow.manifold.continuation import TracedCurve
 from fastslow.systems.families import Axis, Family
 from fastslow.systems.family_polynomials import polynomials_of
 from fastslow.systems.polynomials import Polynomial
+from fastslow.systems.system import FastSlowSystem
 
 _SECTIONS = 8
 """Lines in each direction of the plane of parameters from which curves are started."""
@@ -27,7 +28,7 @@ _FOUND_AT = 1e-7
 """Codimension-2 points of one kind nearer than this, relative to the axes, are one."""
 
 
-def continued_twice(family: Family, sample: Any, axes: tuple[Axis, Axis], kind: str) -> Diagram:
+def continued_twice(family: Family, sample: FastSlowSystem, axes: tuple[Axis, Axis], kind: str) -> Diagram:
     """Follow the bifurcations of folds or of equilibria in two parameters.
 
     Start points are the exact bifurcation points in one parameter on some lines, where the other one is fixed; a curve
@@ -45,7 +46,9 @@ def continued_twice(family: Family, sample: Any, axes: tuple[Axis, Axis], kind: 
             curves += found
             points += at
             notes += said
-    return Diagram(family, sample, axes, kind, tuple(curves), _once(points, axes), False, (), tuple(dict.fromkeys(notes)))
+    return Diagram(
+        family, sample, axes, kind, tuple(curves), _once(points, axes), False, (), tuple(dict.fromkeys(notes))
+    )
 
 
 def _follow(
@@ -144,27 +147,36 @@ def _without_saddles(curve: BifurcationCurve) -> list[BifurcationCurve]:
 def _starts(
     problem: Problem, window: tuple[Fraction, Fraction], ranges: Sequence[tuple[Fraction, Fraction]]
 ) -> tuple[list[tuple[int, float, Array]], list[str]]:
-    """Return for lines q = const and p = const the exact points (x, y, p, q) of the curve on them."""
+    """Return for lines q = const and p = const the points (x, y, p, q) of the curve on them."""
     places: list[tuple[int, float, Array]] = []
     unknown = set()
     for fixed, (low, high) in reversed([*enumerate(ranges)]):
-        free = 1 - fixed
         for k in range(_SECTIONS):
             value = low + (high - low) * Fraction(2 * k + 1, 2 * _SECTIONS)
-            rows = []
             try:
-                equations = [specialised(p, 2 + fixed, value) for p in problem.equations]
-                found = exact_points(equations, window, ranges[free])
+                rows = _on_line(
+                    [specialised(p, 2 + fixed, value) for p in problem.equations], window, ranges[1 - fixed]
+                )
             except (CertificateError, CommonCurveError):
-                found = None
-            if found is None:
                 unknown.add(f"No start points for {problem.kind} curves of {problem.branch.equation} on some lines.")
                 continue
-            for point in found[0]:
-                x, y, p = middle_of(point.balls()).tolist()
-                rows.append((x, y, p, float(value)) if free == 0 else (x, y, float(value), p))
-            places.append((2 + fixed, float(value), np.array(rows).reshape(-1, 4)))
+            points = np.insert(np.array(rows).reshape(-1, 3), 2 + fixed, float(value), axis=1)
+            places.append((2 + fixed, float(value), points))
     return places, sorted(unknown)
+
+
+def _on_line(
+    equations: Sequence[Polynomial], window: tuple[Fraction, Fraction], between: tuple[Fraction, Fraction]
+) -> list[Array]:
+    """Return common zeros (x, y, p) of three equations: exactly all of them where y is rational, else by tracing two."""
+    found = exact_points(equations, window, between)
+    if found is not None:
+        return [middle_of(point.balls()) for point in found[0]]
+    if any(p.is_zero() for p in equations):
+        return []
+    first, second, test = equations
+    part = trace_pair((first, second), {"zero": test}, window, between, "")
+    return [part.space.outer(event.point) for curve in part.traced for event in curve.events_of("zero")]
 
 
 def _curve(
@@ -224,5 +236,3 @@ def _once(points: Sequence[BifurcationPoint], axes: tuple[Axis, Axis]) -> tuple[
         else:
             kept.append(point)
     return tuple(sorted(kept, key=lambda p: (p.parameters, p.x, p.y)))
-
-

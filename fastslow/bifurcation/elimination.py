@@ -29,8 +29,8 @@ def enclosed(p: Polynomial, balls: Sequence[Ball]) -> Ball:
     for powers, value in p.to_dict().items():
         term = flint.arb(value)
         for ball, power in zip(balls, powers, strict=True):
-            if power:
-                term = term * ball**power
+            for _ in range(int(power)):
+                term *= ball  # the power of a ball around zero is NaN in flint
         total += term
     return total
 
@@ -100,9 +100,9 @@ def critical_values(
             found.append(_in_parameter(curve.discriminant(fast_name)))
         found += [_in_parameter(curve.resultant(other, fast_name)) for other in curves[:i] if other.degrees()[0] > 0]
         found.append(_escapes(curve, rows, fast_name))
-    if min(len(rows[0]), len(rows[1])) > 2:
+    if 2 not in (len(rows[0]), len(rows[1])):
         # Several y above one x may meet: they are told apart by y.
-        fast, slow, p = first.context().gens()
+        fast, slow = first.context().gens()[:2]
         heights = without(first.resultant(second, str(fast)), 0)
         above = [curve for curve in irreducible(heights) if curve.degrees()[0] > 0]
         name = str(slow)

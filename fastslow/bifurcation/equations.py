@@ -93,9 +93,7 @@ def branches(system: FamilyPolynomials) -> list[Branch]:
     for i, (part, power) in enumerate(parts):
         others = tuple((names[j], p) for j, (p, _) in enumerate(parts) if j != i)
         rest = f / part
-        found.append(
-            Branch(names[i], part, rest, system.slow_field, system.slow_rate, others, scalars, power > 1)
-        )
+        found.append(Branch(names[i], part, rest, system.slow_field, system.slow_rate, others, scalars, power > 1))
     return found
 
 
@@ -189,7 +187,9 @@ def two_parameters(branch: Branch, kind: str) -> list[Problem]:
             found.append(Problem("hopf", branch, (q, g, trace), (("Bogdanov-Takens", "", jacobian),)))
         for name, p in branch.others:
             if name > branch.equation:
-                found.append(Problem("transcritical", branch, (q, p, g), (("saddle-node at transcritical", name, jacobian),)))
+                found.append(
+                    Problem("transcritical", branch, (q, p, g), (("saddle-node at transcritical", name, jacobian),))
+                )
     return [
         Problem(p.kind, p.branch, p.equations, tuple(t for t in p.tests if not t[2].is_constant()))
         for p in found

@@ -163,7 +163,9 @@ class SpaceCurve:
         return float(gaps[k]), k
 
 
-def traced_through(space: SpaceCurve, places: Sequence[tuple[int, float, Array]]) -> tuple[list[TracedCurve], list[str]]:
+def traced_through(
+    space: SpaceCurve, places: Sequence[tuple[int, float, Array]]
+) -> tuple[list[TracedCurve], list[str]]:
     """Trace a curve from each point of some sections that no earlier one passes through.
 
     Parameters
@@ -226,25 +228,31 @@ def proved_zero(equations: Sequence[Polynomial], guess: ArrayLike) -> tuple[Ball
     slopes = [[p.derivative(k) for k in range(n)] for p in equations]
     with flint.ctx.workprec(_NEWTON_BITS):
         begin = [flint.arb(float(v)) for v in np.asarray(guess, dtype=np.float64)]
-        at, inverse = begin, flint.arb_mat(n, n)
+        at, inverse = begin, None
         for _ in range(_NEWTON_STEPS):
             try:
                 inverse = _matrix(slopes, at).inv()
             except (ZeroDivisionError, ValueError, ArithmeticError):
                 return None
-            step = inverse * flint.arb_mat([[enclosed(p, at)] for p in equations])
-            at = [(v - step[k, 0]).mid() for k, v in enumerate(at)]
-            if all(abs(step[k, 0]) < flint.arb(2) ** (24 - _NEWTON_BITS) * (1 + abs(v)) for k, v in enumerate(at)):
+            step = _product(inverse, [enclosed(p, at) for p in equations])
+            at = [(v - d).mid() for v, d in zip(at, step, strict=True)]
+            if all(abs(d) < flint.arb(2) ** (24 - _NEWTON_BITS) * (1 + abs(v)) for d, v in zip(step, at, strict=True)):
                 break
         if any(not abs(v - b) < _NEAR * (1 + abs(b)) for v, b in zip(at, begin, strict=True)):
             return None
-        around = flint.arb_mat([[flint.arb(0, 1e-30 * (1.0 + abs(float(v))))] for v in at])
-        box = [v + around[k, 0] for k, v in enumerate(at)]
-        one = flint.arb_mat([[int(i == j) for j in range(n)] for i in range(n)])
-        image = (one - inverse * _matrix(slopes, box)) * around
-        image -= inverse * flint.arb_mat([[enclosed(p, at)] for p in equations])
-        inside = all(around[k, 0].contains_interior(image[k, 0]) for k in range(n))
-        return tuple(v + image[k, 0] for k, v in enumerate(at)) if inside else None
+        around = [flint.arb(0, 1e-30 * (1.0 + abs(float(v)))) for v in at]
+        slope = _matrix(slopes, [v + d for v, d in zip(at, around, strict=True)])
+        columns = [_product(inverse, [slope[i, k] for i in range(n)]) for k in range(n)]
+        image = [-d for d in _product(inverse, [enclosed(p, at) for p in equations])]
+        for k, column in enumerate(columns):
+            image = [v + (int(i == k) - c) * around[k] for i, (v, c) in enumerate(zip(image, column, strict=True))]
+        inside = all(d.contains_interior(v) for d, v in zip(around, image, strict=True))
+        return tuple(v + d for v, d in zip(at, image, strict=True)) if inside else None
+
+
+def _product(matrix: Any, vector: Sequence[Ball]) -> list[Ball]:
+    """Return matrix times vector."""
+    return [sum((matrix[i, k] * v for k, v in enumerate(vector)), flint.arb(0)) for i in range(len(vector))]
 
 
 def _matrix(slopes: list[list[Polynomial]], at: list[Ball]) -> Any:
