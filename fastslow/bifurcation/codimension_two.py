@@ -168,7 +168,7 @@ def _starts(
 def _on_line(
     equations: Sequence[Polynomial], window: tuple[Fraction, Fraction], between: tuple[Fraction, Fraction]
 ) -> list[Array]:
-    """Return common zeros (x, y, p) of three equations: exactly all of them where y is rational, else by tracing two."""
+    """Return common zeros (x, y, p) of three equations: all of them where y is rational, else by tracing two."""
     found = exact_points(equations, window, between)
     if found is not None:
         return [middle_of(point.balls()) for point in found[0]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class BifurcationCurve:
 
     def pieces(self) -> Iterator[tuple[str, slice]]:
         """Yield runs of points of one stability; neighbouring runs share their end point."""
-        kept = [_of_step(*pair) for pair in zip(self.stability, self.stability[1:], strict=False)]
+        kept = [_of_step(*pair) for pair in pairwise(self.stability)]
         begin = 0
         for k in range(1, len(kept) + 1):
             if k == len(kept) or kept[k] != kept[begin]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import flint
@@ -94,8 +95,7 @@ def critical_values(
         if degree <= 0:
             found.append(_in_parameter(curve))
             continue
-        for edge in window:
-            found.append(_in_parameter(curve.subs({fast_name: rational(edge)}) + 0 * x))
+        found += [_in_parameter(curve.subs({fast_name: rational(edge)}) + 0 * x) for edge in window]
         if degree > 1:
             found.append(_in_parameter(curve.discriminant(fast_name)))
         found += [_in_parameter(curve.resultant(other, fast_name)) for other in curves[:i] if other.degrees()[0] > 0]
@@ -140,7 +140,7 @@ def _escapes(curve: Polynomial, rows: tuple[list[Polynomial], list[Polynomial]],
 
 
 def components(first: Polynomial, second: Polynomial) -> list[tuple[Polynomial, Polynomial]]:
-    """Return pairs of equations in (x, y, parameters) for the parts of the curve {first = second = 0} that elimination tells.
+    """Return pairs of equations in (x, y, parameters) for the parts of {first = second = 0} that elimination tells.
 
     Where an equation is linear in y, each pair is that one and an irreducible factor of the resultant: the curve in
     x and the parameters below, without the factors at whose zeros y is infinite. Otherwise the pair itself.
@@ -160,7 +160,7 @@ def components(first: Polynomial, second: Polynomial) -> list[tuple[Polynomial, 
 def cells(critical: Sequence[RealRoot], between: tuple[Fraction, Fraction]) -> list[Fraction]:
     """Return one rational parameter in each open interval between neighbouring critical values and the ends."""
     ends: list[Number] = [Rational(between[0]), *critical, Rational(between[1])]
-    return [rational_between(a, b) for a, b in zip(ends, ends[1:], strict=False) if compare(a, b) < 0]
+    return [rational_between(a, b) for a, b in pairwise(ends) if compare(a, b) < 0]
 
 
 def section(

@@ -107,13 +107,12 @@ def _name(part: Polynomial, system: FamilyPolynomials) -> str:
             shown = factor if (factor / part).is_constant() else part
             break
     text = formatted(shown)
-    for k, name in enumerate(system.family.names):
-        text = re.sub(rf"\bparameter_{k + 1}\b", lambda _, name=name: name, text)
-    return f"{text} = 0"
+    names = system.family.names
+    return re.sub(r"\bparameter_(\d+)\b", lambda found: names[int(found[1]) - 1], text) + " = 0"
 
 
 def _in_parameters_only(p: Polynomial) -> bool:
-    return max(p.degrees()[:2]) <= 0
+    return bool(max(p.degrees()[:2]) <= 0)
 
 
 Test = tuple[str, str, Polynomial]

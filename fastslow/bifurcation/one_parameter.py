@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 import flint
 import numpy as np
@@ -208,7 +209,7 @@ def _curve(
     cuts |= {*(np.flatnonzero(signs[1:] != signs[:-1]) + 1).tolist()}
     stability = ["center"] * len(points)
     ends = [-1, *sorted(cuts), len(points)]
-    for low, high in zip(ends, ends[1:], strict=False):
+    for low, high in pairwise(ends):
         begin = low if low >= 0 and signs[low] != signs[low - 1] else low + 1
         if begin < high:
             stability[begin:high] = [judge(points[begin:high])] * (high - begin)

@@ -191,8 +191,10 @@ def traced_through(
                 notes.append(f"the curve from {start.tolist()} could not be started: {curve.status_sentence}")
                 continue
             traced.append(curve)
-            for reason in set(curve.stop_reasons) - {StopReason.WINDOW, StopReason.CLOSED}:
-                notes.append(f"a curve through {start.tolist()} was not followed to its end: {reason.sentence}")
+            notes += [
+                f"a curve through {start.tolist()} was not followed to its end: {reason.sentence}"
+                for reason in set(curve.stop_reasons) - {StopReason.WINDOW, StopReason.CLOSED}
+            ]
             for k, (place, value, targets) in enumerate(places):
                 for met in space.meetings(curve, place, value, targets):
                     if met < 0:
