@@ -10,7 +10,7 @@ import numpy as np
 
 from fastslow.bifurcation.diagrams import BifurcationCurve, BifurcationPoint, Diagram
 from fastslow.bifurcation.elimination import exact_points, specialised
-from fastslow.bifurcation.equations import Branch, Problem, branches, two_parameters, typical_size
+from fastslow.bifurcation.equations import Branch, Problem, branches, checked_polynomials, two_parameters, typical_size
 from fastslow.bifurcation.hopf import focal_polynomial
 from fastslow.bifurcation.one_parameter import trace_pair
 from fastslow.bifurcation.space_curves import Array, SpaceCurve, middle_of, proved_zero, sign_along, traced_through
@@ -18,7 +18,6 @@ from fastslow.errors import CertificateError
 from fastslow.manifold.certificates import CommonCurveError
 from fastslow.manifold.continuation import TracedCurve
 from fastslow.systems.families import Axis, Family
-from fastslow.systems.family_polynomials import polynomials_of
 from fastslow.systems.polynomials import Polynomial
 from fastslow.systems.system import FastSlowSystem
 
@@ -35,7 +34,7 @@ def continued_twice(family: Family, sample: FastSlowSystem, axes: tuple[Axis, Ax
     that meets none of these lines is missing. See ``continuation.continued``.
     """
     ranges = [(axis.low, axis.high) for axis in axes]
-    system = polynomials_of(family, ranges)
+    system = checked_polynomials(family, ranges)
     window = (sample.lower, sample.upper)
     curves: list[BifurcationCurve] = []
     points: list[BifurcationPoint] = []

@@ -9,12 +9,11 @@ from fractions import Fraction
 from fastslow.bifurcation.codimension_two import continued_twice
 from fastslow.bifurcation.diagrams import BifurcationCurve, BifurcationPoint, Diagram
 from fastslow.bifurcation.elimination import components
-from fastslow.bifurcation.equations import Branch, branches, one_parameter
+from fastslow.bifurcation.equations import Branch, branches, checked_polynomials, one_parameter
 from fastslow.bifurcation.one_parameter import follow
 from fastslow.errors import InputError
 from fastslow.systems.algebraic import RealRoot
 from fastslow.systems.families import Axis, Family, start_names
-from fastslow.systems.family_polynomials import polynomials_of
 from fastslow.systems.model_files import suggestion
 from fastslow.systems.system import FastSlowSystem
 
@@ -70,7 +69,7 @@ def continued(family: Family, axis: Axis, second: Axis | None = None, *, kind: s
     sample = _checked_ends(family, parameters)
     if len(parameters) == 2:
         return continued_twice(family, sample, (parameters[0], parameters[1]), kind)
-    system = polynomials_of(family, [(axis.low, axis.high)])
+    system = checked_polynomials(family, [(axis.low, axis.high)])
     window, between = (sample.lower, sample.upper), (axis.low, axis.high)
     curves: list[BifurcationCurve] = []
     points: list[BifurcationPoint] = []

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 from fastslow.bifurcation.elimination import components
 from fastslow.bifurcation.space_curves import Array, sign_along, values
-from fastslow.systems.family_polynomials import FamilyPolynomials
+from fastslow.errors import InputError
+from fastslow.systems.families import Family
+from fastslow.systems.family_polynomials import FamilyPolynomials, polynomials_of
 from fastslow.systems.polynomials import Polynomial, formatted
 
 
@@ -80,6 +84,23 @@ class Branch:
     def scalar_signs(self, points: Array) -> Array:
         """Return the sign at points of the factors of f that depend on the parameters only."""
         return np.sign(math.prod((values(p, points)[0] for p in self.scalars), start=np.ones(len(points))))
+
+
+def checked_polynomials(family: Family, ranges: Sequence[tuple[Fraction, Fraction]]) -> FamilyPolynomials:
+    """Return the polynomials of a family.
+
+    Raises
+    ------
+    InputError
+        If they cannot be had, or do not depend on one of the parameters.
+    """
+    system = polynomials_of(family, ranges)
+    for k, name in enumerate(family.names):
+        everything = (*system.factors, system.slow_field, system.slow_rate)
+        if all(p.degrees()[2 + k] <= 0 for p in everything):
+            rule = "enters neither f nor g nor the slow rate"
+            raise InputError("parameter", name, rule, "Vary a parameter of the equations")
+    return system
 
 
 def branches(system: FamilyPolynomials) -> list[Branch]:

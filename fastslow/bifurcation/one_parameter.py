@@ -22,6 +22,8 @@ from fastslow.systems.algebraic import Ball, RealRoot, nearest_double
 from fastslow.systems.polynomials import Polynomial, formatted
 
 _LETTER = {"fold": "F", "equilibrium": "E"}
+_SAME_PLACE = 1e-6
+"""Special points of several kinds that are nearer, in steps of the curve, are one point of it."""
 _ON_CURVE = 2e-3
 """Largest distance of a special point from the polygon of its curve, in scaled variables."""
 
@@ -199,7 +201,9 @@ def _curve(
         if gap < _ON_CURVE:
             step = (traced.points[k + 1] - traced.points[k]) / traced.scales
             share = float(((space.inner(at.middle) - traced.points[k]) / traced.scales) @ step / (step @ step))
-            rows.append((k + min(max(share, 0.0), 1.0), at.middle))
+            place = k + min(max(share, 0.0), 1.0)
+            if not any(abs(place - other) < _SAME_PLACE for other, _ in rows):
+                rows.append((place, at.middle))
     order = np.concatenate((np.arange(len(points), dtype=float), [place for place, _ in rows]))
     sorting = np.argsort(order, kind="stable")
     points = np.concatenate((points, *(middle[None] for _, middle in rows)))[sorting]
