@@ -258,6 +258,10 @@ def _point(problem: Problem, at: Located, on: tuple[str, ...]) -> BifurcationPoi
         value = lyapunov_coefficient(branch.q * branch.rest, branch.slow_rate * branch.slow_field, balls)
         word = "supercritical" if value < 0 else ("subcritical" if value > 0 else "degenerate")
         return replace(found, lyapunov=float(value.mid()), note=word)
+    if kind == "canard point":
+        determinant = enclosed(-branch.rest * branch.q.derivative(1) * branch.slow_field.derivative(0), balls)
+        if determinant < 0:
+            return replace(found, note="a saddle: passed from repelling to attracting (faux canard)")
     if kind == "singular point":
         q = branch.q
         hessian = q.derivative(0).derivative(0) * q.derivative(1).derivative(1) - q.derivative(0).derivative(1) ** 2
