@@ -24,7 +24,7 @@ _SHARES = (0.5, 0.7)
 _LEAST_CONTRACTION = 40.0
 """exp(-40) = 4e-18: from there on the slow manifold forgets where on it a solution started."""
 _WIDENINGS = 30
-_ORDERS = 8
+_ORDERS = 6
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,12 @@ def maximal_canard(family: Family, point: BifurcationPoint) -> MaximalCanard:
     FastSlowError
         If the slow rate is too large: the slow manifolds are not defined well enough, or do not reach the section.
     """
-    series = canard_series(family, point, _ORDERS)
+    if len(family.names) != 1 or len(point.parameters) != 1:
+        raise InputError("family", family.names, "must be in one parameter", "Build it with family_of(model, name)")
     centre = family.at(Fraction(point.parameters[0]))
     rate = float(centre.slow_rate)
-    sides = _passage(centre, series)
+    sides = _passage(centre, point)
+    series = canard_series(family, point, _ORDERS)
     arcs = {side: _arc(centre, series, side) for side in sides}
     guess, spread = _guess(series, rate)
     found = [_root(partial(_mismatch, family, series, sides, arcs, share), guess, spread) for share in _SHARES]
@@ -87,17 +89,17 @@ def _guess(series: CanardSeries, rate: float) -> tuple[float, float]:
     return series.at(rate, last), max(terms[last - 1], 1e-12 * max(1.0, abs(series.coefficients[0])))
 
 
-def _passage(system: FastSlowSystem, series: CanardSeries) -> tuple[int, int]:
+def _passage(system: FastSlowSystem, point: BifurcationPoint) -> tuple[int, int]:
     """Return the sides in x of the fold of the attracting and of the repelling arc that the passage joins."""
-    bend = float(system.partial("f", 2, 0, series.x, series.y))
-    across = float(system.partial("f", 0, 1, series.x, series.y))
-    push = float(system.partial("g", 1, 0, series.x, series.y))
-    # On f = 0 near the fold y ~ -f_xx xi^2 / (2 f_y), so that x' has the sign of -f_y g_x / f_xx on both sides.
-    direction = -across * push / bend
+    bend = float(system.partial("f", 2, 0, point.x, point.y))
+    across = float(system.partial("f", 0, 1, point.x, point.y))
+    push = float(system.partial("g", 1, 0, point.x, point.y))
+    # On f = 0 near the fold y ~ -f_xx xi^2 / (2 f_y), so that x' has the sign of -f_y g_x f_xx on both sides.
+    direction = -across * push * bend
     attracting = -1 if bend > 0 else 1
     if not direction * attracting < 0:
         rule = "is passed by the slow flow from the repelling to the attracting arc (a faux canard)"
-        raise InputError("point", (series.x, series.y), rule, "Take a canard point that is passed the other way")
+        raise InputError("point", (point.x, point.y), rule, "Take a canard point that is passed the other way")
     return attracting, -attracting
 
 
