@@ -159,7 +159,7 @@ def _exact_special(
         try:
             points = exact_points((*pair, test), window, between)
         except (CertificateError, CommonCurveError) as error:
-            notes.append(f"Not shown: {kind} points of {problem.branch.equation} ({error}).")
+            notes.append(f"Not shown: special points ({kind}) of {problem.branch.equation}: {error}.")
             continue
         if points is None:
             return None, [], []
@@ -257,7 +257,8 @@ def _point(problem: Problem, at: Located, on: tuple[str, ...]) -> BifurcationPoi
             return None  # a neutral saddle, or a zero of higher order
         value = lyapunov_coefficient(branch.q * branch.rest, branch.slow_rate * branch.slow_field, balls)
         word = "supercritical" if value < 0 else ("subcritical" if value > 0 else "degenerate")
-        return replace(found, lyapunov=float(value.mid()), note=word)
+        known = float(value.mid()) if value.is_finite() else None
+        return replace(found, lyapunov=known, note=word)
     if kind == "canard point":
         determinant = enclosed(-branch.rest * branch.q.derivative(1) * branch.slow_field.derivative(0), balls)
         if determinant < 0:

@@ -88,17 +88,19 @@ class SpaceCurve:
         low, high = self.lower.copy(), self.upper.copy()
         scales = high - low
         low[1], high[1], scales[1] = -math.asinh(_FAR), math.asinh(_FAR), _SLOW_SCALE
-        return trace_curve(
-            space_curve,
-            self.packed(),
-            self.inner(np.asarray(start, dtype=np.float64)),
-            lower=low,
-            upper=high,
-            scales=scales,
-            fold_coordinates=(),
-            test_names=tuple(self.tests),
-            options=_OPTIONS,
-        )
+        # Uncompiled, the kernels warn of divisions by zero that they look after themselves.
+        with np.errstate(all="ignore"):
+            return trace_curve(
+                space_curve,
+                self.packed(),
+                self.inner(np.asarray(start, dtype=np.float64)),
+                lower=low,
+                upper=high,
+                scales=scales,
+                fold_coordinates=(),
+                test_names=tuple(self.tests),
+                options=_OPTIONS,
+            )
 
     def packed(self) -> Array:
         """Return the parameters of ``core.polynomial_curve.space_curve``."""
