@@ -62,17 +62,19 @@ def follow(
     space, traced = part.space, part.traced
     notes += part.notes
     located = special if special is not None else _proved_events(problem, pair, space, traced)
-    letter, curves, points = _LETTER[problem.kind], [], []
+    judged = [(at, _point(problem, at)) for at in located]
+    special_points = [(at, point) for at, point in judged if point is not None]
+    letter, curves = _LETTER[problem.kind], []
     for k, each in enumerate(traced):
-        curves.append(_curve(f"{letter}{taken + k + 1}", problem, space, each, located))
+        own = f"{letter}{taken + k + 1}"
+        curves.append(_curve(own, problem, space, each, [at.middle for at, _ in special_points]))
     for i in everywhere if curves else []:
         if problem.tests[i][0] != "hopf" or any("saddle" not in curve.stability for curve in curves):
             notes.append(f"Every point of a curve of {problem.branch.equation} is a {problem.tests[i][0]}; not listed.")
-    for at in located:
-        on = tuple(c.id for c, t in zip(curves, traced, strict=True) if space.distance(t, at.middle)[0] < _ON_CURVE)
-        point = _point(problem, at, on)
-        if point is not None:
-            points.append(point)
+    points = []
+    for at, point in special_points:
+        near = (space.distance(each, at.middle)[0] < _ON_CURVE for each in traced)
+        points.append(replace(point, curves=tuple(curve.id for curve, on in zip(curves, near, strict=True) if on)))
     return Followed(curves, points, part.sections, part.critical, notes)
 
 
@@ -190,26 +192,28 @@ def _proved_events(
 
 
 def _curve(
-    own: str, problem: Problem, space: SpaceCurve, traced: TracedCurve, located: Sequence[Located]
+    own: str, problem: Problem, space: SpaceCurve, traced: TracedCurve, special: Sequence[Array]
 ) -> BifurcationCurve:
     """Return a curve with its special points among its points, and the stability of each arc between these."""
     branch = problem.branch
     points = space.outer(traced.points)
     rows: list[tuple[float, Array]] = []
-    for at in located:
-        gap, k = space.distance(traced, at.middle)
+    for middle in special:
+        gap, k = space.distance(traced, middle)
         if gap < _ON_CURVE:
             step = (traced.points[k + 1] - traced.points[k]) / traced.scales
-            share = float(((space.inner(at.middle) - traced.points[k]) / traced.scales) @ step / (step @ step))
+            share = float(((space.inner(middle) - traced.points[k]) / traced.scales) @ step / (step @ step))
             place = k + min(max(share, 0.0), 1.0)
             if not any(abs(place - other) < _SAME_PLACE for other, _ in rows):
-                rows.append((place, at.middle))
-    order = np.concatenate((np.arange(len(points), dtype=float), [place for place, _ in rows]))
+                rows.append((place, middle))
+    # A special point takes the place of a point of the curve that it equals, as at the curve's ends.
+    kept = np.array([k for k in range(len(points)) if not any(abs(k - place) < _SAME_PLACE for place, _ in rows)])
+    order = np.concatenate((kept, [place for place, _ in rows]))
     sorting = np.argsort(order, kind="stable")
-    points = np.concatenate((points, *(middle[None] for _, middle in rows)))[sorting]
+    points = np.concatenate((points[kept], *(middle[None] for _, middle in rows)))[sorting]
     judge = branch.fold_stability if problem.kind == "fold" else branch.equilibrium_stability
     signs = branch.scalar_signs(points)
-    cuts = {*np.flatnonzero(sorting >= len(traced.points)).tolist()}
+    cuts = {*np.flatnonzero(sorting >= len(kept)).tolist()}
     cuts |= {*(np.flatnonzero(signs[1:] != signs[:-1]) + 1).tolist()}
     stability = ["center"] * len(points)
     ends = [-1, *sorted(cuts), len(points)]
@@ -217,6 +221,9 @@ def _curve(
         begin = low if low >= 0 and signs[low] != signs[low - 1] else low + 1
         if begin < high:
             stability[begin:high] = [judge(points[begin:high])] * (high - begin)
+        elif low >= 0 and high < len(points):
+            # Nothing lies between two special points: the first one says what the arc between them is.
+            stability[low] = judge(points[low : high + 1].mean(axis=0, keepdims=True))
     sentences = tuple(reason.sentence for reason in traced.stop_reasons)
     return BifurcationCurve(
         own,
@@ -231,7 +238,7 @@ def _curve(
     )
 
 
-def _point(problem: Problem, at: Located, on: tuple[str, ...]) -> BifurcationPoint | None:
+def _point(problem: Problem, at: Located) -> BifurcationPoint | None:
     """Return a special point with what its second test says; None where it is none."""
     kind, note, _ = problem.tests[at.test]
     branch = problem.branch
@@ -242,7 +249,7 @@ def _point(problem: Problem, at: Located, on: tuple[str, ...]) -> BifurcationPoi
         float(at.middle[0]),
         float(at.middle[1]),
         tuple(float(v) for v in at.middle[2:]),
-        on,
+        (),
         at.balls is not None,
         radius,
         note=note,

@@ -303,3 +303,15 @@ def test_bad_input():
         *positional, kind = arguments
         with pytest.raises(InputError, match=message.replace("[", r"\[")):
             continued(*positional, kind=kind)
+
+
+def test_arcs_change_only_at_special_points_and_none_is_undecided():
+    for model, text in ((FIVE, "c_star[2]=-10:10"), (FIVE, "c[3]=-5:5"), (fitzhugh_nagumo(), "current=-1:3")):
+        found = followed(model, text, "equilibrium")
+        special = {(point.x, point.y, point.parameters[0]) for point in found.points}
+        for curve in found.curves:
+            runs = list(curve.pieces())
+            assert "center" not in {word for word, _ in runs}
+            for _, piece in runs[1:]:
+                k = piece.start
+                assert (curve.x[k], curve.y[k], curve.parameters[0, k]) in special
