@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 from fastslow_cli.analyze import analyze
+from fastslow_cli.continuation import continuation
 from fastslow_cli.presets import presets
 from fastslow_cli.scaling import scaling
 from fastslow_cli.show import show
@@ -33,6 +34,7 @@ def cli() -> None:
 
 
 cli.add_command(analyze)
+cli.add_command(continuation)
 cli.add_command(presets)
 cli.add_command(scaling)
 cli.add_command(show)

@@ -13,6 +13,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from fastslow.analysis import Analysis as Analysis
     from fastslow.analysis import analyze as analyze
+    from fastslow.bifurcation.canard_series import canard_series as canard_series
+    from fastslow.bifurcation.continuation import continued as continued
     from fastslow.errors import FastSlowError as FastSlowError
     from fastslow.errors import InputError as InputError
     from fastslow.errors import RecordError as RecordError
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from fastslow.ode.ensembles import Ensemble as Ensemble
     from fastslow.ode.ensembles import ensemble as ensemble
     from fastslow.ode.integrate import integrate as integrate
+    from fastslow.ode.maximal_canards import maximal_canard as maximal_canard
     from fastslow.ode.simulation import Simulation as Simulation
     from fastslow.ode.simulation import simulate as simulate
     from fastslow.records import load as load
@@ -50,7 +53,9 @@ _HOMES = {
     "Simulation": "fastslow.ode.simulation",
     "TwoLayer": "fastslow.systems.two_layer",
     "analyze": "fastslow.analysis",
+    "canard_series": "fastslow.bifurcation.canard_series",
     "connections": "fastslow.separatrices.connections",
+    "continued": "fastslow.bifurcation.continuation",
     "critical_manifold": "fastslow.manifold.critical_manifold",
     "ensemble": "fastslow.ode.ensembles",
     "entry_exit": "fastslow.scales.entry_exit",
@@ -58,6 +63,7 @@ _HOMES = {
     "fitzhugh_nagumo": "fastslow.systems.classics",
     "integrate": "fastslow.ode.integrate",
     "load": "fastslow.records",
+    "maximal_canard": "fastslow.ode.maximal_canards",
     "orders": "fastslow.scales.convergence",
     "scaling": "fastslow.scales.scaling",
     "simulate": "fastslow.ode.simulation",

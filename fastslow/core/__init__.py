@@ -23,7 +23,7 @@ from pathlib import Path
 _GUARD = "FASTSLOW_COMPILING_ASIDE"
 _KERNELS = ("arclength.trace", "planar.advance_polynomial")
 _ASIDE = "import fastslow.core.planar"
-_ALL = "import fastslow.core.arclength, fastslow.core.planar"
+_ALL = "import fastslow.core.arclength, fastslow.core.planar, fastslow.core.polynomial_curve"
 _LONGEST_COMPILE = 120.0
 
 
