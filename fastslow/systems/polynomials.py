@@ -6,6 +6,7 @@ factorisation and resultants over the rationals.
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from typing import Any
@@ -99,7 +100,8 @@ def enclose(p: Polynomial, x: Any, y: Any) -> Any:
     """Return an enclosure of p(x, y) for flint's balls x and y, with the working precision."""
     total = flint.arb(0)
     for (i, j), value in p.to_dict().items():
-        total += flint.arb(value) * x**i * y**j
+        # By products: flint's power of a ball round zero is NaN.
+        total += flint.arb(value) * math.prod([x] * i + [y] * j, start=flint.arb(1))
     return total
 
 
