@@ -12,7 +12,7 @@ import flint
 from fastslow.boundary.members import Members, lines_of
 from fastslow.flow.flow_graph import forbidden
 from fastslow.systems.algebraic import RealRoot, nearest_double, radius, real_roots
-from fastslow.systems.polynomials import Polynomial, Univariate, rational
+from fastslow.systems.polynomials import Polynomial, Univariate, at_fast, by_slow_power, rational
 
 _X, _Y, _P = range(3)
 
@@ -62,7 +62,7 @@ def _conditions(members: Members) -> Iterator[tuple[str, Univariate]]:
     edges = [*dict.fromkeys([*lines, system.lower, system.upper])]
     roots: list[Polynomial] = []
     for q in simple:
-        if q.degrees()[_Y] < 1:
+        if q.degrees()[_Y] < 1 or (q.degrees() == (0, 1, 0) and _beyond_reach(members)):
             continue
         own = [e for e, _ in q.resultant(g, _Y).factor()[1] if e.degrees()[_X] > 0]
         for e in own:
@@ -96,6 +96,15 @@ def _conditions(members: Members) -> Iterator[tuple[str, Univariate]]:
             if forbidden(system, 0.0):
                 yield "start at rest", _in_parameter(_at(e, _Y, Fraction(0)))
         yield "start at rest", _in_parameter(_leading(e, _Y))
+
+
+def _beyond_reach(members: Members) -> bool:
+    """Whether y = 0 and the line of starts have one and the same energy, so that no start comes to rest on y = 0."""
+    q, system = members.sample.energy_polynomial, members.sample
+    if q is None or not forbidden(system, 0.0):
+        return False
+    on_axis, on_line = by_slow_power(q)[0], at_fast(q, rational(system.start_fast))
+    return on_axis.degree() <= 0 and on_line.degree() <= 0 and on_axis == on_line
 
 
 def _collisions(members: Members, kind: str, e: Polynomial) -> Iterator[tuple[str, Univariate]]:

@@ -32,8 +32,7 @@ _SAMPLE = 0.41
 _THIN, _TIGHT_RTOL = 1e-4, 1e-12
 _SAME = 1e-5
 _MEETS = 1e-3
-_AT_ZERO = 1e-6
-_SLIVER = 1e-6
+_SLIVER = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +57,12 @@ class _Strip:
 
 
 def full_boundary(
-    family: Family, axis: Axis, *, cuts: Sequence[Cut] | None = None, tolerance: float = 1e-9
+    family: Family,
+    axis: Axis,
+    *,
+    starts: tuple[float, float] | None = None,
+    cuts: Sequence[Cut] | None = None,
+    tolerance: float = 1e-9,
 ) -> Boundary:
     """Return the critical starts y_c(p) of the full system as curves in one parameter of a family.
 
@@ -74,6 +78,8 @@ def full_boundary(
         In one parameter.
     axis : Axis
         Its interval.
+    starts : pair of float, optional
+        The range of y that is wanted; what is outside is left out. All unless given.
     cuts : sequence of Cut, optional
         Values of the parameter at which equilibria change, where they are known already.
     tolerance : float
@@ -90,13 +96,14 @@ def full_boundary(
     places = cuts_of(members) if cuts is None else sorted(cuts, key=lambda cut: cut.value)
     low, high = float(axis.low), float(axis.high)
     ends = [low, *(cut.value for cut in places), high]
+    wanted = (-math.inf, math.inf) if starts is None else starts
     strips: list[_Strip] = []
     corners: list[Corner] = []
     gaps: list[tuple[float, float]] = []
     unresolved: list[str] = []
     for a, b in zip(ends, ends[1:], strict=False):
         try:
-            new, changes = _between(members, a, b, tolerance, unresolved)
+            new, changes = _between(members, a, b, tolerance, wanted, unresolved)
         except InputError as error:
             gaps.append((a, b))
             unresolved.append(f"between {a:.9g} and {b:.9g}: {error}")
@@ -114,7 +121,12 @@ def full_boundary(
 
 
 def _between(
-    members: Members, low: float, high: float, tolerance: float, unresolved: list[str]
+    members: Members,
+    low: float,
+    high: float,
+    tolerance: float,
+    wanted: tuple[float, float],
+    unresolved: list[str],
 ) -> tuple[list[_Strip], list[Corner]]:
     """Return the strips of an interval without cuts, and the corners inside it."""
     origin = _simple(low, high, _SAMPLE)
@@ -122,7 +134,7 @@ def _between(
     warm = Warm(members, first.settling.manifold, float(origin))
     for point in warm.degenerate:
         unresolved.append(f"between {low:.9g} and {high:.9g} the equilibrium {point.id} is degenerate")
-    sheets = sheets_of(warm, low, high, tolerance)
+    sheets = sheets_of(warm, low, high, tolerance, wanted)
     unresolved += sheets.unresolved
     places = [low, *_distinct(sheets.changes, 1e-9 * (high - low)), high]
     strips, corners = [], []
@@ -130,7 +142,7 @@ def _between(
         inside = [sheet for sheet in sheets.found if sheet.low <= a + 1e-7 * (b - a) and sheet.high >= b - 1e-7 * (b - a)]
         followed = first if a < float(origin) < b and _apart(inside, float(origin)) else None
         followed = followed or _Fates(members, _simple(a, b, 0.5))
-        strips.append(followed.strip(a, b, inside, warm, unresolved))
+        strips.append(followed.strip(a, b, inside, warm, wanted, unresolved))
     for at in places[1:-1]:
         corners += _change_at(at, sheets.found, warm, unresolved, high - low)
     return strips, corners
@@ -163,15 +175,31 @@ class _Fates:
         self.value = value
         self.settling = Settling(critical_manifold(members.family.at(value)))
 
-    def strip(self, low: float, high: float, sheets: Sequence[Sheet], warm: Warm, unresolved: list[str]) -> _Strip:
+    def strip(
+        self,
+        low: float,
+        high: float,
+        sheets: Sequence[Sheet],
+        warm: Warm,
+        wanted: tuple[float, float],
+        unresolved: list[str],
+    ) -> _Strip:
         """Return the strip with the walls at which the fate changes."""
         p, system = np.array([float(self.value)]), self.settling.system
         placed: list[tuple[float, Sheet | None]] = sorted(
             ((float(sheet.at(p)[0]), sheet) for sheet in sheets), key=lambda pair: pair[0]
         )
-        if forbidden(system, 0.0):
+        if forbidden(system, 0.0) and wanted[0] < 0.0 < wanted[1]:
             placed = sorted([*placed, (0.0, None)], key=lambda pair: pair[0])
-        heights = [-math.inf, *(y for y, _ in placed), math.inf]
+        heights = [y for y, _ in placed]
+        # Curves outside the starts that are wanted were left out: do not go beyond them without need.
+        lowest = wanted[0] if not heights or wanted[0] < heights[0] else -math.inf
+        highest = wanted[1] if not heights or wanted[1] > heights[-1] else math.inf
+        if heights and heights[0] > 0.0 and wanted[0] >= 0.0 and forbidden(system, 0.0):
+            lowest = max(lowest, 0.0)
+        if heights and heights[-1] < 0.0 and wanted[1] <= 0.0 and forbidden(system, 0.0):
+            highest = min(highest, 0.0)
+        heights = [lowest, *heights, highest]
         far = max((abs(y) for y, _ in placed), default=0.0) or warm.height
         found = []
         for a, b in zip(heights, heights[1:], strict=False):
@@ -223,8 +251,10 @@ def _change_at(
         meets = any(abs(float(s.at(here)[0]) - y) <= _MEETS * max(abs(y), warm.height) for s in others)
         path = warm.path(sheet.half.saddle, here)
         x = float(path.x[0]) if path is not None else math.nan
-        if meets:
-            kind = "saddle-saddle connection"
+        rests = [point.y for point in warm.points if point.x == float(warm.system.start_fast)]
+        rest = next((r for r in rests if abs(r - y) <= _MEETS * warm.height), None)
+        if meets or rest is not None:
+            kind, y = "saddle-saddle connection", y if rest is None else rest
         elif abs(y) >= 1e3 * warm.highest:
             kind = "critical start at infinity"
         elif abs(y) <= _MEETS * warm.height and forbidden(warm.system, 0.0):
@@ -333,7 +363,7 @@ def _upright(strips: Sequence[_Strip]) -> list[BoundaryCurve]:
         heights = [-math.inf, *sorted({*sides[0], *sides[1]}), math.inf]
         for a, b in zip(heights, heights[1:], strict=False):
             finite = [abs(y) for y in (a, b) if math.isfinite(y)]
-            if b - a <= _SLIVER * max(1.0, *finite):
+            if b - a <= _SLIVER * max([1.0, *finite]):
                 continue
             middle = _starts(a, b, 1.0)[0]
             before, after = (

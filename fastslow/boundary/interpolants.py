@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
+_BEYOND = 1e-3
+"""How far a series in t is continued beyond its ends, where it is analytic."""
 _REST = float(np.log(8.0))
 """How much of the logarithm of a distance is split off at the far end, where other singularities are near."""
 
@@ -59,7 +61,7 @@ class Variable:
         """Return s for p; where p is beyond an end, a little beyond 1 in size."""
         first, last = self.inner(np.array([self.low, self.high]))
         s = 2.0 * (self.inner(p) - first) / (last - first) - 1.0
-        return s if self.kind == "cosine" else np.asarray(np.clip(s, -1.0, 1.0))
+        return np.asarray(np.clip(s, -1.0 - _BEYOND, 1.0 + _BEYOND) if self.kind == "cosine" else np.clip(s, -1.0, 1.0))
 
     def split(self) -> tuple[Variable, Variable]:
         """Return its two parts: halves, or a little beside a place that is resolved by the logarithm and the rest."""

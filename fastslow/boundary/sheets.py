@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.boundary.interpolants import Piece, Variable, fitted, lobatto, piecewise
-from fastslow.boundary.warm import ROUGH_RTOL, HalfKey, Warm
+from fastslow.boundary.warm import ROUGH_RTOL, RTOL, TIGHT_RTOL, HalfKey, Warm
 
 FloatArray = NDArray[np.float64]
 
@@ -24,10 +24,12 @@ _BESIDE_CHANGE = 1e-10
 _NEAR = 0.125
 _SUSPICIOUS = 3
 """Depth of halving from which a jump is looked for."""
-_TO_LOGARITHM = 2
+_TO_LOGARITHM = 5
 _DEEPEST = 24
 _JUMP = 0.3
 _LEAST_WIDTH = 4e-16
+_TIGHTER = 1e-5
+_MARGIN = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,11 @@ class _Task:
         step = _LAST // self.degree
         return [k for k in range(0, _LAST + 1, step) if k not in self.known]
 
+    @property
+    def rtol(self) -> float:
+        """Beside a change small errors of the parameter are large ones of y."""
+        return RTOL if self.variable.kind == "cosine" else TIGHT_RTOL
+
     def parameter(self, k: int) -> float:
         return float(self.variable.to_parameter(lobatto(_LAST)[k : k + 1])[0])
 
@@ -89,20 +96,27 @@ class Sheets:
     unresolved: list[str]
 
 
-def sheets_of(warm: Warm, low: float, high: float, tolerance: float) -> Sheets:
+def sheets_of(
+    warm: Warm, low: float, high: float, tolerance: float, starts: tuple[float, float] = (-np.inf, np.inf)
+) -> Sheets:
     """Return every crossing of every half on (low, high), to a relative tolerance.
 
     A rough scan tells which halves cross; those are interpolated by Chebyshev series whose degree is doubled until
     the one before is right at all new points, or the interval is halved. Where a half begins to cross, stops, or
-    jumps, the place is bisected to rounding, and the logarithm of the distance to it is the variable beside it.
+    jumps, the place is bisected to rounding, and the logarithm of the distance to it is the variable beside it. What
+    is outside `starts` is left out; a sheet that ends there goes on as a constant.
     """
-    job = _Job(warm, low, high, tolerance)
+    job = _Job(warm, low, high, tolerance, starts)
     job.run()
     return Sheets(job.joined(), sorted(job.changes), job.unresolved)
 
 
 class _Job:
-    def __init__(self, warm: Warm, low: float, high: float, tolerance: float) -> None:
+    def __init__(
+        self, warm: Warm, low: float, high: float, tolerance: float, starts: tuple[float, float]
+    ) -> None:
+        self.starts = starts
+        self.faded: set[float] = set()
         self.warm, self.low, self.high, self.tolerance = warm, low, high, tolerance
         self.pieces: dict[tuple[HalfKey, int], list[Piece]] = {}
         self.changes: list[float] = []
@@ -115,9 +129,11 @@ class _Job:
         tasks = self._scanned()
         while tasks:
             requests = [(task, k) for task in tasks for k in task.wanted()]
-            found = self.warm.crossings([(task.half, task.parameter(k)) for task, k in requests])
-            for (task, k), row in zip(requests, found, strict=True):
-                task.known[k] = row
+            for rtol in (RTOL, TIGHT_RTOL):
+                mine = [(task, k) for task, k in requests if task.rtol == rtol]
+                found = self.warm.crossings([(task.half, task.parameter(k)) for task, k in mine], rtol)
+                for (task, k), row in zip(mine, found, strict=True):
+                    task.known[k] = row
             tasks = [new for task in tasks for new in self._judged(task)]
 
     def _scanned(self) -> list[_Task]:
@@ -135,6 +151,8 @@ class _Job:
         counts = _counts(rows)
         if np.isinf(rows).any():
             return self._given_up(task, "the saddle was lost")
+        if self._outside(rows):
+            return []
         differ = np.flatnonzero(counts[1:] != counts[:-1])
         if len(differ):
             k = int(differ[0])
@@ -153,6 +171,13 @@ class _Job:
             task.degree *= 2
             return [task]
         return self._halved(task, order, rows[:, : counts[0]])
+
+    def _outside(self, rows: FloatArray) -> bool:
+        """Whether all crossings are on one side of the starts that are wanted."""
+        below, above = self.starts
+        y = rows[~np.isnan(rows)]
+        margin = _MARGIN * (above - below) if np.isfinite(above - below) else 0.0
+        return bool(len(y)) and bool(np.all(y < below - margin) or np.all(y > above + margin))
 
     def _exact(self, task: _Task, rows: FloatArray) -> list[bool] | None:
         """Return whether to interpolate the logarithm of each, None where half the degree is wrong at a new point."""
@@ -182,7 +207,7 @@ class _Job:
                 ))
         if task.depth >= _DEEPEST or variable.high - variable.low <= 1e-12 * (self.high - self.low):
             return self._given_up(task, "the curve could not be interpolated")
-        if variable.kind == "cosine" and task.depth == _TO_LOGARITHM:
+        if variable.kind == "cosine" and task.depth >= _TO_LOGARITHM:
             a, b = self.low, self.high
             least = _BESIDE_CHANGE * (b - a)
             if variable.low == self.whole.low:
@@ -206,7 +231,11 @@ class _Job:
             middle = 0.5 * (a + b)
             if not a < middle < b:
                 break
-            row = self.warm.crossings([(task.half, middle)])[0]
+            crossing, other = (row_a, row_b) if _counts(row_a[None])[0] else (row_b, row_a)
+            if not _counts(other[None])[0] and self._outside(crossing):
+                return self._faded(task, a if crossing is row_a else b, left=crossing is row_a)
+            tight = b - a < _TIGHTER * (self.high - self.low)
+            row = self.warm.crossings([(task.half, middle)], TIGHT_RTOL if tight else task.rtol)[0]
             if like_left(row, row_a, row_b):
                 a, row_a = middle, row
             else:
@@ -228,6 +257,14 @@ class _Job:
             if self._crosses(task, at, side)
             for new in self._beside(task, at, side)
         ]
+
+    def _faded(self, task: _Task, at: float, left: bool) -> list[_Task]:
+        """Return the task on the side of a change on which a half crosses, outside the starts that are wanted."""
+        variable = task.variable
+        self.faded.add(at)
+        low, high = (variable.low, at) if left else (at, variable.high)
+        sides = [Variable(low, high, variable.kind, variable.of)]
+        return [_Task(task.half, part, task.depth + 1) for part in sides if part.high > part.low]
 
     @staticmethod
     def _crosses(task: _Task, at: float, side: str) -> bool:
@@ -267,6 +304,9 @@ class _Job:
             for run in _runs(pieces, least):
                 low = _snapped(run[0].variable.low, changes, least)
                 high = _snapped(run[-1].variable.high, changes, least)
+                # beyond it the sheet is outside the starts that are wanted
+                low = max(at for at in changes if at <= low) if low in self.faded else low
+                high = min(at for at in changes if at >= high) if high in self.faded else high
                 result.append(Sheet(half, order, low, high, run))
         return result
 

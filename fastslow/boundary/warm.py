@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,14 @@ from fastslow.core.polynomial_events import SECTION, polynomial_events
 from fastslow.flow.flow_graph import forbidden
 from fastslow.manifold.arcs import CriticalManifold
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
-from fastslow.ode.integrate import EventSet, Limits, integrate_batch
+from fastslow.ode.integrate import EventSet, Limits, integrate, integrate_batch
 from fastslow.separatrices.halves import typical_height
 from fastslow.systems.polynomials import by_slow_power, fraction, rational
 
 FloatArray = NDArray[np.float64]
 
-RTOL, ROUGH_RTOL = 1e-10, 1e-6
-"""Of the way back: the crossing is some hundred times more exact, as the flow backward attracts to W^s. The second is
+RTOL, TIGHT_RTOL, ROUGH_RTOL = 1e-10, 1e-12, 1e-6
+"""Of the way back: the crossing is some hundred times more exact, as the flow backward attracts to W^s. The last is
 enough to see which halves cross."""
 MOST_HITS = 8
 _DEPARTURE, _SHARE_OF_GAP = 1e-7, 1e-3
@@ -32,6 +33,7 @@ _FAR = 1e4
 """Size of y, in heights of the highest special point, at which the way back counts as coming from infinity."""
 _CYCLE_TIME, _TO_LEAVE = 160.0, 40.0
 _SAME_ENERGY = 1e-12
+_FEW = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,24 +178,28 @@ class Warm:
         if system.energy_polynomial is None:
             slow_time = max(1.0, *(abs(p.y) for p in self.manifold.points if math.isfinite(p.y)))
             end = _CYCLE_TIME * slow_time / float(np.min(self.members.slow_rates(values)))
-        batch = integrate_batch(
-            polynomial_field,
-            field,
-            chart.to_state(starts[:, 0], starts[:, 1]),
-            (0.0, end),
-            rtol=rtol,
-            atol=np.array([1e-16, 1e-16 * height]),
-            limits=Limits(
+        options: dict[str, Any] = {
+            "rtol": rtol,
+            "atol": np.array([1e-16, 1e-16 * height]),
+            "limits": Limits(
                 max_steps=100_000,
                 first_step=_FIRST_STEP / float(np.max(rates)),
                 growth=np.array([1e300, _FAR * max(self.highest, float(heights.max()))]),
             ),
-            events=EventSet(
-                polynomial_events,
-                2,
-                terminal=[self.once, False],
-                tolerance=0.0,
-                parameters=np.concatenate((head, field), axis=1),
-            ),
-        )
-        return [[float(hit.state[1]) for hit in events if hit.index == 0] for events in batch.events]
+        }
+        states = chart.to_state(starts[:, 0], starts[:, 1])
+        rows = np.concatenate((head, field), axis=1)
+        if len(values) < _FEW:
+            # not worth the threads
+            runs = [
+                integrate(polynomial_field, p, u, (0.0, end), output="final", events=self._line(row), **options)
+                for p, u, row in zip(field, states, rows, strict=True)
+            ]
+            hits = [run.events for run in runs]
+        else:
+            batch = integrate_batch(polynomial_field, field, states, (0.0, end), events=self._line(rows), **options)
+            hits = list(batch.events)
+        return [[float(hit.state[1]) for hit in found if hit.index == 0] for found in hits]
+
+    def _line(self, parameters: FloatArray) -> EventSet:
+        return EventSet(polynomial_events, 2, terminal=[self.once, False], tolerance=0.0, parameters=parameters)
