@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -217,7 +218,8 @@ class _Fates:
         return _Strip(low, high, walls, tuple(fates))
 
     def _fate(self, y: float, tight: bool) -> tuple[str, str]:
-        settling = Settling(self.settling.manifold, rtol=_TIGHT_RTOL) if tight else self.settling
+        settling = copy.copy(self.settling)
+        settling.rtol = _TIGHT_RTOL if tight else settling.rtol
         verdict, node = fate(settling.system, settling.run(Start(settling.system.start_fast, Fraction(y))))
         return ("undecided", "") if verdict.startswith("undecided") else (verdict, node)
 

@@ -112,11 +112,15 @@ class Members:
             blocks += [size, _at(rows, values).reshape(len(values), -1)]
         return np.concatenate(blocks, axis=1)
 
+    def part_of(self, x: float, y: float, p: float) -> int:
+        """Return the number of the factor of f that vanishes at a point."""
+        return min(range(len(self.parts)), key=lambda k: self._size(k, x, y, p))
+
     def follow(
-        self, x: float, y: float, origin: float, values: FloatArray, unit: FloatArray
+        self, part: int, place: tuple[float, float], origin: float, values: FloatArray, unit: FloatArray
     ) -> Path | None:
-        """Return the equilibrium that is at (x, y) for p = origin at sorted values of p; None where it is lost."""
-        part = min(range(len(self.parts)), key=lambda k: self._size(k, x, y, origin))
+        """Return the equilibrium on a factor that is at a place for p = origin at sorted values of p; None if lost."""
+        x, y = place
         first = np.ascontiguousarray(self._rows[id(self.parts[part][0])])
         found = np.empty((len(values), 2))
         middle = int(np.searchsorted(values, origin))

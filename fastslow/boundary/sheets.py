@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.boundary.interpolants import Piece, Variable, fitted, lobatto, piecewise
-from fastslow.boundary.warm import ROUGH_RTOL, RTOL, TIGHT_RTOL, HalfKey, Warm
+from fastslow.boundary.warm import ROUGH_RTOL, HalfKey, Warm
 
 FloatArray = NDArray[np.float64]
 
 _FIRST, _LAST = 8, 32
 """Degrees of the interpolants that are tried; each is judged at the points that the next one adds."""
+_CHECKS = (-0.93, 0.13, 0.71)
+"""Where an interpolant is checked that is expected to be exact enough."""
+_HOPELESS = 0.02
+_SHARE, _TIGHTER_BESIDE, _LEAST_RTOL = 0.1, 1e-2, 1e-12
 _SCAN = 12
 _END = 1e-4
 """Nearest to an end of the interval, in the variable t of its cosine: y is analytic there and extrapolated."""
@@ -29,7 +33,7 @@ _DEEPEST = 24
 _JUMP = 0.3
 _LEAST_WIDTH = 4e-16
 _TIGHTER = 1e-5
-_MARGIN = 0.2
+_MARGIN = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,20 +75,29 @@ class _Task:
     variable: Variable
     depth: int = 0
     degree: int = _FIRST
+    checked: bool = False
     known: dict[int, FloatArray] = field(default_factory=dict)
 
     def wanted(self) -> list[int]:
-        """Return the points to be computed, as numbers among those of the last degree."""
+        """Return the points to be computed: numbers among those of the last degree, negative for those to check at."""
         step = _LAST // self.degree
-        return [k for k in range(0, _LAST + 1, step) if k not in self.known]
+        numbers = [*range(0, _LAST + 1, step), *(range(-len(_CHECKS), 0) if self.checked else ())]
+        return [k for k in numbers if k not in self.known]
 
     @property
-    def rtol(self) -> float:
-        """Beside a change small errors of the parameter are large ones of y."""
-        return RTOL if self.variable.kind == "cosine" else TIGHT_RTOL
+    def rows(self) -> tuple[list[int], FloatArray]:
+        """The numbers of the points of the interpolant that are known, in order, and the crossings there."""
+        numbers = sorted(k for k in self.known if k >= 0)
+        return numbers, np.array([self.known[k] for k in numbers])
+
+    @property
+    def beside(self) -> bool:
+        """Whether it is beside a change, where small errors of the parameter are large ones of y."""
+        return self.variable.kind != "cosine"
 
     def parameter(self, k: int) -> float:
-        return float(self.variable.to_parameter(lobatto(_LAST)[k : k + 1])[0])
+        s = lobatto(_LAST)[k] if k >= 0 else _CHECKS[-k - 1]
+        return float(self.variable.to_parameter(np.array([s]))[0])
 
 
 @dataclass(eq=False)
@@ -129,12 +142,16 @@ class _Job:
         tasks = self._scanned()
         while tasks:
             requests = [(task, k) for task in tasks for k in task.wanted()]
-            for rtol in (RTOL, TIGHT_RTOL):
-                mine = [(task, k) for task, k in requests if task.rtol == rtol]
-                found = self.warm.crossings([(task.half, task.parameter(k)) for task, k in mine], rtol)
+            for beside in (False, True):
+                mine = [(task, k) for task, k in requests if task.beside == beside]
+                found = self.warm.crossings([(task.half, task.parameter(k)) for task, k in mine], self.rtol(beside))
                 for (task, k), row in zip(mine, found, strict=True):
                     task.known[k] = row
             tasks = [new for task in tasks for new in self._judged(task)]
+
+    def rtol(self, beside: bool) -> float:
+        """Return the tolerance of the way back, beside a change or not."""
+        return max(_SHARE * self.tolerance * (_TIGHTER_BESIDE if beside else 1.0), _LEAST_RTOL)
 
     def _scanned(self) -> list[_Task]:
         """Return a task for each part of the interval in which a half crosses, or may."""
@@ -146,8 +163,7 @@ class _Job:
 
     def _judged(self, task: _Task) -> list[_Task]:
         """Keep what a task gave where it is exact enough, else return what is to be done."""
-        order = sorted(task.known)
-        rows = np.array([task.known[k] for k in order])
+        order, rows = task.rows
         counts = _counts(rows)
         if np.isinf(rows).any():
             return self._given_up(task, "the saddle was lost")
@@ -162,15 +178,21 @@ class _Job:
         if task.degree == _FIRST:
             task.degree *= 2
             return [task]
-        logarithmic = self._exact(task, rows[:, : counts[0]])
-        if logarithmic is not None:
-            for k, one in enumerate(logarithmic):
-                self.pieces.setdefault((task.half, k), []).append(fitted(task.variable, rows[:, k], one))
-            return []
-        if task.degree < _LAST:
-            task.degree *= 2
+        mine = rows[:, : counts[0]]
+        forms, errors = self._forms(task, mine)
+        error = max(errors)
+        # Errors of Chebyshev interpolants fall geometrically: the one with all points is as good as the square.
+        if error > self.tolerance and not task.checked and error**2 <= _SHARE * self.tolerance:
+            task.checked = True
             return [task]
-        return self._halved(task, order, rows[:, : counts[0]])
+        if error <= self.tolerance or (task.checked and self._confirmed(task, mine, forms)):
+            for k, form in enumerate(forms):
+                self.pieces.setdefault((task.half, k), []).append(fitted(task.variable, mine[:, k], form))
+            return []
+        if task.degree < _LAST and error <= _HOPELESS:
+            task.degree, task.checked = 2 * task.degree, False
+            return [task]
+        return self._halved(task, order, mine)
 
     def _outside(self, rows: FloatArray) -> bool:
         """Whether all crossings are on one side of the starts that are wanted."""
@@ -179,22 +201,39 @@ class _Job:
         margin = _MARGIN * (above - below) if np.isfinite(above - below) else 0.0
         return bool(len(y)) and bool(np.all(y < below - margin) or np.all(y > above + margin))
 
-    def _exact(self, task: _Task, rows: FloatArray) -> list[bool] | None:
-        """Return whether to interpolate the logarithm of each, None where half the degree is wrong at a new point."""
+    def _forms(self, task: _Task, rows: FloatArray) -> tuple[list[bool], list[float]]:
+        """Return of each crossing whether its logarithm is to be interpolated, and the error with half the degree."""
         p = task.variable.to_parameter(lobatto(task.degree))
-        # Where y is steep the distance from the curve counts: an error of the parameter weighs as much as one of y.
+        forms, errors = [], []
+        for k, y in enumerate(rows.T):
+            size = self._size(rows, p)[1::2, k]
+            both = [False, True] if np.all(y > 0.0) or np.all(y < 0.0) else [False]
+            found = [float(np.max(np.abs(fitted(task.variable, y[::2], f).at(p[1::2]) - y[1::2]) / size)) for f in both]
+            forms.append(both[int(np.argmin(found))])
+            errors.append(min(found))
+        return forms, errors
+
+    def _size(self, rows: FloatArray, p: FloatArray) -> FloatArray:
+        """Return what errors of y are measured by.
+
+        Where y is steep the distance from the curve counts: an error of the parameter weighs as much as one of y.
+        """
         slope = np.abs(np.gradient(rows, p, axis=0)) * (self.high - self.low)
-        size = (np.maximum(np.abs(rows), _SMALL * self.warm.height) + slope)[1::2]
-        p = p[1::2]
-        chosen = []
-        for k in range(rows.shape[1]):
-            y = rows[:, k]
-            forms = [False, True] if np.all(y > 0.0) or np.all(y < 0.0) else [False]
-            errors = [float((np.abs(fitted(task.variable, y[::2], f).at(p) - y[1::2]) / size[:, k]).max()) for f in forms]
-            if not min(errors) <= self.tolerance:
-                return None
-            chosen.append(forms[int(np.argmin(errors))])
-        return chosen
+        return np.asarray(np.maximum(np.abs(rows), _SMALL * self.warm.height) + slope)
+
+    def _confirmed(self, task: _Task, rows: FloatArray, forms: list[bool]) -> bool:
+        """Whether the interpolant is right at points that it does not know."""
+        checks = np.array([task.known[k] for k in range(-len(_CHECKS), 0)])
+        if not np.all(_counts(checks) == rows.shape[1]):
+            return False
+        p = np.array([task.parameter(k) for k in range(-len(_CHECKS), 0)])
+        nodes = task.variable.to_parameter(lobatto(task.degree))
+        size = self._size(rows, nodes)
+        return all(
+            np.max(np.abs(fitted(task.variable, y, form).at(p) - checks[:, k]) / np.interp(p, nodes, size[:, k]))
+            <= self.tolerance
+            for k, (y, form) in enumerate(zip(rows.T, forms, strict=True))
+        )
 
     def _halved(self, task: _Task, order: list[int], rows: FloatArray) -> list[_Task]:
         variable = task.variable
@@ -235,7 +274,7 @@ class _Job:
             if not _counts(other[None])[0] and self._outside(crossing):
                 return self._faded(task, a if crossing is row_a else b, left=crossing is row_a)
             tight = b - a < _TIGHTER * (self.high - self.low)
-            row = self.warm.crossings([(task.half, middle)], TIGHT_RTOL if tight else task.rtol)[0]
+            row = self.warm.crossings([(task.half, middle)], self.rtol(tight or task.beside))[0]
             if like_left(row, row_a, row_b):
                 a, row_a = middle, row
             else:

@@ -22,9 +22,8 @@ from fastslow.systems.polynomials import by_slow_power, fraction, rational
 
 FloatArray = NDArray[np.float64]
 
-RTOL, TIGHT_RTOL, ROUGH_RTOL = 1e-10, 1e-12, 1e-6
-"""Of the way back: the crossing is some hundred times more exact, as the flow backward attracts to W^s. The last is
-enough to see which halves cross."""
+ROUGH_RTOL = 1e-6
+"""Of the way back, to see which halves cross."""
 MOST_HITS = 8
 _DEPARTURE, _SHARE_OF_GAP = 1e-7, 1e-3
 _VERTICAL = 1e-9
@@ -66,6 +65,7 @@ class Warm:
         self.highest = max(self.height, *(abs(p.y) for p in manifold.points if math.isfinite(p.y)))
         self.width = float(system.upper - system.lower)
         self.points = manifold.of_kind(Kind.EQUILIBRIUM)
+        self._parts: dict[int, int] = {}
         self.once = self._crossed_once()
         self.halves = [
             HalfKey(number, side)
@@ -105,9 +105,11 @@ class Warm:
         """Return an equilibrium at sorted values of the parameter."""
         point = self.points[number]
         unit = np.array([self.width, abs(point.y) or self.height])
-        return self.members.follow(point.x, point.y, self.origin, values, unit)
+        if number not in self._parts:
+            self._parts[number] = self.members.part_of(point.x, point.y, self.origin)
+        return self.members.follow(self._parts[number], (point.x, point.y), self.origin, values, unit)
 
-    def crossings(self, requests: Sequence[tuple[HalfKey, float]], rtol: float = RTOL) -> FloatArray:
+    def crossings(self, requests: Sequence[tuple[HalfKey, float]], rtol: float) -> FloatArray:
         """Return y where each half meets the line of starts at a value of the parameter, shape (n, MOST_HITS).
 
         In the order backward in time; the rest is NaN. A row begins with infinity where the saddle was lost.
