@@ -61,12 +61,15 @@ def _conditions(members: Members) -> Iterator[tuple[str, Univariate]]:
     lines = lines_of(members.parts)
     edges = [*dict.fromkeys([*lines, system.lower, system.upper])]
     roots: list[Polynomial] = []
+    unreached = _beyond_reach(members)
     for q in simple:
-        if q.degrees()[_Y] < 1 or (q.degrees() == (0, 1, 0) and _beyond_reach(members)):
+        if q.degrees()[_Y] < 1:
             continue
         own = [e for e, _ in q.resultant(g, _Y).factor()[1] if e.degrees()[_X] > 0]
         for e in own:
             yield from _collisions(members, "equilibria collide", e)
+            if unreached and q.degrees() == (0, 1, 0):
+                continue
             for pole in (q, g):
                 for factor in _factors(_leading(pole, _Y)):
                     if factor.degrees()[_X] > 0:
@@ -104,7 +107,7 @@ def _beyond_reach(members: Members) -> bool:
     if q is None or not forbidden(system, 0.0):
         return False
     on_axis, on_line = by_slow_power(q)[0], at_fast(q, rational(system.start_fast))
-    return on_axis.degree() <= 0 and on_line.degree() <= 0 and on_axis == on_line
+    return bool(on_axis.degree() <= 0 and on_line.degree() <= 0 and on_axis == on_line)
 
 
 def _collisions(members: Members, kind: str, e: Polynomial) -> Iterator[tuple[str, Univariate]]:

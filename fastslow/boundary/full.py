@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,14 @@ class _Wall:
 
     def at(self, p: FloatArray) -> FloatArray:
         return np.zeros(np.shape(p)) if self.sheet is None else self.sheet.at(p)
+
+    def saddle_at(self, p: FloatArray) -> FloatArray:
+        """Return x of the saddle at sorted values of the parameter, NaN where it is not known."""
+        if self.sheet is None:
+            return np.full(len(p), np.nan)
+        inside = 1e-9 * (self.sheet.high - self.sheet.low)
+        path = self.warm.path(self.sheet.half.saddle, np.clip(p, self.sheet.low + inside, self.sheet.high - inside))
+        return np.full(len(p), np.nan) if path is None else path.x
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +111,7 @@ def full_boundary(
     corners: list[Corner] = []
     gaps: list[tuple[float, float]] = []
     unresolved: list[str] = []
-    for a, b in zip(ends, ends[1:], strict=False):
+    for a, b in itertools.pairwise(ends):
         try:
             new, changes = _between(members, a, b, tolerance, wanted, unresolved)
         except InputError as error:
@@ -133,14 +142,14 @@ def _between(
     origin = _simple(low, high, _SAMPLE)
     first = _Fates(members, origin)
     warm = Warm(members, first.settling.manifold, float(origin))
-    for point in warm.degenerate:
-        unresolved.append(f"between {low:.9g} and {high:.9g} the equilibrium {point.id} is degenerate")
+    unresolved += [f"between {low:.9g} and {high:.9g} {point.id} is degenerate" for point in warm.degenerate]
     sheets = sheets_of(warm, low, high, tolerance, wanted)
     unresolved += sheets.unresolved
     places = [low, *_distinct(sheets.changes, 1e-9 * (high - low)), high]
     strips, corners = [], []
-    for a, b in zip(places, places[1:], strict=False):
-        inside = [sheet for sheet in sheets.found if sheet.low <= a + 1e-7 * (b - a) and sheet.high >= b - 1e-7 * (b - a)]
+    for a, b in itertools.pairwise(places):
+        slack = 1e-7 * (b - a)
+        inside = [sheet for sheet in sheets.found if sheet.low <= a + slack and sheet.high >= b - slack]
         followed = first if a < float(origin) < b and _apart(inside, float(origin)) else None
         followed = followed or _Fates(members, _simple(a, b, 0.5))
         strips.append(followed.strip(a, b, inside, warm, wanted, unresolved))
@@ -151,7 +160,7 @@ def _between(
 
 def _apart(sheets: Sequence[Sheet], p: float) -> bool:
     y = sorted(float(sheet.at(np.array([p]))[0]) for sheet in sheets)
-    return all(b - a > _THIN * max(abs(a), abs(b)) for a, b in zip(y, y[1:], strict=False))
+    return all(b - a > _THIN * max(abs(a), abs(b)) for a, b in itertools.pairwise(y))
 
 
 def _simple(low: float, high: float, share: float) -> Fraction:
@@ -203,7 +212,7 @@ class _Fates:
         heights = [lowest, *heights, highest]
         far = max((abs(y) for y, _ in placed), default=0.0) or warm.height
         found = []
-        for a, b in zip(heights, heights[1:], strict=False):
+        for a, b in itertools.pairwise(heights):
             ends = {self._fate(y, b - a <= _THIN * max(abs(a), abs(b))) for y in _starts(a, b, far)}
             if len(ends) > 1:
                 where = f"at {float(self.value):.9g} starts between {a:.9g} and {b:.9g}"
@@ -235,12 +244,10 @@ def _starts(low: float, high: float, far: float) -> list[float]:
     return [low + share * (high - low) for share in _PLACES]
 
 
-# Corners ---------------------------------------------------------------------------------------------------------------
+# Corners ------------------------------------------------------------------------------------------
 
 
-def _change_at(
-    at: float, sheets: Sequence[Sheet], warm: Warm, unresolved: list[str], span: float
-) -> list[Corner]:
+def _change_at(at: float, sheets: Sequence[Sheet], warm: Warm, unresolved: list[str], span: float) -> list[Corner]:
     """Return the corners at which sheets begin or end between cuts: what they tend to there tells the kind."""
     here = np.array([at])
     radius = 4.0 * math.ulp(at) + 1e-12 * span
@@ -270,25 +277,20 @@ def _change_at(
 
 def _corners_at(cut: Cut, strips: Sequence[_Strip]) -> list[Corner]:
     """Return the corners on a cut: the ends of curves that do not go on beyond it."""
-    sides = [
-        [(strip, wall) for strip in strips for wall in strip.walls if end(strip) == cut.value and wall.sheet is not None]
-        for end in (lambda strip: strip.high, lambda strip: strip.low)
-    ]
+    left = [wall for strip in strips if strip.high == cut.value for wall in strip.walls if wall.sheet is not None]
+    right = [wall for strip in strips if strip.low == cut.value for wall in strip.walls if wall.sheet is not None]
     corners = []
-    for mine, others in (sides, sides[::-1]):
-        for _, wall in mine:
-            if any(_continues(wall, other, cut.value) for _, other in others):
+    for mine, others in ((left, right), (right, left)):
+        for wall in mine:
+            if any(_continues(wall, other, cut.value) for other in others):
                 continue
             at = np.array([cut.value])
-            assert wall.sheet is not None
-            inside = 1e-9 * (wall.sheet.high - wall.sheet.low)
-            path = wall.warm.path(wall.sheet.half.saddle, np.clip(at, wall.sheet.low + inside, wall.sheet.high - inside))
-            x = float(path.x[0]) if path is not None else math.nan
-            corners.append(Corner(cut.kind, cut.value, float(wall.at(at)[0]), x, cut.radius, True))
+            y, x = float(wall.at(at)[0]), float(wall.saddle_at(at)[0])
+            corners.append(Corner(cut.kind, cut.value, y, x, cut.radius, True))
     return corners
 
 
-# Curves ----------------------------------------------------------------------------------------------------------------
+# Curves -------------------------------------------------------------------------------------------
 
 
 def _continues(wall: _Wall, other: _Wall, at: float) -> bool:
@@ -324,14 +326,11 @@ def _curve(chain: Sequence[tuple[_Strip, _Wall]]) -> BoundaryCurve:
     for strip, wall in chain:
         assert wall.sheet is not None
         nodes = wall.sheet.nodes
-        nodes = np.unique(np.concatenate(([strip.low], nodes[(nodes > strip.low) & (nodes < strip.high)], [strip.high])))
-        inside = 1e-9 * (wall.sheet.high - wall.sheet.low)
-        path = wall.warm.path(
-            wall.sheet.half.saddle, np.clip(nodes, wall.sheet.low + inside, wall.sheet.high - inside)
-        )
+        within = nodes[(nodes > strip.low) & (nodes < strip.high)]
+        nodes = np.concatenate(([strip.low], within, [strip.high]))
         parameter.append(nodes)
         y.append(wall.at(nodes))
-        x.append(path.x if path is not None else np.full(len(nodes), np.nan))
+        x.append(wall.saddle_at(nodes))
     value = partial(_along, [strip.high for strip, _ in chain[:-1]], [wall.at for _, wall in chain])
     wall = chain[0][1]
     return BoundaryCurve(
@@ -357,13 +356,13 @@ def _along(ends: Sequence[float], parts: Sequence[Callable[[FloatArray], FloatAr
 def _upright(strips: Sequence[_Strip]) -> list[BoundaryCurve]:
     """Return the lines p = const between two strips across which the fate changes."""
     found = []
-    for left, right in zip(strips, strips[1:], strict=False):
+    for left, right in itertools.pairwise(strips):
         if left.high != right.low:
             continue
         at = np.array([left.high])
         sides = [[float(wall.at(at)[0]) for wall in strip.walls] for strip in (left, right)]
         heights = [-math.inf, *sorted({*sides[0], *sides[1]}), math.inf]
-        for a, b in zip(heights, heights[1:], strict=False):
+        for a, b in itertools.pairwise(heights):
             finite = [abs(y) for y in (a, b) if math.isfinite(y)]
             if b - a <= _SLIVER * max([1.0, *finite]):
                 continue

@@ -74,7 +74,7 @@ class Members:
 
     def slow_rates(self, values: FloatArray) -> FloatArray:
         """Return the slow rate at each value."""
-        return np.polynomial.polynomial.polyval(values, self._rate)
+        return np.asarray(np.polynomial.polynomial.polyval(values, self._rate))
 
     def fields(self, values: FloatArray, chart: Chart, direction: float) -> FloatArray:
         """Return the parameters of ``core.polynomial.polynomial_field`` at each value, shape (n, np).
@@ -92,7 +92,7 @@ class Members:
         if chart.kind is ChartKind.BESIDE:
             constant *= chart.size
         head = np.zeros((len(values), 8))
-        head[:, :6] = [direction, 0.0, chart.kind, chart.origin, chart.size, chart.scaled]
+        head[:, :6] = [direction, 0.0, *map(float, (chart.kind, chart.origin, chart.size, chart.scaled))]
         head[:, 1] = self.slow_rates(values)
         product = math.prod(left, start=self.slow_field * 0 + 1)
         first, second = _rows(product) * float(constant), self._slow

@@ -125,9 +125,7 @@ def sheets_of(
 
 
 class _Job:
-    def __init__(
-        self, warm: Warm, low: float, high: float, tolerance: float, starts: tuple[float, float]
-    ) -> None:
+    def __init__(self, warm: Warm, low: float, high: float, tolerance: float, starts: tuple[float, float]) -> None:
         self.starts = starts
         self.faded: set[float] = set()
         self.warm, self.low, self.high, self.tolerance = warm, low, high, tolerance
@@ -241,9 +239,12 @@ class _Job:
             steps = np.abs(np.diff(rows, axis=0))
             step, column = np.unravel_index(int(np.argmax(steps)), steps.shape)
             if steps[step, column] > _JUMP * np.ptp(rows[:, column]):
-                return self._at_change(task, order[step], order[step + 1], lambda row, left, right: bool(
-                    abs(row[column] - left[column]) < abs(row[column] - right[column])
-                ))
+                return self._at_change(
+                    task,
+                    order[step],
+                    order[step + 1],
+                    lambda row, left, right: bool(abs(row[column] - left[column]) < abs(row[column] - right[column])),
+                )
         if task.depth >= _DEEPEST or variable.high - variable.low <= 1e-12 * (self.high - self.low):
             return self._given_up(task, "the curve could not be interpolated")
         if variable.kind == "cosine" and task.depth >= _TO_LOGARITHM:
@@ -286,15 +287,14 @@ class _Job:
             changed = bool(np.nanmax(np.abs(row_a - row_b)) > 0.3 * np.nanmax(np.abs(first - last)))
         variable = task.variable
         if not changed:
-            parts = (Variable(variable.low, at, variable.kind, variable.of),
-                     Variable(at, variable.high, variable.kind, variable.of))
+            parts = (
+                Variable(variable.low, at, variable.kind, variable.of),
+                Variable(at, variable.high, variable.kind, variable.of),
+            )
             return [_Task(task.half, part, task.depth + 1) for part in parts if part.high > part.low]
         self.changes.append(at)
         return [
-            new
-            for side in ("below", "above")
-            if self._crosses(task, at, side)
-            for new in self._beside(task, at, side)
+            new for side in ("below", "above") if self._crosses(task, at, side) for new in self._beside(task, at, side)
         ]
 
     def _faded(self, task: _Task, at: float, left: bool) -> list[_Task]:

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 _MOST_NEWTON = 12
-_LEAST_PART = 1e-6
+_LEAST_PART, _LONGEST = 1e-6, 0.3
 FOLLOWED, LOST = 0, 1
 
 
@@ -52,9 +52,9 @@ def corrected(first, second, x, y, unit):
             return x, y, 0.0, math.inf
         dx, dy = (f * g_y - f_y * g) / det, (f_x * g - f * g_x) / det
         x, y = x - dx, y - dy
-        size = math.hypot(dx / unit[0], dy / unit[1])
+        size = math.hypot(dx / unit[0], dy / max(unit[1], abs(y)))
         if size <= 1e-15 or (size < 1e-9 and size >= 0.1 * before):
-            return x, y, det, math.hypot((x - x0) / unit[0], (y - y0) / unit[1])
+            return x, y, det, math.hypot((x - x0) / unit[0], (y - y0) / max(unit[1], abs(y0)))
         if not size < 2.0 * before:
             break
         before = size
@@ -100,7 +100,7 @@ def follow_zero(first, second, start, unit, values, found):
             at_parameter(first, after, a)
             at_parameter(second, after, b)
             new_x, new_y, det, moved = corrected(a, b, x, y, unit)
-            if det * sign > 0.0 and moved < 0.1 * max(1.0, abs(y) / unit[1]):
+            if det * sign > 0.0 and moved < _LONGEST:
                 p, x, y, sign = after, new_x, new_y, det
                 step *= 2.0
             else:
