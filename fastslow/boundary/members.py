@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.core.equilibrium_path import FOLLOWED, follow_zero
+from fastslow.core.equilibrium_path import follow_zero
 from fastslow.errors import InputError
 from fastslow.systems.chart import Chart, ChartKind
 from fastslow.systems.families import Axis, Family
@@ -118,8 +118,8 @@ class Members:
 
     def follow(
         self, part: int, place: tuple[float, float], origin: float, values: FloatArray, unit: FloatArray
-    ) -> Path | None:
-        """Return the equilibrium on a factor that is at a place for p = origin at sorted values of p; None if lost."""
+    ) -> Path:
+        """Return the equilibrium on a factor that is at a place for p = origin at sorted values of p; NaN where it is lost."""
         x, y = place
         first = np.ascontiguousarray(self._rows[id(self.parts[part][0])])
         found = np.empty((len(values), 2))
@@ -127,8 +127,8 @@ class Members:
         for some in (slice(middle, None), slice(middle - 1, None, -1) if middle else slice(0, 0)):
             wanted = np.ascontiguousarray(values[some])
             places = np.empty((len(wanted), 2))
-            if follow_zero(first, self._slow, np.array([origin, x, y]), unit, wanted, places) != FOLLOWED:
-                return None
+            reached = follow_zero(first, self._slow, np.array([origin, x, y]), unit, wanted, places)
+            places[reached:] = np.nan  # too far away: the curves f = 0 and g = 0 cannot be told apart there
             found[some] = places
         return Path(part, values, found[:, 0], found[:, 1])
 

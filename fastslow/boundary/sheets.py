@@ -284,7 +284,7 @@ class _Job:
         changed = bool(_counts(row_a[None])[0] != _counts(row_b[None])[0])
         if not changed:
             # steep, not broken, where the jump has gone
-            changed = bool(np.nanmax(np.abs(row_a - row_b)) > 0.3 * np.nanmax(np.abs(first - last)))
+            changed = bool(np.nanmax(np.abs(row_a - row_b), initial=0.0) > 0.3 * np.nanmax(np.abs(first - last)))
         variable = task.variable
         if not changed:
             parts = (

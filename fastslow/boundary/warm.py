@@ -131,7 +131,9 @@ class Warm:
             step, rate = self._departures(saddle, path, known)
             sides = np.array([requests[k][0].side for k in mine])
             start = np.stack([path.x, path.y], axis=1)[at] + sides[:, None] * step[at]
-            fine = np.array([self.chart.holds(x) for x in start[:, 0]]) & np.isfinite(start).all(axis=1)
+            fine = np.array([math.isfinite(x) and self.chart.holds(x) for x in start[:, 0]]) & np.isfinite(start).all(
+                axis=1
+            )
             states.append(start[fine])
             rates.append(rate[at][fine])
             rows += [k for k, good in zip(mine, fine, strict=True) if good]
@@ -150,7 +152,10 @@ class Warm:
         unit = np.stack([np.full(len(path.x), self.width), np.where(path.y != 0.0, np.abs(path.y), self.height)])
         others = np.delete(known, saddle, axis=0)
         gaps = np.hypot((others[:, 0] - path.x) / unit[0], (others[:, 1] - path.y) / unit[1])
-        gap = np.nanmin(np.vstack([gaps, np.ones(len(path.x))]), axis=0)
+        # A saddle that leaves to infinity may come as near to the line of starts as it likes.
+        aside = np.abs(path.x - float(self.system.start_fast)) / self.width
+        aside = np.where(aside == 0.0, 1.0, aside)
+        gap = np.nanmin(np.vstack([gaps, aside]), axis=0)
         jacobian = self.members.jacobians(path)
         (a, b), (c, d) = jacobian.transpose(1, 2, 0)
         half, determinant = (a + d) / 2, a * d - b * c
@@ -176,7 +181,7 @@ class Warm:
         heights = np.abs(starts[:, 1])
         height = float(min(np.min(heights[heights > 0.0], initial=np.inf), self.height))
         head = np.tile([float(SECTION), 5.0, float(system.start_fast), 0.0, 0.0], (len(values), 1))
-        end = _HORIZON / float(np.max(rates))
+        end = _HORIZON / float(np.min(rates))
         if system.energy_polynomial is None:
             slow_time = max(1.0, *(abs(p.y) for p in self.manifold.points if math.isfinite(p.y)))
             end = _CYCLE_TIME * slow_time / float(np.min(self.members.slow_rates(values)))

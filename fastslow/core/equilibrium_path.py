@@ -6,8 +6,7 @@ import numpy as np
 from numba import njit
 
 _MOST_NEWTON = 12
-_LEAST_PART, _LONGEST = 1e-6, 0.3
-FOLLOWED, LOST = 0, 1
+_LEAST_PART, _LONGEST = 1e-13, 0.3
 
 
 @njit(cache=True)
@@ -63,7 +62,7 @@ def corrected(first, second, x, y, unit):
 
 @njit(cache=True)
 def follow_zero(first, second, start, unit, values, found):
-    """Follow the zero near `start` = (p, x, y) to each of `values`, in order; returns FOLLOWED or LOST.
+    """Follow the zero near `start` = (p, x, y) to each of `values`, in order; returns to how many.
 
     The Jacobian's determinant keeps its sign along a path without folds, and has the other one at the zero that
     would be met beyond a fold: a jump to a neighbour is seen. Steps that fail are halved.
@@ -88,7 +87,7 @@ def follow_zero(first, second, start, unit, values, found):
     at_parameter(second, p, b)
     x, y, sign, moved = corrected(a, b, x, y, unit)
     if not math.isfinite(moved):
-        return LOST
+        return 0
     for k in range(values.shape[0]):
         target = values[k]
         whole = target - p
@@ -106,6 +105,6 @@ def follow_zero(first, second, start, unit, values, found):
             else:
                 step *= 0.5
                 if abs(step) < _LEAST_PART * abs(whole) or p + step == p:
-                    return LOST
+                    return k
         found[k, 0], found[k, 1] = x, y
-    return FOLLOWED
+    return values.shape[0]
