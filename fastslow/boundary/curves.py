@@ -1,0 +1,161 @@
+"""Boundaries between fates as curves in a parameter: the results of ``fastslow.boundary``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastslow.systems.families import Axis, Family
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class BoundaryCurve:
+    """A curve y(p) of critical starts, or a line p = const across which the fate changes.
+
+    Attributes
+    ----------
+    kind : str
+        "stable manifold" of a saddle; "window's edge", orbits that touch it; "equilibria change" on a line p = const.
+    parameter, y : ndarray, shape (n,)
+        Points on it, in order of the parameter.
+    x : ndarray or None
+        Fast coordinate of the saddle at each, where there is one.
+    below, above : str
+        Fates of the starts with smaller and larger y; at p = const of smaller and larger p.
+    value : callable or None
+        y at values of the parameter between the first and the last, as exact as the curve was computed.
+    """
+
+    kind: str
+    parameter: FloatArray
+    y: FloatArray
+    x: FloatArray | None
+    below: str
+    above: str
+    value: Callable[[FloatArray], FloatArray] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Corner:
+    """A point where curves begin, end or meet.
+
+    Attributes
+    ----------
+    kind : str
+        What happens there.
+    parameter : float
+        Its value.
+    y, x : float
+        The start on the boundary, and the fast coordinate of the equilibrium that is responsible; NaN where there is
+        none.
+    radius : float
+        A bound on the error of the parameter where `certified`, else an estimate.
+    certified : bool
+        Whether the parameter is proved.
+    """
+
+    kind: str
+    parameter: float
+    y: float
+    x: float
+    radius: float
+    certified: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """An open interval of the parameter in which the same curves part the starts in the same order.
+
+    Attributes
+    ----------
+    low, high : float
+        Its ends.
+    walls : tuple of callable
+        y(p) of each curve from below, vectorised in p.
+    fates : tuple of str
+        Between them, one more than walls.
+    """
+
+    low: float
+    high: float
+    walls: tuple[Callable[[FloatArray], FloatArray], ...]
+    fates: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Boundary:
+    """Where the fate of a start changes, in the plane of a parameter and the slow coordinate of the start.
+
+    Attributes
+    ----------
+    family, axis
+        The systems, and the interval of the parameter.
+    limit : "singular" or "ode"
+        The level: the singular limit, or the full system at its slow rate.
+    curves : tuple of BoundaryCurve
+        The boundary.
+    corners : tuple of Corner
+        In order of the parameter.
+    gaps : tuple of (float, float)
+        Intervals of the parameter in which nothing is known.
+    unresolved : tuple of str
+        What could not be decided, in words.
+    strips : tuple of Strip
+        The intervals of the parameter between structure changes.
+    """
+
+    family: Family
+    axis: Axis
+    limit: Literal["singular", "ode"]
+    curves: tuple[BoundaryCurve, ...]
+    corners: tuple[Corner, ...]
+    gaps: tuple[tuple[float, float], ...]
+    unresolved: tuple[str, ...]
+    strips: tuple[Strip, ...] = field(repr=False)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left undecided."""
+        return not self.gaps and not self.unresolved
+
+    def thresholds_at(self, values: ArrayLike) -> list[FloatArray]:
+        """Return the critical starts y at each value of the parameter, in order."""
+        values = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        found: list[list[float]] = [[] for _ in values]
+        for curve in self.curves:
+            if curve.value is None or not len(curve.parameter):
+                continue
+            at = np.flatnonzero((values >= curve.parameter[0]) & (values <= curve.parameter[-1]))
+            for k, y in zip(at, curve.value(values[at]), strict=True):
+                found[k].append(float(y))
+        return [np.array(sorted(each)) for each in found]
+
+    def fates_at(self, values: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+        """Return the fates of all starts (values[i], y[j]): codes of shape (len(values), len(y)), and their names.
+
+        A start on a curve counts as above it, a parameter on the end of a strip as in the next; the code is -1 where
+        nothing is known.
+        """
+        values, y = (np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in (values, y))
+        names = tuple(dict.fromkeys(fate for strip in self.strips for fate in strip.fates))
+        order = np.argsort(y, kind="stable")
+        ranked = y[order]
+        codes = np.full((len(values), len(y)), -1)
+        for k, strip in enumerate(self.strips):
+            last = k == len(self.strips) - 1
+            inside = (values >= strip.low) & ((values <= strip.high) if last else (values < strip.high))
+            columns = np.flatnonzero(inside)
+            if not len(columns):
+                continue
+            first = np.array([np.searchsorted(ranked, wall(values[columns])) for wall in strip.walls], dtype=np.int64)
+            fates = np.array([names.index(fate) for fate in strip.fates])
+            for i, column in enumerate(columns):
+                cuts = np.concatenate(([0], first[:, i], [len(y)])) if len(first) else np.array([0, len(y)])
+                codes[column, order] = np.repeat(fates, np.diff(np.maximum.accumulate(cuts)))
+        return codes, names

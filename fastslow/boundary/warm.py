@@ -1,0 +1,212 @@
+"""Where stable manifolds meet the line of starts, for many values of the parameter at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastslow.boundary.members import Members, Path
+from fastslow.core.polynomial import polynomial_field
+from fastslow.core.polynomial_events import SECTION, polynomial_events
+from fastslow.flow.flow_graph import forbidden
+from fastslow.manifold.arcs import CriticalManifold
+from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
+from fastslow.ode.integrate import EventSet, Limits, integrate, integrate_batch
+from fastslow.separatrices.halves import typical_height
+from fastslow.systems.polynomials import by_slow_power, fraction, rational
+
+FloatArray = NDArray[np.float64]
+
+ROUGH_RTOL = 1e-6
+"""Of the way back, to see which halves cross."""
+MOST_HITS = 8
+_DEPARTURE, _SHARE_OF_GAP = 1e-7, 1e-3
+_VERTICAL = 1e-9
+_FIRST_STEP, _HORIZON = 1e-2, 1e15
+_FAR = 1e4
+"""Size of y, in heights of the highest special point, at which the way back counts as coming from infinity."""
+_CYCLE_TIME, _TO_LEAVE = 160.0, 40.0
+_SAME_ENERGY = 1e-12
+_FEW = 4
+
+
+@dataclass(frozen=True, eq=False)
+class HalfKey:
+    """A stable half: the number of its saddle among the equilibria of the interval, and its side."""
+
+    saddle: int
+    side: int
+
+
+class Warm:
+    """The saddles of an interval of the parameter without cuts, and the crossings of their stable halves.
+
+    Parameters
+    ----------
+    members : Members
+        The family in doubles.
+    manifold : CriticalManifold
+        Of one member in the interval.
+    origin : float
+        Its value of the parameter.
+    """
+
+    def __init__(self, members: Members, manifold: CriticalManifold, origin: float) -> None:
+        self.members, self.manifold, self.origin = members, manifold, origin
+        system = manifold.system
+        self.system = system
+        self.chart = members.chart
+        self.height = typical_height(manifold)
+        self.highest = max(self.height, *(abs(p.y) for p in manifold.points if math.isfinite(p.y)))
+        self.width = float(system.upper - system.lower)
+        self.points = manifold.of_kind(Kind.EQUILIBRIUM)
+        self._parts: dict[int, int] = {}
+        self.once = self._crossed_once()
+        self.halves = [
+            HalfKey(number, side)
+            for number, point in enumerate(self.points)
+            if point.stability is Stability.SADDLE and self._may_reach(point)
+            for side in (1, -1)
+        ]
+
+    @property
+    def degenerate(self) -> list[SpecialPoint]:
+        """Equilibria whose linearisation does not decide, in the whole interval."""
+        return [point for point in self.points if point.stability is Stability.CENTER]
+
+    def _crossed_once(self) -> bool:
+        """Whether no orbit can return to the line of starts: there f is c y^m, and y = 0 forbidden."""
+        rows = by_slow_power(self.system.fast_field)
+        at_line = [fraction(row(rational(self.system.start_fast))) for row in rows]
+        terms = [k for k, value in enumerate(at_line) if value]
+        return len(terms) == 1 and (terms[0] == 0 or forbidden(self.system, 0.0))
+
+    def _may_reach(self, saddle: SpecialPoint) -> bool:
+        """Whether energy lets orbits from the line of starts come to a saddle."""
+        chart, system = self.chart, self.system
+        if chart is None or not (chart.holds(saddle.x) or saddle.x in [float(line) for line in chart.lines]):
+            return False
+        q = system.energy_polynomial
+        if q is None or system.energy(saddle.x, saddle.y) is None:
+            return True
+        rows = by_slow_power(q)
+        at_line = [fraction(row(rational(system.start_fast))) for row in rows]
+        if any(at_line[1:]):
+            return True
+        here, there = float(system.energy(saddle.x, saddle.y)), float(at_line[0])  # type: ignore[arg-type]
+        return here < there - _SAME_ENERGY * max(abs(here), abs(there))
+
+    def path(self, number: int, values: FloatArray) -> Path | None:
+        """Return an equilibrium at sorted values of the parameter."""
+        point = self.points[number]
+        unit = np.array([self.width, abs(point.y) or self.height])
+        if number not in self._parts:
+            self._parts[number] = self.members.part_of(point.x, point.y, self.origin)
+        return self.members.follow(self._parts[number], (point.x, point.y), self.origin, values, unit)
+
+    def crossings(self, requests: Sequence[tuple[HalfKey, float]], rtol: float) -> FloatArray:
+        """Return y where each half meets the line of starts at a value of the parameter, shape (n, MOST_HITS).
+
+        In the order backward in time; the rest is NaN. A row begins with infinity where the saddle was lost.
+        """
+        result = np.full((len(requests), MOST_HITS), np.nan)
+        if not requests or self.chart is None:
+            return result
+        values = np.unique([p for _, p in requests])
+        paths = [self.path(number, values) for number in range(len(self.points))]
+        known = np.array([[path.x, path.y] if path else np.full((2, len(values)), np.nan) for path in paths])
+        states, rates, rows = [], [], []
+        for saddle in dict.fromkeys(half.saddle for half, _ in requests):
+            mine = [k for k, (half, _) in enumerate(requests) if half.saddle == saddle]
+            path = paths[saddle]
+            if path is None:
+                result[mine, 0] = np.inf
+                continue
+            at = np.searchsorted(values, [requests[k][1] for k in mine])
+            step, rate = self._departures(saddle, path, known)
+            sides = np.array([requests[k][0].side for k in mine])
+            start = np.stack([path.x, path.y], axis=1)[at] + sides[:, None] * step[at]
+            fine = np.array([math.isfinite(x) and self.chart.holds(x) for x in start[:, 0]]) & np.isfinite(start).all(
+                axis=1
+            )
+            states.append(start[fine])
+            rates.append(rate[at][fine])
+            rows += [k for k, good in zip(mine, fine, strict=True) if good]
+        if rows:
+            wanted = np.array([requests[k][1] for k in rows])
+            hits = self._followed(wanted, np.concatenate(states), np.concatenate(rates), rtol)
+            for k, ys in zip(rows, hits, strict=True):
+                result[k, : len(ys)] = ys[:MOST_HITS]
+        return result
+
+    def _departures(self, saddle: int, path: Path, known: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the step from the saddle to the beginning of its half on side 1, and the fastest rate there.
+
+        The step is NaN where the half lies on an invariant line.
+        """
+        unit = np.stack([np.full(len(path.x), self.width), np.where(path.y != 0.0, np.abs(path.y), self.height)])
+        others = np.delete(known, saddle, axis=0)
+        gaps = np.hypot((others[:, 0] - path.x) / unit[0], (others[:, 1] - path.y) / unit[1])
+        # A saddle that leaves to infinity may come as near to the line of starts as it likes.
+        aside = np.abs(path.x - float(self.system.start_fast)) / self.width
+        aside = np.where(aside == 0.0, 1.0, aside)
+        gap = np.nanmin(np.vstack([gaps, aside]), axis=0)
+        jacobian = self.members.jacobians(path)
+        (a, b), (c, d) = jacobian.transpose(1, 2, 0)
+        half, determinant = (a + d) / 2, a * d - b * c
+        root = np.sqrt(np.maximum(half * half - determinant, 0.0))
+        larger = np.where(half >= 0.0, half + root, half - root)
+        smaller = determinant / np.where(larger == 0.0, 1.0, larger)
+        stable = np.minimum(larger, smaller)
+        b, c = b * unit[1] / unit[0], c * unit[0] / unit[1]
+        first, second = np.stack([b, stable - a]), np.stack([stable - d, c])
+        vector = np.where(np.hypot(*first) >= np.hypot(*second), first, second)
+        vector = vector / np.hypot(*vector)
+        up = (vector[0] > 0.0) | ((vector[0] == 0.0) & (vector[1] > 0.0))
+        vector = np.where(up, vector, -vector) * unit * np.minimum(_DEPARTURE, _SHARE_OF_GAP * gap)
+        line = self.members.parts[path.part][0].degrees() == (1, 0, 0)
+        on_line = line & (np.abs(vector[0]) <= _VERTICAL * np.hypot(*(vector / unit)) * unit[0])
+        return np.where(on_line, np.nan, vector).T, np.maximum(np.abs(larger), np.abs(smaller))
+
+    def _followed(self, values: FloatArray, starts: FloatArray, rates: FloatArray, rtol: float) -> list[list[float]]:
+        """Return y at the crossings of the line of starts backward in time."""
+        chart, system = self.chart, self.system
+        assert chart is not None
+        field = self.members.fields(values, chart, -1.0)
+        heights = np.abs(starts[:, 1])
+        height = float(min(np.min(heights[heights > 0.0], initial=np.inf), self.height))
+        head = np.tile([float(SECTION), 5.0, float(system.start_fast), 0.0, 0.0], (len(values), 1))
+        end = _HORIZON / float(np.min(rates))
+        if system.energy_polynomial is None:
+            slow_time = max(1.0, *(abs(p.y) for p in self.manifold.points if math.isfinite(p.y)))
+            end = _CYCLE_TIME * slow_time / float(np.min(self.members.slow_rates(values)))
+        options: dict[str, Any] = {
+            "rtol": rtol,
+            "atol": np.array([1e-16, 1e-16 * height]),
+            "limits": Limits(
+                max_steps=100_000,
+                first_step=_FIRST_STEP / float(np.max(rates)),
+                growth=np.array([1e300, _FAR * max(self.highest, float(heights.max()))]),
+            ),
+        }
+        states = chart.to_state(starts[:, 0], starts[:, 1])
+        rows = np.concatenate((head, field), axis=1)
+        if len(values) < _FEW:
+            # not worth the threads
+            runs = [
+                integrate(polynomial_field, p, u, (0.0, end), output="final", events=self._line(row), **options)
+                for p, u, row in zip(field, states, rows, strict=True)
+            ]
+            hits = [run.events for run in runs]
+        else:
+            batch = integrate_batch(polynomial_field, field, states, (0.0, end), events=self._line(rows), **options)
+            hits = list(batch.events)
+        return [[float(hit.state[1]) for hit in found if hit.index == 0] for found in hits]
+
+    def _line(self, parameters: FloatArray) -> EventSet:
+        return EventSet(polynomial_events, 2, terminal=[self.once, False], tolerance=0.0, parameters=parameters)
