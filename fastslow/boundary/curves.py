@@ -136,17 +136,27 @@ class Boundary:
                 found[k].append(float(y))
         return [np.array(sorted(each)) for each in found]
 
-    def fates_at(self, values: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-        """Return the fates of all starts (values[i], y[j]): codes of shape (len(values), len(y)), and their names.
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fates, in the order of the codes of `fates_at`."""
+        return tuple(dict.fromkeys(fate for strip in self.strips for fate in strip.fates))
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The values of the parameter at which strips begin and end."""
+        return tuple(sorted({end for strip in self.strips for end in (strip.low, strip.high)}))
+
+    def fates_at(self, values: ArrayLike, y: ArrayLike) -> NDArray[np.int16]:
+        """Return the fates of all starts (values[i], y[j]): codes, indices of `names`, of shape (len(values), len(y)).
 
         A start on a curve counts as above it, a parameter on the end of a strip as in the next; the code is -1 where
         nothing is known.
         """
         values, y = (np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in (values, y))
-        names = tuple(dict.fromkeys(fate for strip in self.strips for fate in strip.fates))
+        names = self.names
         order = np.argsort(y, kind="stable")
         ranked = y[order]
-        codes = np.full((len(values), len(y)), -1)
+        codes = np.full((len(values), len(y)), -1, dtype=np.int16)
         for k, strip in enumerate(self.strips):
             last = k == len(self.strips) - 1
             inside = (values >= strip.low) & ((values <= strip.high) if last else (values < strip.high))
@@ -154,8 +164,8 @@ class Boundary:
             if not len(columns):
                 continue
             first = np.array([np.searchsorted(ranked, wall(values[columns])) for wall in strip.walls], dtype=np.int64)
-            fates = np.array([names.index(fate) for fate in strip.fates])
+            fates = np.array([names.index(fate) for fate in strip.fates], dtype=np.int16)
             for i, column in enumerate(columns):
                 cuts = np.concatenate(([0], first[:, i], [len(y)])) if len(first) else np.array([0, len(y)])
                 codes[column, order] = np.repeat(fates, np.diff(np.maximum.accumulate(cuts)))
-        return codes, names
+        return codes

@@ -122,8 +122,8 @@ def _row(boundary: Boundary, a0: float) -> list[tuple[float, str, str]]:
     found = []
     ordered = [float(boundary.axis.low), *sorted(places), float(boundary.axis.high)]
     for before, place, after in zip(ordered, ordered[1:], ordered[2:], strict=False):
-        codes, names = boundary.fates_at([0.5 * (before + place), 0.5 * (place + after)], [a0])
-        below, above = (names[code] if code >= 0 else "unknown" for code in codes[:, 0])
+        codes = boundary.fates_at([0.5 * (before + place), 0.5 * (place + after)], [a0])
+        below, above = (boundary.names[code] if code >= 0 else "unknown" for code in codes[:, 0])
         if below != above:
             found.append((place, below, above))
     return found

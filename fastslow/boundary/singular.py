@@ -128,6 +128,11 @@ class Boundary:
         """The verdicts, in the order of the codes of `fates_at`."""
         return tuple(dict.fromkeys(fate.verdict for piece in self._pieces for fate in piece.fates))
 
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The values of the parameter at which something changes, and the ends of the interval."""
+        return tuple(sorted({end for piece in self._pieces for end in (piece.low, piece.high)}))
+
     def thresholds_at(self, values: ArrayLike, every: bool = False) -> Values:
         """Return the critical slow values at parameters, in order.
 
@@ -167,7 +172,7 @@ class Boundary:
 
         Returns
         -------
-        ndarray, shape (m, n)
+        ndarray, shape (n, m)
             Codes; -1 where the model is not valid.
         """
         s, owner = self._owners(values)
@@ -187,7 +192,7 @@ class Boundary:
             for row in first:
                 np.add.at(counts, (row, np.arange(len(columns))), 1)
             codes[np.ix_(order, columns)] = table[np.cumsum(counts[:-1], axis=0)]
-        return codes
+        return codes.T
 
     def distance(self, values: ArrayLike, y: ArrayLike) -> Values:
         """Return the distance in y of starts to the nearest threshold of their parameter, shape (m, n)."""

@@ -12,7 +12,6 @@ from fastslow.errors import InputError
 from fastslow.ode.columns import fates, forbidden
 from fastslow.sweeps.fates import FATES, NOT_VALID, fate_codes
 from fastslow.sweeps.plane import Column
-from fastslow.systems.families import Axis, Family
 from fastslow.systems.system import FastSlowSystem
 
 Codes = NDArray[np.int8]
@@ -26,42 +25,42 @@ _BESIDE = 1e-12
 class _FromBoundary:
     """Fills cells from the boundary of one limit, which is computed once for each family and axis."""
 
-    def __init__(self, compute: Callable[[Family, Axis], Any]) -> None:
+    def __init__(self, compute: Callable[[Column], Any]) -> None:
         self._compute = compute
         self._kept: dict[str, Any] = {}
 
     def __call__(self, column: Column) -> Codes:
         if column.key not in self._kept:
             self._kept.clear()
-            self._kept[column.key] = self._compute(column.family, column.axis)
+            self._kept[column.key] = self._compute(column)
         boundary = self._kept[column.key]
         values = np.array([float(value) for value in column.values])
         index = boundary.fates_at(values, column.starts)
         # Index -1, the last: nothing is known there.
-        codes = np.append(fate_codes(boundary.names), FATES.index("undecided"))[index]
+        codes = np.append(fate_codes(boundary.names), np.int8(FATES.index("undecided")))[index]
         reach = _BESIDE * float(column.axis.high - column.axis.low)
-        ends = np.array([end for piece in boundary.pieces for end in (piece.low, piece.high)])
-        suspects = np.flatnonzero((index < 0).any(axis=1) | (np.abs(values[:, None] - ends).min(axis=1) < reach))
-        return _marked(column, codes.astype(np.int8), suspects)
+        near = np.abs(values[:, None] - np.asarray(boundary.ends)).min(axis=1) <= reach
+        return _marked(column, codes, np.flatnonzero((index < 0).any(axis=1) | near))
 
 
 def _exact(rtol: float) -> Fill:
     from fastslow.boundary.full import full_boundary
 
-    return _FromBoundary(full_boundary)
+    return _FromBoundary(lambda column: full_boundary(column.family, column.axis, starts=column.reach))
 
 
 def _singular(rtol: float) -> Fill:
     from fastslow.boundary.singular import singular_boundary
 
-    return _FromBoundary(singular_boundary)
+    return _FromBoundary(lambda column: singular_boundary(column.family, column.axis))
 
 
 def _ode(rtol: float) -> Fill:
     def fill(column: Column) -> Codes:
         found = fates(column.family.build, column.values, column.starts, rtol=rtol)
-        codes = np.append(fate_codes(found.fates), FATES.index("undecided"))[found.fate]
-        return _marked(column, codes.astype(np.int8), np.array(sorted(found.refused), dtype=np.int64))
+        # Below zero: undecided, forbidden and refused; the last two are marked below.
+        codes = np.append(fate_codes(found.fates), np.int8(FATES.index("undecided")))[np.maximum(found.fate, -1)]
+        return _marked(column, codes, np.array(sorted(found.refused), dtype=np.int64))
 
     return fill
 

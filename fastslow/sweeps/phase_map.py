@@ -140,8 +140,7 @@ def phase_map(
 
     if method not in METHODS:
         raise InputError("method", method, "is no method", f"Known: {', '.join(METHODS)}")
-    axes = [axis_of(axis, label, _COUNT) for label, axis in (("x", x), ("y", y))]
-    plane = plane_of(system_of(model), *axes, a0)
+    plane = plane_of(system_of(model), axis_of(x, "x", _COUNT), axis_of(y, "y", _COUNT), a0)
     job = {
         "model": plane.system.table(),
         "x": str(plane.x),

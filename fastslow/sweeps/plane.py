@@ -30,14 +30,17 @@ class Column:
         The values of the parameter that are wanted.
     starts : ndarray
         The slow coordinates of the starts.
+    reach : (float, float)
+        The range of starts in the whole plane.
     key : str
-        What tells this family and axis from others of the same plane.
+        What tells this family from others of the same plane.
     """
 
     family: Family
     axis: Axis
     values: tuple[Fraction, ...]
     starts: NDArray[np.float64]
+    reach: tuple[float, float]
     key: str = ""
 
 
@@ -70,30 +73,26 @@ class Plane:
         """The axis of slow coordinates of starts, if there is one."""
         return next((axis for axis in (self.x, self.y) if axis.name == self.slow_start), None)
 
-    @property
-    def parameter_axis(self) -> Axis:
-        """The parameter's axis beside an axis of starts, or the one along which a row of two parameters runs."""
-        return self.y if self.x.name == self.slow_start else self.x
-
     def columns(self, rows: slice, columns: slice) -> Iterator[tuple[Column, tuple[slice, slice], bool]]:
         """Yield (cells, rows and columns of the part that they fill, whether values run along columns of it)."""
         xs, ys = self.x.exact_values[columns], self.y.exact_values[rows]
         whole = slice(0, len(ys)), slice(0, len(xs))
-        if self.start_axis is self.y:
-            starts = np.array([float(v) for v in ys])
-            yield Column(family_of(self.system, self.x.name), self.x, xs, starts), whole, True
-        elif self.start_axis is self.x:
-            starts = np.array([float(v) for v in xs])
-            yield Column(family_of(self.system, self.y.name), self.y, ys, starts), whole, False
+        along = self.start_axis
+        if along is not None:
+            upright = along is self.y
+            axis, values, heights = (self.x, xs, ys) if upright else (self.y, ys, xs)
+            starts, reach = np.array([float(v) for v in heights]), (float(along.low), float(along.high))
+            yield Column(family_of(self.system, axis.name), axis, values, starts, reach), whole, upright
         else:
             assert self.start is not None
-            other, starts = family_of(self.system, self.y.name), np.array([float(self.start)])
+            height = float(self.start)
+            other, starts, reach = family_of(self.system, self.y.name), np.array([height]), (height, height)
             for j, value in enumerate(ys):
                 try:
                     family = family_of(other.at(value), self.x.name)
                 except InputError:
                     continue  # the whole row is not valid
-                yield Column(family, self.x, xs, starts, str(value)), (slice(j, j + 1), whole[1]), True
+                yield Column(family, self.x, xs, starts, reach, str(value)), (slice(j, j + 1), whole[1]), True
 
 
 def plane_of(system: FastSlowSystem, x: Axis, y: Axis, start: Real | None = None) -> Plane:

@@ -36,7 +36,7 @@ def connected() -> Boundary:
 
 def wrong_cells(boundary: Boundary, values: list[Fraction], y: np.ndarray) -> list[tuple[float, float]]:
     """Return the starts whose fate by direct integration is another, but for those within 1e-7 of a curve."""
-    codes, names = boundary.fates_at([float(v) for v in values], y)
+    codes, names = boundary.fates_at([float(v) for v in values], y), boundary.names
     wrong = []
     for value, row in zip(values, codes, strict=True):
         found = fs.ensemble(boundary.family.at(value), y).fate
@@ -86,16 +86,15 @@ def test_learning_begins_at_a_saddle_saddle_connection(connected: Boundary) -> N
     (reference,) = fs.connections(fs.TwoLayer([1, 1, 1], [1, -2, 1]), "slow_rate", ("0.25", "0.35"), samples=4).found
     assert corner.kind == "saddle-saddle connection"
     assert corner.parameter == pytest.approx(reference.value, abs=1e-9)
-    codes, names = connected.fates_at([corner.parameter - 1e-3, corner.parameter + 1e-3], [0.005, 0.5])
-    assert [[names[code] for code in row] for row in codes] == [["learning", "unlearning"], ["unlearning"] * 2]
+    codes = connected.fates_at([corner.parameter - 1e-3, corner.parameter + 1e-3], [0.005, 0.5])
+    assert [[connected.names[code] for code in row] for row in codes] == [["learning", "unlearning"], ["unlearning"] * 2]
 
 
 def test_a_range_of_starts_leaves_out_the_rest(left: Boundary) -> None:
     part = full_boundary(left.family, left.axis, starts=(0.5, 15.0), tolerance=1e-7)
     values, y = np.linspace(-5.0, 5.0, 301), np.linspace(0.5, 15.0, 201)
-    all_codes, all_names = left.fates_at(values, y)
-    codes, names = part.fates_at(values, y)
-    different = np.argwhere(np.array(names)[codes] != np.array(all_names)[all_codes])
+    one, other = (np.array(found.names)[found.fates_at(values, y)] for found in (part, left))
+    different = np.argwhere(one != other)
     for i, j in different:
         assert np.abs(left.thresholds_at(values[i])[0] - y[j]).min() < 1e-5
     assert len(different) < 3

@@ -69,14 +69,14 @@ def test_random_families(seed):
         s = Fraction(rng.randint(-50000, 50000), 10007)
         flow = flow_of(boundary, s)
         y = [rng.choice([-1, 1]) * 10 ** rng.uniform(-2, 2) for _ in range(10)]
-        codes = boundary.fates_at([float(s)], y)[:, 0]
+        codes = boundary.fates_at([float(s)], y)[0]
         expected = [flow.orbit(Start(Fraction(0), Fraction(v))).verdict for v in y]
         assert [boundary.names[code] for code in codes] == expected, (c, c_star, name, s)
 
 
 def test_map_is_what_the_thresholds_say(figure):
     values, y = np.linspace(-5, 5, 83), np.linspace(-9, 11, 57)
-    codes = figure.fates_at(values, y)
+    codes = figure.fates_at(values, y).T
     thresholds = figure.thresholds_at(values)
     counts = (y[:, None, None] > thresholds[None]).sum(axis=2)
     for column in range(len(values)):
@@ -84,7 +84,7 @@ def test_map_is_what_the_thresholds_say(figure):
             assert len(set(codes[counts[:, column] == count, column])) <= 1
     assert codes.shape == (57, 83) and set(codes.ravel()) == {0, 1}
     # In any order of starts and parameters.
-    assert np.array_equal(figure.fates_at(values[::-1], y[::-1]), codes[::-1, ::-1])
+    assert np.array_equal(figure.fates_at(values[::-1], y[::-1]).T, codes[::-1, ::-1])
     distance = figure.distance(values, y)
     assert distance[3, 5] == np.abs(y[3] - thresholds[5]).min()
 
@@ -107,7 +107,7 @@ def test_exit_after_delay_bounds_the_fates():
 def test_gaps_have_no_fate():
     boundary = boundary_of(fs.TwoLayer([1, 1, 1], [1, -1, 1]), "c[1]=-1:1")
     assert boundary.gaps == ((0.0, 0.0),)
-    assert boundary.fates_at([0.0], [1.0, 2.0]).tolist() == [[-1], [-1]]
+    assert boundary.fates_at([0.0], [1.0, 2.0]).tolist() == [[-1, -1]]
     assert np.all(np.isinf(boundary.thresholds_at([0.0])))
 
 
@@ -120,7 +120,7 @@ def test_a_parameter_of_the_pace_changes_nothing():
 
 def test_relaxation_oscillations_begin_at_canard_points():
     boundary = boundary_of(fs.van_der_pol(), "a=-2:2")
-    codes = boundary.fates_at([-1.5, -0.5, 0.5, 1.5], [0.25])[0]
+    codes = boundary.fates_at([-1.5, -0.5, 0.5, 1.5], [0.25])[:, 0]
     names = [boundary.names[code] for code in codes]
     assert names[1] == names[2] == "relaxation oscillation"
     assert names[0].startswith("settles") and names[3].startswith("settles")
