@@ -150,6 +150,9 @@ def _between(
     for a, b in itertools.pairwise(places):
         slack = 1e-7 * (b - a)
         inside = [sheet for sheet in sheets.found if sheet.low <= a + slack and sheet.high >= b - slack]
+        for sheet in sheets.found:
+            if sheet not in inside and min(sheet.high, b) - max(sheet.low, a) > 0.01 * (b - a):
+                unresolved.append(f"between {a:.9g} and {b:.9g} a curve of critical starts is known in parts only")
         followed = first if a < float(origin) < b and _apart(inside, float(origin)) else None
         followed = followed or _Fates(members, _simple(a, b, 0.5))
         strips.append(followed.strip(a, b, inside, warm, wanted, unresolved))

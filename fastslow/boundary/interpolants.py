@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-_BEYOND = 1e-3
+_BEYOND = 5e-3
 """How far a series in t is continued beyond its ends, where it is analytic."""
 _REST = float(np.log(8.0))
 """How much of the logarithm of a distance is split off at the far end, where other singularities are near."""
@@ -41,8 +41,9 @@ class Variable:
         """Return t, or the logarithm."""
         a, b = self.of
         if self.kind == "cosine":
-            share = np.clip((p - a) / (b - a), 0.0, 1.0)
-            return 2.0 * np.arcsin(np.sqrt(share)) / np.pi
+            # from the nearer end, for the sake of the digits
+            below, above = (2.0 * np.arcsin(np.sqrt(np.clip(d / (b - a), 0.0, 1.0))) / np.pi for d in (p - a, b - p))
+            return np.where(below < 0.5, below, 1.0 - above)
         distance = p - a if self.kind == "above" else b - p
         return np.log(np.maximum(distance, 1e-300))
 
@@ -52,7 +53,8 @@ class Variable:
         first, last = self.inner(np.array([self.low, self.high]))
         t = first + (last - first) * (np.asarray(s) + 1.0) / 2.0
         if self.kind == "cosine":
-            p = a + (b - a) * np.sin(0.5 * np.pi * t) ** 2
+            below, above = ((b - a) * np.sin(0.5 * np.pi * d) ** 2 for d in (t, 1.0 - t))
+            p = np.where(t < 0.5, a + below, b - above)
         else:
             p = a + np.exp(t) if self.kind == "above" else b - np.exp(t)
         return np.asarray(np.clip(p, self.low, self.high))

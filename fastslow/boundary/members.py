@@ -57,6 +57,7 @@ class Members:
         self._rows = {id(part): _rows(part) for part, _ in self.parts}
         self._rate = _rows(self.slow_rate)[0, 0]
         self._slow = _rows(self.slow_field)
+        self._eliminated: dict[int, list[FloatArray]] = {}
 
     def _sample(self) -> FastSlowSystem:
         for k in (31, 17, 53):
@@ -119,18 +120,39 @@ class Members:
     def follow(
         self, part: int, place: tuple[float, float], origin: float, values: FloatArray, unit: FloatArray
     ) -> Path:
-        """Return the equilibrium on a factor that is at a place for p = origin at sorted values of p; NaN where it is lost."""
+        """Return the equilibrium on a factor, at a place for p = origin, at sorted values of p; NaN where it is lost."""
         x, y = place
-        first = np.ascontiguousarray(self._rows[id(self.parts[part][0])])
+        first, second = self._pair(part, x, y, origin)
         found = np.empty((len(values), 2))
         middle = int(np.searchsorted(values, origin))
         for some in (slice(middle, None), slice(middle - 1, None, -1) if middle else slice(0, 0)):
             wanted = np.ascontiguousarray(values[some])
             places = np.empty((len(wanted), 2))
-            reached = follow_zero(first, self._slow, np.array([origin, x, y]), unit, wanted, places)
+            reached = follow_zero(first, second, np.array([origin, x, y]), unit, wanted, places)
             places[reached:] = np.nan  # too far away: the curves f = 0 and g = 0 cannot be told apart there
             found[some] = places
         return Path(part, values, found[:, 0], found[:, 1])
+
+    def _pair(self, part: int, x: float, y: float, p: float) -> tuple[FloatArray, FloatArray]:
+        """Return two polynomials whose common zero is an equilibrium on a factor of f.
+
+        Far out f = 0 and g = 0 are nearly parallel and their zero is ill-conditioned; a root x of their resultant,
+        without its factors at infinity, is not, and y is that of the one that is a graph over x.
+        """
+        q = self.parts[part][0]
+        graph = next((curve for curve in (q, self.slow_field) if curve.degrees()[1] == 1), None)
+        if graph is None or q.degrees()[1] == 0 or self.slow_field.degrees()[1] == 0:
+            return self._rows[id(q)], self._slow
+        if part not in self._eliminated:
+            factors = q.resultant(self.slow_field, 1).factor()[1]
+            self._eliminated[part] = [_rows(e) for e, _ in factors if e.degrees()[0] > 0]
+
+        def distance(rows: FloatArray) -> float:
+            value, slope, _ = (float(v[0]) for v in _values(_at(rows, np.array([p])), np.array([x]), np.array([y])))
+            return abs(value) / (abs(slope) or 1e-300)
+
+        nearest = min(self._eliminated[part], key=distance)
+        return nearest, self._rows[id(q)] if graph is q else self._slow
 
     def _size(self, k: int, x: float, y: float, p: float) -> float:
         """Return the distance of a point from the curve of a factor, to first order."""

@@ -20,7 +20,7 @@ _CHECKS = (-0.93, 0.13, 0.71)
 _HOPELESS = 0.02
 _SHARE, _TIGHTER_BESIDE, _LEAST_RTOL = 0.1, 1e-2, 1e-12
 _SCAN = 12
-_END = 1e-4
+_END = 1e-3
 """Nearest to an end of the interval, in the variable t of its cosine: y is analytic there and extrapolated."""
 _SMALL = 1e-2
 """Height, in typical ones, below which errors are absolute."""
@@ -28,7 +28,9 @@ _BESIDE_CHANGE = 1e-10
 _NEAR = 0.125
 _SUSPICIOUS = 3
 """Depth of halving from which a jump is looked for."""
-_TO_LOGARITHM = 5
+_GROWN = 10.0
+_SNAP = 1e-5
+"""Share of the interval that may be left out at an end of a sheet; more than _END leaves."""
 _DEEPEST = 24
 _JUMP = 0.3
 _LEAST_WIDTH = 4e-16
@@ -76,6 +78,7 @@ class _Task:
     depth: int = 0
     degree: int = _FIRST
     checked: bool = False
+    steep: bool = False
     known: dict[int, FloatArray] = field(default_factory=dict)
 
     def wanted(self) -> list[int]:
@@ -133,8 +136,8 @@ class _Job:
         self.changes: list[float] = []
         self.unresolved: list[str] = []
         whole = (low, high)
-        ends = low + (high - low) * np.sin(0.5 * np.pi * np.array([_END, 1.0 - _END])) ** 2
-        self.whole = Variable(float(ends[0]), float(ends[1]), "cosine", whole)
+        least = (high - low) * float(np.sin(0.5 * np.pi * _END)) ** 2
+        self.whole = Variable(low + least, high - least, "cosine", whole)
 
     def run(self) -> None:
         tasks = self._scanned()
@@ -235,7 +238,10 @@ class _Job:
 
     def _halved(self, task: _Task, order: list[int], rows: FloatArray) -> list[_Task]:
         variable = task.variable
-        if task.depth >= _SUSPICIOUS:
+        logarithm = self._logarithm(variable, rows)
+        if logarithm is not None:
+            return [_Task(task.half, logarithm, task.depth + 1)]
+        if task.depth >= _SUSPICIOUS and not task.steep:
             steps = np.abs(np.diff(rows, axis=0))
             step, column = np.unravel_index(int(np.argmax(steps)), steps.shape)
             if steps[step, column] > _JUMP * np.ptp(rows[:, column]):
@@ -247,16 +253,18 @@ class _Job:
                 )
         if task.depth >= _DEEPEST or variable.high - variable.low <= 1e-12 * (self.high - self.low):
             return self._given_up(task, "the curve could not be interpolated")
-        if variable.kind == "cosine" and task.depth >= _TO_LOGARITHM:
-            a, b = self.low, self.high
-            least = _BESIDE_CHANGE * (b - a)
-            if variable.low == self.whole.low:
-                variable = Variable(a + least, variable.high, "above", (a, b))
-            elif variable.high == self.whole.high:
-                variable = Variable(variable.low, b - least, "below", (a, b))
-            if variable is not task.variable:
-                return [_Task(task.half, variable, task.depth + 1)]
-        return [_Task(task.half, half, task.depth + 1) for half in variable.split()]
+        return [_Task(task.half, half, task.depth + 1, steep=task.steep) for half in variable.split()]
+
+    def _logarithm(self, variable: Variable, rows: FloatArray) -> Variable | None:
+        """Return the logarithm of the distance to an end of the interval towards which y grows, None elsewhere."""
+        if variable.kind != "cosine":
+            return None
+        sizes = np.abs(rows).max(axis=1)
+        if variable.low == self.whole.low and sizes[0] >= _GROWN * max(self.warm.highest, sizes[-1]):
+            return Variable(variable.low, variable.high, "above", (self.low, self.high))
+        if variable.high == self.whole.high and sizes[-1] >= _GROWN * max(self.warm.highest, sizes[0]):
+            return Variable(variable.low, variable.high, "below", (self.low, self.high))
+        return None
 
     def _at_change(
         self, task: _Task, left: int, right: int, like_left: Callable[[FloatArray, FloatArray, FloatArray], bool]
@@ -291,7 +299,7 @@ class _Job:
                 Variable(variable.low, at, variable.kind, variable.of),
                 Variable(at, variable.high, variable.kind, variable.of),
             )
-            return [_Task(task.half, part, task.depth + 1) for part in parts if part.high > part.low]
+            return [_Task(task.half, part, task.depth + 1, steep=True) for part in parts if part.high > part.low]
         self.changes.append(at)
         return [
             new for side in ("below", "above") if self._crosses(task, at, side) for new in self._beside(task, at, side)
@@ -336,7 +344,7 @@ class _Job:
     def joined(self) -> list[Sheet]:
         """Return the pieces of each crossing that follow each other as one sheet, between changes."""
         changes = [self.low, *sorted(self.changes), self.high]
-        least = 1e-7 * (self.high - self.low)
+        least = _SNAP * (self.high - self.low)
         result = []
         for (half, order), pieces in self.pieces.items():
             pieces.sort(key=lambda piece: piece.variable.low)
