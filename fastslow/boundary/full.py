@@ -123,7 +123,7 @@ def full_boundary(
     for cut in places:
         corners += _corners_at(cut, strips)
     corners.sort(key=lambda corner: (corner.parameter, corner.y))
-    curves = [*_joined(strips), *_upright(strips)]
+    curves = [*_joined(strips), *_upright(strips, wanted)]
     public = tuple(Strip(s.low, s.high, tuple(wall.at for wall in s.walls), s.fates) for s in strips)
     return Boundary(
         family, axis, "ode", tuple(curves), tuple(corners), tuple(gaps), tuple(dict.fromkeys(unresolved)), public
@@ -145,7 +145,8 @@ def _between(
     unresolved += [f"between {low:.9g} and {high:.9g} {point.id} is degenerate" for point in warm.degenerate]
     sheets = sheets_of(warm, low, high, tolerance, wanted)
     unresolved += sheets.unresolved
-    places = [low, *_distinct(sheets.changes, 1e-9 * (high - low)), high]
+    changes = _distinct(sheets.changes, 1e-9 * (high - low))
+    places = [low, *_distinct([*changes, *sheets.fades], 1e-9 * (high - low)), high]
     strips, corners = [], []
     for a, b in itertools.pairwise(places):
         slack = 1e-7 * (b - a)
@@ -156,7 +157,7 @@ def _between(
         followed = first if a < float(origin) < b and _apart(inside, float(origin)) else None
         followed = followed or _Fates(members, _simple(a, b, 0.5))
         strips.append(followed.strip(a, b, inside, warm, wanted, unresolved))
-    for at in places[1:-1]:
+    for at in changes:
         corners += _change_at(at, sheets.found, warm, unresolved, high - low)
     return strips, corners
 
@@ -356,15 +357,16 @@ def _along(ends: Sequence[float], parts: Sequence[Callable[[FloatArray], FloatAr
     return result
 
 
-def _upright(strips: Sequence[_Strip]) -> list[BoundaryCurve]:
-    """Return the lines p = const between two strips across which the fate changes."""
+def _upright(strips: Sequence[_Strip], wanted: tuple[float, float]) -> list[BoundaryCurve]:
+    """Return the lines p = const between two strips across which the fate of the starts that are wanted changes."""
     found = []
     for left, right in itertools.pairwise(strips):
         if left.high != right.low:
             continue
         at = np.array([left.high])
         sides = [[float(wall.at(at)[0]) for wall in strip.walls] for strip in (left, right)]
-        heights = [-math.inf, *sorted({*sides[0], *sides[1]}), math.inf]
+        inside = {y for y in (*sides[0], *sides[1]) if wanted[0] < y < wanted[1]}
+        heights = [wanted[0], *sorted(inside), wanted[1]]
         for a, b in itertools.pairwise(heights):
             finite = [abs(y) for y in (a, b) if math.isfinite(y)]
             if b - a <= _SLIVER * max([1.0, *finite]):

@@ -105,10 +105,14 @@ class _Task:
 
 @dataclass(eq=False)
 class Sheets:
-    """All sheets of an interval, where they begin or end inside it, and what could not be resolved."""
+    """All sheets of an interval, where they begin or end inside it, and what could not be resolved.
+
+    At `changes` a half begins or stops to cross; at `fades` a sheet leaves the starts that are wanted.
+    """
 
     found: list[Sheet]
     changes: list[float]
+    fades: list[float]
     unresolved: list[str]
 
 
@@ -120,17 +124,17 @@ def sheets_of(
     A rough scan tells which halves cross; those are interpolated by Chebyshev series whose degree is doubled until
     the one before is right at all new points, or the interval is halved. Where a half begins to cross, stops, or
     jumps, the place is bisected to rounding, and the logarithm of the distance to it is the variable beside it. What
-    is outside `starts` is left out; a sheet that ends there goes on as a constant.
+    is outside `starts` is left out.
     """
     job = _Job(warm, low, high, tolerance, starts)
     job.run()
-    return Sheets(job.joined(), sorted(job.changes), job.unresolved)
+    return Sheets(job.joined(), sorted(job.changes), sorted(job.fades), job.unresolved)
 
 
 class _Job:
     def __init__(self, warm: Warm, low: float, high: float, tolerance: float, starts: tuple[float, float]) -> None:
         self.starts = starts
-        self.faded: set[float] = set()
+        self.fades: set[float] = set()
         self.warm, self.low, self.high, self.tolerance = warm, low, high, tolerance
         self.pieces: dict[tuple[HalfKey, int], list[Piece]] = {}
         self.changes: list[float] = []
@@ -308,7 +312,7 @@ class _Job:
     def _faded(self, task: _Task, at: float, left: bool) -> list[_Task]:
         """Return the task on the side of a change on which a half crosses, outside the starts that are wanted."""
         variable = task.variable
-        self.faded.add(at)
+        self.fades.add(at)
         low, high = (variable.low, at) if left else (at, variable.high)
         sides = [Variable(low, high, variable.kind, variable.of)]
         return [_Task(task.half, part, task.depth + 1) for part in sides if part.high > part.low]
@@ -351,9 +355,6 @@ class _Job:
             for run in _runs(pieces, least):
                 low = _snapped(run[0].variable.low, changes, least)
                 high = _snapped(run[-1].variable.high, changes, least)
-                # beyond it the sheet is outside the starts that are wanted
-                low = max(at for at in changes if at <= low) if low in self.faded else low
-                high = min(at for at in changes if at >= high) if high in self.faded else high
                 result.append(Sheet(half, order, low, high, run))
         return result
 
