@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from fastslow.sgd.learner import FloatArray, Learner, Setting
 from fastslow.sgd.linalg import Blas, mirrored
 from fastslow.sgd.network import Batch, Network
-from fastslow.sgd.streams import Streams
 
 _BLOCK_BYTES = 1 << 26
 """Memory of the samples that are drawn and used at once."""
@@ -35,9 +34,8 @@ class DirectSGD(Learner):
     """
 
     def __init__(self, network: Network, setting: Setting, seed: np.random.SeedSequence) -> None:
-        super().__init__(network, setting)
+        super().__init__(network, setting, seed)
         shape, kind = (setting.d, setting.m + 1), setting.dtype
-        self._streams = Streams(seed)
         self._batch = Batch(network, setting.m, kind)
         self._blas = Blas(kind)
         self.weights: NDArray[Any] = np.empty(shape, kind, order="F")

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from fastslow.sgd.learner import FloatArray, Learner, Setting
 from fastslow.sgd.linalg import Blas, factor, mirrored
 from fastslow.sgd.network import Batch, Network
-from fastslow.sgd.streams import Streams
 
 BLOCK = 1024
 """Samples that are drawn and used at once."""
@@ -38,9 +37,8 @@ class GramSGD(Learner):
     """
 
     def __init__(self, network: Network, setting: Setting, seed: np.random.SeedSequence) -> None:
-        super().__init__(network, setting)
+        super().__init__(network, setting, seed)
         size = setting.m + 1
-        self._streams = Streams(seed)
         self._batch = Batch(network, setting.m, setting.dtype)
         self._blas, self._double = Blas(setting.dtype), Blas("float64")
         # w* and W0 are drawn, not normalised: a Wishart matrix of d degrees.

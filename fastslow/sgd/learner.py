@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastslow.errors import FastSlowError
 from fastslow.sgd.network import Network
+from fastslow.sgd.streams import Streams
 
 FloatArray = NDArray[np.float64]
 
@@ -39,8 +40,9 @@ class Learner(ABC):
 
     a: FloatArray
 
-    def __init__(self, network: Network, setting: Setting) -> None:
+    def __init__(self, network: Network, setting: Setting, seed: np.random.SeedSequence) -> None:
         self.network, self.setting = network, setting
+        self._streams = Streams(seed)
         self.a = np.full(setting.m, setting.a0)
 
     @abstractmethod

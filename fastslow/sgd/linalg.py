@@ -23,19 +23,19 @@ class Blas:
         self._syrk = getattr(blas, letter + "syrk")
 
     def product(self, alpha: float, a: NDArray[Any], b: NDArray[Any], into: NDArray[Any], ta: int = 0) -> None:
-        """into = alpha a b, or alpha a' b."""
+        """Compute into = alpha a b, or alpha a' b."""
         self._same(self._gemm(alpha, a, b, 0.0, into, trans_a=ta, overwrite_c=1), into)
 
     def add_outer(self, alpha: float, a: NDArray[Any], b: NDArray[Any], into: NDArray[Any]) -> None:
-        """into += alpha a b'."""
+        """Compute into += alpha a b'."""
         self._same(self._gemm(alpha, a, b, 1.0, into, trans_b=1, overwrite_c=1), into)
 
     def lower_times(self, lower: NDArray[Any], into: NDArray[Any], alpha: float = 1.0) -> None:
-        """into = alpha lower into, for a lower triangle."""
+        """Compute into = alpha lower into, for a lower triangle."""
         self._same(self._trmm(alpha, lower, into, lower=1, overwrite_b=1), into)
 
     def add_square(self, alpha: float, a: NDArray[Any], into: NDArray[Any], trans: int = 0) -> None:
-        """The lower triangle of into += alpha a a', or of alpha a' a."""
+        """Compute the lower triangle of into += alpha a a', or of alpha a' a."""
         self._same(self._syrk(alpha, a, 1.0, into, trans=trans, lower=1, overwrite_c=1), into)
 
     @staticmethod

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -38,14 +40,8 @@ class Network:
     @classmethod
     def of(cls, system: TwoLayer) -> Network:
         """Return the network of a model."""
-        size = len(system.c)
-        # The root of a factorial beyond the range of doubles: of the model's exact numbers, by logarithms.
-        roots = [0.0 if system.normalised else 0.5 * math.lgamma(k + 1.0) for k in range(1, size + 1)]
-        own, star = (
-            np.array([math.copysign(math.exp(math.log(abs(v)) + root), v) if v else 0.0 for v, root in zip(c, roots)])
-            for c in (map(_float, system.c), map(_float, system.c_star))
-        )
-        return cls(np.trim_zeros(own, "b"), np.trim_zeros(star, "b"), float(system.noise), float(system.slow_rate))
+        own, star = (_normalised(c, system.normalised) for c in (system.c, system.c_star))
+        return cls(own, star, float(system.noise), float(system.slow_rate))
 
     def table(self, kind: str) -> NDArray[Any]:
         """Return what the kernel of the activation wants, in a precision."""
@@ -81,8 +77,13 @@ class Network:
         return 0.5 * (total + self.noise**2)
 
 
-def _float(value: Any) -> float:
-    return float(value)
+def _normalised(c: Sequence[Fraction], already: bool) -> FloatArray:
+    """Return the doubles c_k sqrt(k!); by logarithms, as k! may be beyond them."""
+    values = [
+        math.copysign(math.exp(math.log(abs(v)) + (0.0 if already else 0.5 * math.lgamma(k + 1.0))), v) if v else 0.0
+        for k, v in enumerate(c, start=1)
+    ]
+    return np.trim_zeros(np.array(values), "b")
 
 
 def _rescaled(b: FloatArray, variance: FloatArray, size: int) -> FloatArray:

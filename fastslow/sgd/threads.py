@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
-from contextlib import contextmanager
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
-_NAMES = ("scipy_openblas_{}_num_threads", "openblas_{}_num_threads")
+_MODULES = ("scipy.linalg._fblas", "numpy._core._multiarray_umath")
+"""Extension modules that are linked to OpenBLAS: each package brings its own."""
+_NAMES = ("scipy_openblas_{}_num_threads", "scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads")
 
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Let scipy's OpenBLAS use so many threads; another BLAS is left as it is.
+    """Let the OpenBLAS of scipy and numpy use so many threads; another BLAS is left as it is.
 
     Its default, all cores, is up to 100 times slower than one thread for narrow networks, or where other programs
     run: each product waits for the last of its threads.
     """
-    from scipy.linalg import _fblas
+    with ExitStack() as stack:
+        for module in _MODULES:
+            found = _openblas(module)
+            if found is not None:
+                get, choose = found
+                stack.callback(choose, get())
+                choose(number)
+        yield
 
-    library = ctypes.CDLL(_fblas.__file__)
-    name = next((name for name in _NAMES if hasattr(library, name.format("set"))), None)
-    if name is None:
-        yield
-        return
-    choose, before = getattr(library, name.format("set")), getattr(library, name.format("get"))()
-    choose(number)
+
+def _openblas(module: str) -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """Return the functions that get and set the number of threads, None where there are none."""
     try:
-        yield
-    finally:
-        choose(before)
+        library = ctypes.CDLL(str(importlib.import_module(module).__file__))
+    except (ImportError, OSError):
+        return None
+    for name in _NAMES:
+        if hasattr(library, name.format("set")):
+            return getattr(library, name.format("get")), getattr(library, name.format("set"))
+    return None
