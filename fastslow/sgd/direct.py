@@ -63,7 +63,7 @@ class DirectSGD(Learner):
             self._blas.add_outer(s.gamma * root / (s.n * s.m), x, slopes, moved)
         loss = self._check_loss(self._batch.loss)
         self._train_second(self._batch.gradient)
-        norms = self._check_norms(np.sqrt(np.einsum("ij,ij->j", moved[:, 1:], moved[:, 1:]).astype(np.float64)))
+        norms = self._check_norms(np.sqrt(np.einsum("ij,ij->j", moved[:, 1:], moved[:, 1:], dtype=np.float64)))
         moved[:, 1:] *= (root / norms).astype(s.dtype)
         self.weights, self._moved = moved, self.weights
         return loss
