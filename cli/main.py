@@ -13,6 +13,7 @@ from fastslow_cli.presets import presets
 from fastslow_cli.scaling import scaling
 from fastslow_cli.show import show
 from fastslow_cli.simulate import simulate
+from fastslow_cli.simulate_sgd import sgd as _sgd  # noqa: F401, joins the group
 from fastslow_cli.thresholds import thresholds
 from fastslow_cli.timescales import timescales
 

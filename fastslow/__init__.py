@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from fastslow.scales.timescales import time_scales as time_scales
     from fastslow.separatrices.connections import connections as connections
     from fastslow.separatrices.thresholds import thresholds as thresholds
+    from fastslow.sgd.simulation import SGDRun as SGDRun
+    from fastslow.sgd.simulation import simulate_sgd as simulate_sgd
     from fastslow.systems.classics import fitzhugh_nagumo as fitzhugh_nagumo
     from fastslow.systems.classics import van_der_pol as van_der_pol
     from fastslow.systems.polynomials import variables as variables
@@ -50,6 +52,7 @@ _HOMES = {
     "InputError": "fastslow.errors",
     "PRESETS": "fastslow.systems.presets",
     "RecordError": "fastslow.errors",
+    "SGDRun": "fastslow.sgd.simulation",
     "Simulation": "fastslow.ode.simulation",
     "TwoLayer": "fastslow.systems.two_layer",
     "analyze": "fastslow.analysis",
@@ -67,6 +70,7 @@ _HOMES = {
     "orders": "fastslow.scales.convergence",
     "scaling": "fastslow.scales.scaling",
     "simulate": "fastslow.ode.simulation",
+    "simulate_sgd": "fastslow.sgd.simulation",
     "thresholds": "fastslow.separatrices.thresholds",
     "time_scales": "fastslow.scales.timescales",
     "trace_curve": "fastslow.manifold.continuation",

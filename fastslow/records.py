@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastslow.analysis import Analysis
 from fastslow.documents import from_document, to_document
 from fastslow.errors import RecordError
+from fastslow.files import write_whole as write_whole
 
 if TYPE_CHECKING:
     import networkx
@@ -23,24 +22,6 @@ _LARGEST_FILE = 2_000_000_000
 def to_json(analysis: Analysis) -> str:
     """Return the document as text; every number reads back to the same double."""
     return json.dumps(to_document(analysis), allow_nan=False)
-
-
-def write_whole(path: str | Path, content: bytes | str) -> Path:
-    """Write a file whole or not at all: to a temporary file beside it, then renamed."""
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content.encode() if isinstance(content, str) else content)
-        # A temporary file is private; the result gets the permissions of any new file.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return target
 
 
 def save(analysis: Analysis, path: str | Path) -> Path:

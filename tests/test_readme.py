@@ -37,7 +37,8 @@ def test_printed_table_is_what_is_printed():
 
 def test_docstring_examples():
     import fastslow.analysis
+    import fastslow.sgd.simulation
     import fastslow.systems.polynomials
 
-    for module in (fastslow.analysis, fastslow.systems.polynomials):
+    for module in (fastslow.analysis, fastslow.sgd.simulation, fastslow.systems.polynomials):
         assert doctest.testmod(module).failed == 0

@@ -1,0 +1,129 @@
+"""fastslow simulate sgd: networks of finite width, trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from fastslow_cli.options import ModelArguments, check_writable, model_arguments, progress_bar
+from fastslow_cli.simulate import NOT_DONE, simulate
+
+if TYPE_CHECKING:
+    from fastslow.sgd.simulation import SGDRun
+
+_MOST_LINES = 24
+
+
+@simulate.command()
+@model_arguments
+@click.option("--a0", metavar="NUMBER", required=True, help="The scale of the second layer at the start.")
+@click.option("--n", metavar="N", type=int, required=True, help="Batch size.")
+@click.option("--d", metavar="N", type=int, required=True, help="Dimension of the input.")
+@click.option("--m", metavar="N", type=int, required=True, help="Width of the network.")
+@click.option("--gamma", metavar="NUMBER", default="1", show_default=True, help="Learning rate.")
+@click.option("--steps", metavar="N", type=int, required=True, help="Steps; tau = gamma steps / m.")
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Seed of the random numbers.")
+@click.option("--replicas", metavar="N", type=int, default=1, show_default=True, help="Number of networks.")
+@click.option("--method", metavar="NAME", default="gram", show_default=True, help="gram, exact in law, or direct.")
+@click.option("--dtype", metavar="NAME", default="float64", show_default=True, help="float64 or float32.")
+@click.option("--every", metavar="N", type=int, help="Steps between records; about 200 records unless given.")
+@click.option("--threads", metavar="N", type=int, default=1, show_default=True, help="Threads of matrix products.")
+@click.option("--checkpoint", metavar="FILE", type=click.Path(path_type=Path), help="Save the state every minute.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
+@click.option("-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Write all results into DIR.")
+def sgd(
+    model: ModelArguments,
+    a0: str,
+    n: int,
+    d: int,
+    m: int,
+    gamma: str,
+    steps: int,
+    seed: int,
+    replicas: int,
+    method: str,
+    dtype: str,
+    every: int | None,
+    threads: int,
+    checkpoint: Path | None,
+    resume: bool,
+    as_json: bool,
+    output: Path | None,
+) -> int:
+    """Train networks of finite width, MODEL or that of --c and --c-star, by online SGD on a teacher.
+
+    Each step draws a fresh batch; the first layer makes a step gamma d and is normalised, the second a step gamma.
+    Recorded are mean and standard deviation over neurons of the alignments R_i, the overlaps Q_ij and the second
+    layer a_i, the loss of the batch and the exact test loss. The method gram trains the Gram matrix of the
+    weights, in law the same as the weights themselves, at a cost that does not depend on d.
+    With -o the directory gets sgd.json and sgd.png, the replicas over the solution of the two-variable system.
+
+    \b
+    JSON: {"schema": "fastslow.sgd/1", "step": [...], "tau": [...], "R_mean": [one list a replica], "R_std": ...,
+           "Q_mean", "Q_std", "a_mean", "a_std", "train_loss", "test_loss", "ended", "status", ...}
+    Exit codes: 0 done; 2 bad input; 3 a replica diverged, as its sentence says; 130 interrupted.
+    """
+    from fastslow.systems.exact import exact
+
+    system = model.study().system
+    scale, rate = float(exact(a0, "--a0")), float(exact(gamma, "--gamma"))
+    if output is not None:
+        check_writable(output)
+    from fastslow.sgd.simulation import simulate_sgd
+
+    with progress_bar("SGD") as progress:
+        run = simulate_sgd(
+            system,
+            scale,
+            n=n,
+            d=d,
+            m=m,
+            gamma=rate,
+            steps=steps,
+            seed=seed,
+            replicas=replicas,
+            method=method,  # type: ignore[arg-type]
+            dtype=dtype,  # type: ignore[arg-type]
+            every=every,
+            threads=threads,
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=progress,
+        )
+    text = json.dumps(run.document(), allow_nan=False)
+    if output is not None:
+        from fastslow.files import write_whole
+        from fastslow.plot.sgd import sgd_png
+
+        write_whole(output / "sgd.json", text + "\n")
+        write_whole(output / "sgd.png", sgd_png(run))
+        click.echo(f"Wrote sgd.json and sgd.png to {output}", err=True)
+    click.echo(text if as_json else _table(run))
+    return 0 if run.done else NOT_DONE
+
+
+def _table(run: SGDRun) -> str:
+    """Return the mean over replicas of what was recorded, at some of the times, and how the replicas ended."""
+    import numpy as np
+
+    options = run.options
+    count = options["replicas"]
+    lines = [
+        f"{count} network{'s' if count > 1 else ''}, width {options['m']}, dimension {options['d']}, batch "
+        f"{options['n']}, gamma {options['gamma']:g}, a0 {options['a0']:g}, method {options['method']}"
+    ]
+    diverged = [p for p in range(count) if run.ended[p] < options["steps"]]
+    lines += [f"Replica {p}: {run.sentences[p]}" for p in diverged[:5]]
+    if len(diverged) > 5:
+        lines.append(f"{len(diverged)} of {count} replicas diverged.")
+    lines += ["", "step".rjust(10) + "tau".rjust(12) + "".join(name.rjust(15) for name in ("R", "a", "test loss"))]
+    shown = min(len(run.step), _MOST_LINES)
+    for k in [round(i * (len(run.step) - 1) / max(shown - 1, 1)) for i in range(shown)]:
+        values = [run.course(name)[:, k] for name in ("R_mean", "a_mean", "test_loss")]
+        means = [float(np.nanmean(v)) if np.isfinite(v).any() else np.nan for v in values]
+        lines.append(f"{run.step[k]:10d}{run.tau[k]:12.6g}" + "".join(f"{value:15.8g}" for value in means))
+    rest = "means over neurons" + (" and replicas" if count > 1 else "")
+    return "\n".join([*lines, "", f"R and a are {rest}; --json prints all."])
