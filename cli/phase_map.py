@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from fastslow_cli.options import ModelArguments, check_writable, model_arguments, progress_bar
 
 if TYPE_CHECKING:
-    from fastslow.sweeps.phase_map import PhaseMap
+    pass
 
+METHODS = ("exact", "singular", "ode")
 NOT_CERTAIN, INTERRUPTED = 3, 130
 _STORE = "map.zarr"
+_MOST_CELLS_JSON = 4_000_000
 
 
 @click.command("phase-map", short_help="The fate over a grid of two axes.")
@@ -26,13 +26,13 @@ _STORE = "map.zarr"
 @click.option("--a0", metavar="NUMBER", help="The initial scale, where neither axis is a0.")
 @click.option(
     "--method",
-    type=click.Choice(["exact", "singular", "ode"]),
+    type=click.Choice(METHODS),
     default="exact",
     show_default=True,
     help="Filled from the computed boundary, from that of the singular limit, or each cell integrated.",
 )
 @click.option("--rtol", type=float, default=1e-8, show_default=True, help="Relative tolerance of --method ode.")
-@click.option("--compare", metavar="METHOD", multiple=True, help="Fill the map by this method too, and explain.")
+@click.option("--compare", type=click.Choice(METHODS), multiple=True, help="Fill the map by this method too, and explain.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a summary.")
 @click.option("-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Write the map into DIR.")
 @click.option("--resume", is_flag=True, help="Go on with the map in DIR that was interrupted.")
@@ -66,39 +66,70 @@ def phase_map(
       fates     the fates that occur
       fate      for each y the index of the fate at each x
       notes     cells that are not valid or were set aside, and why
+      differences (with --compare) parts of the map with another fate by the other method:
+                method, cells, fate, other_fate, place {x, y}, explanation
 
     \b
     Exit codes: 0 done; 2 bad input; 3 some cells undecided or set aside; 130 interrupted.
     """
-    from fastslow.errors import MISSING, InputError
+    from fastslow.errors import MISSING, InputError, SweepInterrupted
 
     system = model.study().system
     if output is not None:
         check_writable(output)
     elif resume:
         raise InputError("--resume", MISSING, "needs the directory of the map", "Give it with -o")
-    from fastslow.sweeps import SweepInterrupted
-    from fastslow.sweeps.phase_map import phase_map as build
+    from fastslow.sweeps.phase_map import compared, phase_map as build
 
-    store = None if output is None else output / _STORE
+    options: dict[str, Any] = {"a0": a0, "rtol": rtol, "workers": workers, "scheduler": scheduler}
     try:
         with progress_bar("Cells") as progress:
-            found = build(
-                system,
-                x,
-                y,
-                a0=a0,
-                method=method,  # type: ignore[arg-type]
-                rtol=rtol,
-                store=store,
-                resume=resume,
-                workers=workers,
-                scheduler=scheduler,
-                progress=progress,
-            )
+            store = None if output is None else output / _STORE
+            found = build(system, x, y, method=method, store=store, resume=resume, progress=progress, **options)
+            others = [build(system, x, y, method=other, progress=progress, **options) for other in compare]
     except SweepInterrupted as interrupted:
         click.echo(str(interrupted), err=True)
         if output is not None:
             again = [word for word in sys.argv[1:] if word != "--resume"]
             click.echo(f"To go on: {shlex.join(['fastslow', *again, '--resume'])}", err=True)
         return INTERRUPTED
+    differences = [difference for other in others for difference in compared(found, other)]
+    words = "\n".join(_words(found, differences))
+    if output is not None:
+        _write(found, words, output)
+    if as_json:
+        document = found.document()
+        if compare:
+            document["differences"] = [vars(difference) for difference in differences]
+        click.echo(json.dumps(document, allow_nan=False))
+    else:
+        click.echo(words)
+    uncertain = {"undecided", "set aside"} & set(found.fates) or any(not d.explanation for d in differences)
+    return NOT_CERTAIN if uncertain else 0
+
+
+def _words(found: PhaseMap, differences: Sequence[Difference]) -> Iterator[str]:
+    yield f"{found.x.count} x {found.y.count} cells over {found.x} and {found.y}, method {found.method}"
+    total = found.index.size
+    for name, count in found.counts().items():
+        yield f"  {name:<24}{count:>12}  {100 * count / total:6.2f} %"
+    yield from (f"  {note}" for note in found.notes)
+    for d in differences:
+        yield f"{d.cells} cells have {d.fate} by {found.method}, {d.other_fate} by {d.method}, as at {d.place}"
+        yield f"  {d.explanation or 'No explanation was found.'}"
+
+
+def _write(found: PhaseMap, words: str, directory: Path) -> None:
+    """Write the map beside its store; the picture has the boundaries of both limits where they can be computed."""
+    from fastslow.files import write_whole
+    from fastslow.plot.phase_map import phase_map_figure
+    from fastslow.plot.time_courses import png_of
+
+    write_whole(directory / "phase_map.txt", words + "\n")
+    names = ["phase_map.txt", "phase_map.png", _STORE]
+    if found.index.size <= _MOST_CELLS_JSON:
+        write_whole(directory / "phase_map.json", json.dumps(found.document(), allow_nan=False) + "\n")
+        names.insert(0, "phase_map.json")
+    figure = phase_map_figure(found, found.boundaries())
+    write_whole(directory / "phase_map.png", png_of(figure, found.system))
+    click.echo(f"Wrote {', '.join(names)} to {directory}", err=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,11 +20,13 @@ class BoundaryCurve:
     Attributes
     ----------
     kind : str
-        "stable manifold" of a saddle; "window's edge", orbits that touch it; "equilibria change" on a line p = const.
+        Of the full system: "stable manifold" of a saddle; "window's edge", orbits that touch it; "equilibria change" on
+        a line p = const. In the singular limit what bounds the fates: "fold", "equilibrium" (a saddle), "crossing",
+        "line", "line of starts" (the manifold meets it), "window's edge", "delayed exit".
     parameter, y : ndarray, shape (n,)
         Points on it, in order of the parameter.
     x : ndarray or None
-        Fast coordinate of the saddle at each, where there is one.
+        Fast coordinate of the saddle or special point at each, where there is one.
     below, above : str
         Fates of the starts with smaller and larger y; at p = const of smaller and larger p.
     value : callable or None
@@ -39,6 +40,11 @@ class BoundaryCurve:
     below: str
     above: str
     value: Callable[[FloatArray], FloatArray] | None = field(default=None, repr=False)
+
+    @property
+    def changes_fate(self) -> bool:
+        """Whether the fate changes, not only the place where the orbits end."""
+        return self.below != self.above
 
 
 @dataclass(frozen=True)
@@ -89,15 +95,13 @@ class Strip:
 
 
 @dataclass(frozen=True, eq=False)
-class Boundary:
-    """Where the fate of a start changes, in the plane of a parameter and the slow coordinate of the start.
+class FullBoundary:
+    """Where the fate of a start of the full system changes, in the plane of a parameter and of y at the start.
 
     Attributes
     ----------
     family, axis
         The systems, and the interval of the parameter.
-    limit : "singular" or "ode"
-        The level: the singular limit, or the full system at its slow rate.
     curves : tuple of BoundaryCurve
         The boundary.
     corners : tuple of Corner
@@ -112,12 +116,16 @@ class Boundary:
 
     family: Family
     axis: Axis
-    limit: Literal["singular", "ode"]
     curves: tuple[BoundaryCurve, ...]
     corners: tuple[Corner, ...]
     gaps: tuple[tuple[float, float], ...]
     unresolved: tuple[str, ...]
     strips: tuple[Strip, ...] = field(repr=False)
+
+    @property
+    def limit(self) -> str:
+        """The level of description, "ode"."""
+        return "ode"
 
     @property
     def complete(self) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.boundary.curves import Boundary, BoundaryCurve, Corner, Strip
+from fastslow.boundary.curves import BoundaryCurve, Corner, FullBoundary, Strip
 from fastslow.boundary.cuts import Cut, cuts_of
 from fastslow.boundary.members import Members
 from fastslow.boundary.sheets import Sheet, sheets_of
@@ -73,7 +73,7 @@ def full_boundary(
     starts: tuple[float, float] | None = None,
     cuts: Sequence[Cut] | None = None,
     tolerance: float = 1e-9,
-) -> Boundary:
+) -> FullBoundary:
     """Return the critical starts y_c(p) of the full system as curves in one parameter of a family.
 
     The parameter's interval is cut, exactly, where equilibria collide, cross or leave to infinity. In between, the
@@ -125,8 +125,8 @@ def full_boundary(
     corners.sort(key=lambda corner: (corner.parameter, corner.y))
     curves = [*_joined(strips), *_upright(strips, wanted)]
     public = tuple(Strip(s.low, s.high, tuple(wall.at for wall in s.walls), s.fates) for s in strips)
-    return Boundary(
-        family, axis, "ode", tuple(curves), tuple(corners), tuple(gaps), tuple(dict.fromkeys(unresolved)), public
+    return FullBoundary(
+        family, axis, tuple(curves), tuple(corners), tuple(gaps), tuple(dict.fromkeys(unresolved)), public
     )
 
 

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.boundary.curves import Boundary
+from fastslow.boundary.curves import FullBoundary
 from fastslow.boundary.full import full_boundary
 from fastslow.errors import InputError
 from fastslow.systems.families import Axis, Family
@@ -103,7 +103,7 @@ def _expected(line: Sequence[tuple[float, float, str, str]]) -> float:
     return line[-1][0] if len(line) < 2 else 2.0 * line[-1][0] - line[-2][0]
 
 
-def _row(boundary: Boundary, a0: float) -> list[tuple[float, str, str]]:
+def _row(boundary: FullBoundary, a0: float) -> list[tuple[float, str, str]]:
     """Return the values of the parameter at which the fate of a start changes, with the fates on both sides."""
     from scipy.optimize import brentq
 

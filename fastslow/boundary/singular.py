@@ -15,6 +15,7 @@ from fastslow.bifurcation.events import Event, Events, events_of
 from fastslow.bifurcation.heights import HeightEvent, are_compared, height_events
 from fastslow.bifurcation.loci import Role
 from fastslow.bifurcation.strands import Strand, clustered, strands_of
+from fastslow.boundary.curves import BoundaryCurve, Corner
 from fastslow.boundary.pieces import Fate, Followed, Piece, flow_at, piece_of, sample_between
 from fastslow.errors import InputError
 from fastslow.systems.families import Axis, Family
@@ -28,59 +29,7 @@ _NO_FATE = Fate("model not valid", "")
 
 
 @dataclass(frozen=True, eq=False)
-class BoundaryCurve:
-    """A curve of critical initial values over the parameter.
-
-    Attributes
-    ----------
-    kind : str
-        What bounds the fates: "fold", "equilibrium" (a saddle), "crossing", "line", "line of starts" (the manifold
-        meets it), "window's edge", "delayed exit".
-    values, y, x : ndarray
-        Parameters, critical slow values, and the fast coordinate of the special point.
-    below, above : Fate
-        The fates of starts on its two sides.
-    """
-
-    kind: str
-    values: Values = field(repr=False)
-    y: Values = field(repr=False)
-    x: Values = field(repr=False)
-    below: Fate
-    above: Fate
-
-    @property
-    def changes_fate(self) -> bool:
-        """Whether the verdict changes, not only where the orbits end."""
-        return self.below.verdict != self.above.verdict
-
-
-@dataclass(frozen=True, eq=False)
-class Corner:
-    """An end or a corner of boundary curves.
-
-    Attributes
-    ----------
-    kind : str
-        The event that makes it.
-    parameter, y, x : float
-        Where; x is the fast coordinate of the event.
-    radius : float
-        Half width of the enclosure of the parameter.
-    certified : bool
-        Whether it was isolated exactly.
-    """
-
-    kind: str
-    parameter: float
-    y: float
-    x: float
-    radius: float
-    certified: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Boundary:
+class SingularBoundary:
     """The boundary between fates of starts (start_fast, y) in the singular limit, over a parameter.
 
     Attributes
@@ -127,6 +76,11 @@ class Boundary:
     def names(self) -> tuple[str, ...]:
         """The verdicts, in the order of the codes of `fates_at`."""
         return tuple(dict.fromkeys(fate.verdict for piece in self._pieces for fate in piece.fates))
+
+    @property
+    def limit(self) -> str:
+        """The level of description, "singular"."""
+        return "singular"
 
     @property
     def ends(self) -> tuple[float, ...]:
@@ -224,7 +178,7 @@ class Boundary:
         return piece.heights(s)[keep], fates
 
 
-def singular_boundary(family: Family, axis: Axis) -> Boundary:
+def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
     """Return the boundary between the fates of starts in the singular limit over a parameter.
 
     Between events the thresholds are slow values of special points, analytic in the parameter. The local events are
@@ -268,7 +222,9 @@ def singular_boundary(family: Family, axis: Axis) -> Boundary:
     curves, corners = _joined(pieces, [*events.events, *crossings], events.gaps)
     followed = events.complete and not any(piece.delayed or piece.unmatched for piece in pieces)
     complete = followed and not are_compared(events, strands)
-    return Boundary(family, axis, curves, corners, events, crossings, events.gaps, followed, complete, tuple(pieces))
+    return SingularBoundary(
+        family, axis, curves, corners, events, crossings, events.gaps, followed, complete, tuple(pieces)
+    )
 
 
 def _valid_interval(events: Events) -> tuple[float, float]:
@@ -313,7 +269,7 @@ class _Open:
 
     def closed(self) -> BoundaryCurve:
         values, y, x = (np.concatenate(rows) for rows in (self.values, self.y, self.x))
-        return BoundaryCurve(self.kind, values, y, x, self.below, self.above)
+        return BoundaryCurve(self.kind, values, y, x, self.below.verdict, self.above.verdict)
 
 
 def _joined(
@@ -338,7 +294,7 @@ def _joined(
             next_going.append(before)
         done += going
         going = next_going
-    curves = tuple(sorted((c.closed() for c in done + going), key=lambda c: (c.values[0], c.y[0])))
+    curves = tuple(sorted((c.closed() for c in done + going), key=lambda c: (c.parameter[0], c.y[0])))
     return curves, _corners(curves, events, gaps, pieces)
 
 
@@ -361,7 +317,7 @@ def _corners(
     found: list[Corner] = []
     for curve in curves:
         for k in (0, -1):
-            s, y, x = float(curve.values[k]), float(curve.y[k]), float(curve.x[k])
+            s, y, x = float(curve.parameter[k]), float(curve.y[k]), float(curve.x[k])
             if s in ends or any(_near(c.parameter, c.y, s, y) for c in found):
                 continue
             if any(s in gap for gap in gaps):

@@ -82,6 +82,19 @@ class PhaseMap:
             "notes": list(self.notes),
         }
 
+    def boundaries(self) -> tuple[SingularBoundary | FullBoundary, ...]:
+        """Return the boundary curves of both limits in the plane of a parameter and the start, none in another."""
+        from fastslow.boundary.full import full_boundary
+        from fastslow.boundary.singular import singular_boundary
+
+        starts = self.plane.start_axis
+        if starts is None:
+            return ()
+        axis = self.x if starts is self.y else self.y
+        family = family_of(self.system, axis.name)
+        reach = (float(starts.low), float(starts.high))
+        return singular_boundary(family, axis), full_boundary(family, axis, starts=reach)
+
     def counts(self) -> dict[str, int]:
         """Return the number of cells of each fate."""
         found = np.bincount(self.index.ravel(), minlength=len(self.fates))
@@ -165,6 +178,58 @@ def phase_map(
     rank[occurring] = np.arange(len(occurring))
     notes = [*_not_valid(plane, codes), *(f"set aside: {error.message}" for error in result.errors)]
     return PhaseMap(plane, method, tuple(FATES[k] for k in occurring), rank[codes], tuple(notes))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A connected part of a map where another method gives another fate.
+
+    Attributes
+    ----------
+    method : str
+        The other method.
+    cells : int
+        The number of cells.
+    fate, other_fate : str
+        The fates by this method and the other.
+    place : dict
+        The axes' values at a cell in the middle of the part.
+    explanation : str
+        Why, as the analysis of that cell tells it; empty where that finds no reason.
+    """
+
+    method: str
+    cells: int
+    fate: str
+    other_fate: str
+    place: dict[str, float]
+    explanation: str
+
+
+def compared(found: PhaseMap, other: PhaseMap) -> tuple[Difference, ...]:
+    """Return where two maps of the same plane differ, the largest parts first, each explained.
+
+    The explanation is that of ``fastslow.analyze`` for the cell in the middle of each part. Methods of the same level,
+    "exact" and "ode", must not differ: a part where they do has none.
+    """
+    from scipy import ndimage
+
+    names, others = (np.array([*map(FATES.index, m.fates)], np.int8)[m.index] for m in (found, other))
+    parts: list[Difference] = []
+    for code, other_code in np.unique(np.stack([names, others])[:, names != others], axis=1).T:
+        mask = (names == code) & (others == other_code)
+        labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
+        sizes = np.bincount(labels.ravel())[1:]
+        depth = ndimage.distance_transform_cdt(np.pad(mask, 1))[1:-1, 1:-1]
+        middles = ndimage.maximum_position(depth, labels, range(1, count + 1))
+        for size, (row, column) in zip(sizes.tolist(), middles, strict=True):
+            parts.append(_difference(found, other, size, int(row), int(column), len(parts) < _MOST_EXPLAINED))
+    return tuple(sorted(parts, key=lambda part: -part.cells))
+
+
+def _difference(found: PhaseMap, other: PhaseMap, cells: int, row: int, column: int, told: bool) -> Difference:
+    from fastslow.analysis import analyze
+    ...
 
 
 def fill(job: dict[str, Any], chunk: Any) -> dict[str, NDArray[Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastslow as fs
-from fastslow.boundary.curves import Boundary
+from fastslow.boundary.curves import FullBoundary
 from fastslow.boundary.cuts import cuts_of
 from fastslow.boundary.full import full_boundary
 from fastslow.boundary.interpolants import Variable, fitted, lobatto
@@ -25,16 +25,16 @@ def family(c: list[object], c_star: list[object], name: str) -> Family:
 
 
 @pytest.fixture(scope="module")
-def left() -> Boundary:
+def left() -> FullBoundary:
     return full_boundary(family(ONES, [1, -1, Fraction(1, 3), 1, 1], "c_star[3]"), axis_of("c_star[3]=-5:5", "x"))
 
 
 @pytest.fixture(scope="module")
-def connected() -> Boundary:
+def connected() -> FullBoundary:
     return full_boundary(family([1, 1, 1], [1, -2, 1], "slow_rate"), axis_of("slow_rate=1/10:2/5", "x"))
 
 
-def wrong_cells(boundary: Boundary, values: list[Fraction], y: np.ndarray) -> list[tuple[float, float]]:
+def wrong_cells(boundary: FullBoundary, values: list[Fraction], y: np.ndarray) -> list[tuple[float, float]]:
     """Return the starts whose fate by direct integration is another, but for those within 1e-7 of a curve."""
     codes, names = boundary.fates_at([float(v) for v in values], y), boundary.names
     wrong = []
@@ -48,7 +48,7 @@ def wrong_cells(boundary: Boundary, values: list[Fraction], y: np.ndarray) -> li
     return wrong
 
 
-def test_curves_are_the_thresholds_of_each_system(left: Boundary) -> None:
+def test_curves_are_the_thresholds_of_each_system(left: FullBoundary) -> None:
     values = np.random.default_rng(4).uniform(-5.0, 5.0, 6)
     for value, found in zip(values, left.thresholds_at(values), strict=True):
         exact = [threshold.y for threshold in fs.thresholds(left.family.at(Fraction(value)))]
@@ -56,7 +56,7 @@ def test_curves_are_the_thresholds_of_each_system(left: Boundary) -> None:
     assert left.complete
 
 
-def test_no_cell_differs_from_direct_integration(left: Boundary) -> None:
+def test_no_cell_differs_from_direct_integration(left: FullBoundary) -> None:
     values = [Fraction(-5) + Fraction(10 * k, 9) for k in range(10)]
     y = np.linspace(-14.9, 15.0, 150)
     assert wrong_cells(left, values, y) == []
@@ -81,16 +81,19 @@ def test_families_agree_with_direct_integration(c: list[object], c_star: list[ob
     assert boundary.complete
 
 
-def test_learning_begins_at_a_saddle_saddle_connection(connected: Boundary) -> None:
+def test_learning_begins_at_a_saddle_saddle_connection(connected: FullBoundary) -> None:
     (corner,) = connected.corners
     (reference,) = fs.connections(fs.TwoLayer([1, 1, 1], [1, -2, 1]), "slow_rate", ("0.25", "0.35"), samples=4).found
     assert corner.kind == "saddle-saddle connection"
     assert corner.parameter == pytest.approx(reference.value, abs=1e-9)
     codes = connected.fates_at([corner.parameter - 1e-3, corner.parameter + 1e-3], [0.005, 0.5])
-    assert [[connected.names[code] for code in row] for row in codes] == [["learning", "unlearning"], ["unlearning"] * 2]
+    assert [[connected.names[code] for code in row] for row in codes] == [
+        ["learning", "unlearning"],
+        ["unlearning"] * 2,
+    ]
 
 
-def test_a_range_of_starts_leaves_out_the_rest(left: Boundary) -> None:
+def test_a_range_of_starts_leaves_out_the_rest(left: FullBoundary) -> None:
     part = full_boundary(left.family, left.axis, starts=(0.5, 15.0), tolerance=1e-7)
     values, y = np.linspace(-5.0, 5.0, 301), np.linspace(0.5, 15.0, 201)
     one, other = (np.array(found.names)[found.fates_at(values, y)] for found in (part, left))
@@ -100,7 +103,7 @@ def test_a_range_of_starts_leaves_out_the_rest(left: Boundary) -> None:
     assert len(different) < 3
 
 
-def test_negative_scales_are_the_mirror_image(left: Boundary) -> None:
+def test_negative_scales_are_the_mirror_image(left: FullBoundary) -> None:
     # (R, a; c*_k) -> (-R, -a; -(-1)^k c*_k)
     mirrored = full_boundary(family(ONES, [1, 1, Fraction(1, 3), -1, 1], "c_star[3]"), left.axis)
     values = np.array([-4.1, -1.7, -0.3, 1.2, 4.9])
@@ -136,13 +139,13 @@ def test_a_line_in_a_plane_of_two_parameters() -> None:
 
 
 @pytest.mark.parametrize("name", ["c_star[2]", "c[3]"])
-def test_the_axis_must_be_that_of_the_family(left: Boundary, name: str) -> None:
+def test_the_axis_must_be_that_of_the_family(left: FullBoundary, name: str) -> None:
     with pytest.raises(fs.InputError, match="one parameter"):
         full_boundary(left.family, Axis(name, Fraction(-1), Fraction(1)))
 
 
 @pytest.mark.benchmark
-def test_two_hundred_critical_starts_take_less_than_six_single_ones(left: Boundary) -> None:
+def test_two_hundred_critical_starts_take_less_than_six_single_ones(left: FullBoundary) -> None:
     values = np.linspace(-2.2, 4.9, 200)
     many, few = [], []
     for _ in range(3):

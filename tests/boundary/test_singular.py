@@ -39,10 +39,10 @@ def test_phase_map_and_its_corner(figure):
     curves = [c for c in figure.curves if c.changes_fate and c.y.max() > 0.1]
     assert [curve.kind for curve in curves] == ["fold", "equilibrium"]
     fold, saddle = curves
-    assert fold.values[-1] == saddle.values[0] == corner.parameter
+    assert fold.parameter[-1] == saddle.parameter[0] == corner.parameter
     assert (fold.y[-1], saddle.y[0]) == pytest.approx((corner.y, corner.y), abs=1e-12)
-    assert fold.below.verdict == saddle.below.verdict == "learning"
-    assert fold.above.verdict == saddle.above.verdict == "unlearning"
+    assert fold.below == saddle.below == "learning"
+    assert fold.above == saddle.above == "unlearning"
     equilibria = critical_manifold(fs.TwoLayer([1] * 5, [1, -1, 1, 1, 1])).of_kind("equilibrium")
     saddles = [point.y for point in equilibria if point.stability == "saddle"]
     assert figure.thresholds_at([1.0])[0, -1] == pytest.approx(max(saddles), rel=1e-14)
