@@ -153,8 +153,14 @@ def _between(
         for sheet in sheets.found:
             if sheet not in inside and min(sheet.high, b) - max(sheet.low, a) > 0.01 * (b - a):
                 unresolved.append(f"between {a:.9g} and {b:.9g} a curve of critical starts is known in parts only")
-        followed = first if a < float(origin) < b and _apart(inside, float(origin)) else None
-        followed = followed or _Fates(members, _simple(a, b, 0.5))
+        # where a sheet goes on as a constant outside the starts that are wanted, its fates cannot be asked for
+        least = max([a, *(sheet.pieces[0].variable.low for sheet in inside)])
+        most = min([b, *(sheet.pieces[-1].variable.high for sheet in inside)])
+        if least >= most:
+            unresolved.append(f"between {a:.9g} and {b:.9g} no value has all curves in the range of starts")
+            least, most = a, b
+        here = least < float(origin) < most and _apart(inside, float(origin))
+        followed = first if here else _Fates(members, _simple(least, most, 0.5))
         strips.append(followed.strip(a, b, inside, warm, wanted, unresolved))
     for at in places[1:-1]:
         corners += _change_at(at, sheets.found, warm, unresolved, high - low)
