@@ -120,7 +120,7 @@ class Members:
     def follow(
         self, part: int, place: tuple[float, float], origin: float, values: FloatArray, unit: FloatArray
     ) -> Path:
-        """Return the equilibrium on a factor, at a place for p = origin, at sorted p; NaN where it is lost."""
+        """Return the equilibrium at `place` for p = origin at sorted values of p; NaN where it is lost."""
         x, y = place
         first, second = self._pair(part, x, y, origin)
         found = np.empty((len(values), 2))

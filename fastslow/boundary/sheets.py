@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastslow.boundary.interpolants import Piece, Variable, fitted, lobatto, piecewise
 from fastslow.boundary.warm import ROUGH_RTOL, HalfKey, Warm
+from fastslow.flow.flow_graph import forbidden
 
 FloatArray = NDArray[np.float64]
 
@@ -172,9 +173,9 @@ class _Job:
         counts = _counts(rows)
         if np.isinf(rows).any():
             return self._given_up(task, "the saddle was lost")
-        if self._outside(rows):
-            return []
         differ = np.flatnonzero(counts[1:] != counts[:-1])
+        if self._beyond_rest(rows) or (task.depth == 0 and not len(differ) and self._outside(rows)):
+            return []
         if len(differ):
             k = int(differ[0])
             return self._at_change(task, order[k], order[k + 1], lambda row, left, right: _same_count(row, left))
@@ -205,6 +206,21 @@ class _Job:
         y = rows[~np.isnan(rows)]
         margin = _MARGIN * (above - below) if np.isfinite(above - below) else 0.0
         return bool(len(y)) and bool(np.all(y < below - margin) or np.all(y > above + margin))
+
+    def _beyond_rest(self, rows: FloatArray) -> bool:
+        """Whether all crossings are on the other side of y = 0 than the starts that are wanted, and it is forbidden."""
+        y = rows[~np.isnan(rows)]
+        below, above = self.starts
+        if not len(y) or not forbidden(self.warm.system, 0.0):
+            return False
+        return bool((below >= 0.0 and np.all(y < 0.0)) or (above <= 0.0 and np.all(y > 0.0)))
+
+    def _leaves(self, begun: FloatArray, row: FloatArray) -> bool:
+        """Whether the crossings have left the starts that are wanted on their way to a change, and go on to do so."""
+        below, above = self.starts
+        step = (row - begun)[~np.isnan(row)]
+        y = row[~np.isnan(row)]
+        return self._outside(row) and bool(np.all(np.where(y < below, step < 0.0, (y > above) & (step > 0.0))))
 
     def _forms(self, task: _Task, rows: FloatArray) -> tuple[list[bool], list[float]]:
         """Return of each crossing whether its logarithm is to be interpolated, and the error with half the degree."""
@@ -284,7 +300,8 @@ class _Job:
             if not a < middle < b:
                 break
             crossing, other = (row_a, row_b) if _counts(row_a[None])[0] else (row_b, row_a)
-            if not _counts(other[None])[0] and self._outside(crossing):
+            begun = first if crossing is row_a else last
+            if not _counts(other[None])[0] and self._leaves(begun, crossing):
                 return self._faded(task, a if crossing is row_a else b, left=crossing is row_a)
             tight = b - a < _TIGHTER * (self.high - self.low)
             row = self.warm.crossings([(task.half, middle)], self.rtol(tight or task.beside))[0]
@@ -297,12 +314,9 @@ class _Job:
         if not changed:
             # steep, not broken, where the jump has gone
             changed = bool(np.nanmax(np.abs(row_a - row_b), initial=0.0) > 0.3 * np.nanmax(np.abs(first - last)))
-        variable = task.variable
         if not changed:
-            parts = (
-                Variable(variable.low, at, variable.kind, variable.of),
-                Variable(at, variable.high, variable.kind, variable.of),
-            )
+            whole = task.variable
+            parts = (Variable(whole.low, at, whole.kind, whole.of), Variable(at, whole.high, whole.kind, whole.of))
             return [_Task(task.half, part, task.depth + 1, steep=True) for part in parts if part.high > part.low]
         self.changes.append(at)
         return [
@@ -311,11 +325,10 @@ class _Job:
 
     def _faded(self, task: _Task, at: float, left: bool) -> list[_Task]:
         """Return the task on the side of a change on which a half crosses, outside the starts that are wanted."""
-        variable = task.variable
         self.fades.add(at)
-        low, high = (variable.low, at) if left else (at, variable.high)
-        sides = [Variable(low, high, variable.kind, variable.of)]
-        return [_Task(task.half, part, task.depth + 1) for part in sides if part.high > part.low]
+        low, high = (task.variable.low, at) if left else (at, task.variable.high)
+        part = Variable(low, high, task.variable.kind, task.variable.of)
+        return [_Task(task.half, part, task.depth + 1)] if high > low else []
 
     @staticmethod
     def _crosses(task: _Task, at: float, side: str) -> bool:

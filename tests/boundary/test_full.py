@@ -129,7 +129,7 @@ def test_square_roots_and_powers_are_resolved(power: float) -> None:
 
 def test_a_line_in_a_plane_of_two_parameters() -> None:
     two = family_of(fs.TwoLayer([1, 1, 1], [1, -2, 1]), "c_star[2]", "slow_rate")
-    across, up = axis_of("c_star[2]=-5/2:-3/2", "x"), axis_of("slow_rate=1/4:3/4", "y")
+    across, up = axis_of("c_star[2]=-5/2:-1/2", "x"), axis_of("slow_rate=1/4:3/4", "y")
     lines = boundary_in_two(two, across, up, 1.0, rows=3, tolerance=1e-8)
     points = [(x, y, line) for line in lines for x, y in zip(line.x, line.y, strict=True)]
     assert points
