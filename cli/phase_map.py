@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ import click
 from fastslow_cli.options import ModelArguments, check_writable, model_arguments, progress_bar
 
 if TYPE_CHECKING:
-    pass
+    from fastslow.sweeps.phase_map import Difference, PhaseMap
 
 METHODS = ("exact", "singular", "ode")
 NOT_CERTAIN, INTERRUPTED = 3, 130
@@ -32,7 +34,9 @@ _MOST_CELLS_JSON = 4_000_000
     help="Filled from the computed boundary, from that of the singular limit, or each cell integrated.",
 )
 @click.option("--rtol", type=float, default=1e-8, show_default=True, help="Relative tolerance of --method ode.")
-@click.option("--compare", type=click.Choice(METHODS), multiple=True, help="Fill the map by this method too, and explain.")
+@click.option(
+    "--compare", type=click.Choice(METHODS), multiple=True, help="Fill the map by this method too, and explain."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a summary.")
 @click.option("-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Write the map into DIR.")
 @click.option("--resume", is_flag=True, help="Go on with the map in DIR that was interrupted.")
@@ -79,7 +83,8 @@ def phase_map(
         check_writable(output)
     elif resume:
         raise InputError("--resume", MISSING, "needs the directory of the map", "Give it with -o")
-    from fastslow.sweeps.phase_map import compared, phase_map as build
+    from fastslow.sweeps.phase_map import compared
+    from fastslow.sweeps.phase_map import phase_map as build
 
     options: dict[str, Any] = {"a0": a0, "rtol": rtol, "workers": workers, "scheduler": scheduler}
     try:
@@ -115,7 +120,8 @@ def _words(found: PhaseMap, differences: Sequence[Difference]) -> Iterator[str]:
         yield f"  {name:<24}{count:>12}  {100 * count / total:6.2f} %"
     yield from (f"  {note}" for note in found.notes)
     for d in differences:
-        yield f"{d.cells} cells have {d.fate} by {found.method}, {d.other_fate} by {d.method}, as at {d.place}"
+        place = ", ".join(f"{name} = {value:.9g}" for name, value in d.place.items())
+        yield f"{d.cells} cells: {d.fate} by {found.method}, {d.other_fate} by {d.method}, as at {place}"
         yield f"  {d.explanation or 'No explanation was found.'}"
 
 

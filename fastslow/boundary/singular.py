@@ -316,6 +316,7 @@ def _corners(
     ends = {pieces[0].low, pieces[-1].high} if pieces else set()
     found: list[Corner] = []
     for curve in curves:
+        assert curve.x is not None
         for k in (0, -1):
             s, y, x = float(curve.parameter[k]), float(curve.y[k]), float(curve.x[k])
             if s in ends or any(_near(c.parameter, c.y, s, y) for c in found):

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,15 @@ from fastslow.systems.families import Axis, axis_of, family_of
 from fastslow.systems.model_files import study_from, system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
+if TYPE_CHECKING:
+    from fastslow.boundary.curves import FullBoundary
+    from fastslow.boundary.singular import SingularBoundary
+
 Method = Literal["exact", "singular", "ode"]
 _COUNT = 100
 _MOST_NOTES = 20
+_MOST_EXPLAINED = 40
+"""Parts of a map that are analysed to explain them, a tenth of a second each."""
 _CHUNK = 1_000_000
 """Cells of a chunk of a map whose cells cost next to nothing, and of one whose cells are integrated."""
 _CHUNK_ODE = 50_000
@@ -215,21 +221,40 @@ def compared(found: PhaseMap, other: PhaseMap) -> tuple[Difference, ...]:
     from scipy import ndimage
 
     names, others = (np.array([*map(FATES.index, m.fates)], np.int8)[m.index] for m in (found, other))
-    parts: list[Difference] = []
+    parts: list[tuple[int, ...]] = []
     for code, other_code in np.unique(np.stack([names, others])[:, names != others], axis=1).T:
         mask = (names == code) & (others == other_code)
         labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
         sizes = np.bincount(labels.ravel())[1:]
         depth = ndimage.distance_transform_cdt(np.pad(mask, 1))[1:-1, 1:-1]
         middles = ndimage.maximum_position(depth, labels, range(1, count + 1))
-        for size, (row, column) in zip(sizes.tolist(), middles, strict=True):
-            parts.append(_difference(found, other, size, int(row), int(column), len(parts) < _MOST_EXPLAINED))
-    return tuple(sorted(parts, key=lambda part: -part.cells))
+        parts += [(size, *map(int, place)) for size, place in zip(sizes.tolist(), np.array(middles), strict=True)]
+    parts.sort(reverse=True)
+    return tuple(
+        _difference(found, other, cells, (row, column), told=i < _MOST_EXPLAINED)
+        for i, (cells, row, column) in enumerate(parts)
+    )
 
 
-def _difference(found: PhaseMap, other: PhaseMap, cells: int, row: int, column: int, told: bool) -> Difference:
+def _difference(found: PhaseMap, other: PhaseMap, cells: int, place: tuple[int, int], *, told: bool) -> Difference:
     from fastslow.analysis import analyze
-    ...
+
+    plane = found.plane
+    at = {axis.name: axis.exact_values[i] for axis, i in zip((plane.y, plane.x), place, strict=True)}
+    fate, other_fate = (m.fates[m.index[place]] for m in (found, other))
+    explanation = ""
+    if told and "singular" in (found.method, other.method):
+        parameters = {name: value for name, value in at.items() if name != plane.slow_start}
+        system = family_of(plane.system, *parameters).at(*parameters.values())
+        start = at.get(plane.slow_start, plane.start)
+        assert start is not None
+        (orbit,) = analyze(system, [start]).orbits
+        explanation = orbit.explanation
+    elif not told:
+        explanation = "a small part; only the largest are analysed"
+    return Difference(
+        other.method, cells, fate, other_fate, {name: float(value) for name, value in at.items()}, explanation
+    )
 
 
 def fill(job: dict[str, Any], chunk: Any) -> dict[str, NDArray[Any]]:

@@ -1,0 +1,226 @@
+"""fastslow boundary: critical initial scales as curves in a parameter, with their corners."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from fastslow_cli.options import ModelArguments, check_writable, model_arguments, quick_while_cold
+
+if TYPE_CHECKING:
+    from fastslow.boundary.curves import FullBoundary
+    from fastslow.boundary.plane import CriticalLine
+    from fastslow.boundary.singular import SingularBoundary
+    from fastslow.systems.families import Axis
+    from fastslow.systems.system import FastSlowSystem
+
+    Boundary = SingularBoundary | FullBoundary
+
+NOT_CERTAIN = 3
+
+
+@click.command(short_help="Critical initial scales as curves in a parameter.")
+@model_arguments
+@click.option("--x", "x", metavar="NAME=LOW:HIGH", required=True, help="The parameter: 'c_star[3]=-5:5'.")
+@click.option("--y", "y", metavar="NAME=LOW:HIGH", help="The range of starts (a0=0.5:15), or a second parameter.")
+@click.option("--a0", metavar="NUMBER", help="The initial scale, in a plane of two parameters.")
+@click.option(
+    "--limit",
+    type=click.Choice(["singular", "ode"]),
+    default="ode",
+    show_default=True,
+    help="The boundary of the full system at its slow rate, or of the limit slow_rate -> 0.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the summary.")
+@click.option("-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Write the results into DIR.")
+def boundary(
+    model: ModelArguments, x: str, y: str | None, a0: str | None, limit: str, as_json: bool, output: Path | None
+) -> int:
+    """Compute where the fate of a start changes as a parameter of MODEL, or of the network of --c and --c-star, varies.
+
+    A start on a curve has the critical initial scale of its parameter. In the full system that is where the stable
+    manifold of a saddle meets the line of starts; in the singular limit, the height of a fold, of an equilibrium or of
+    a crossing. Corners are where curves begin, end or change what they are made of.
+
+    With --y a second parameter and --a0, the curve in the plane of both on which that start is critical.
+
+    \b
+    JSON, schema fastslow.boundary/1:
+      model     what a model file would say
+      limit     singular, ode
+      curves    kind, x, a0, R (of the responsible special point), below, above
+      corners   kind, x, a0, R, radius, certified
+      gaps      intervals of x without a model or a result
+      notes     what could not be decided, in words
+      complete  whether nothing is left undecided; in the singular limit, whether that is proved
+
+    With -o the directory gets boundary.json, boundary.txt and boundary.png, the picture with both limits.
+
+    \b
+    Exit codes: 0 done; 2 bad input; 3 something is undecided; 130 interrupted.
+    """
+    from fastslow.errors import MISSING, InputError
+    from fastslow.systems.exact import exact
+    from fastslow.systems.families import axis_of, family_of, start_names
+
+    system = model.study().system
+    first, second = axis_of(x, "--x"), None if y is None else axis_of(y, "--y")
+    start_name = start_names(system)[1]
+    family = family_of(system, first.name)
+    in_two = second is not None and second.name != start_name
+    if in_two and a0 is None:
+        raise InputError("--a0", MISSING, "is missing beside two parameters: where do orbits start?", "Give --a0 5")
+    if a0 is not None and not in_two:
+        raise InputError("--a0", a0, "is for a plane of two parameters", "Give a second parameter with --y")
+    if output is not None:
+        check_writable(output)
+    quick_while_cold()
+    if in_two and second is not None and a0 is not None:
+        if limit == "singular":
+            raise InputError(
+                "--limit", limit, "is not available in a plane of two parameters", "Use phase-map --method singular"
+            )
+        from fastslow.boundary.plane import boundary_in_two
+
+        lines = boundary_in_two(family_of(system, first.name, second.name), first, second, float(exact(a0, "--a0")))
+        return _in_two(system, first, second, a0, lines, as_json)
+    from fastslow.boundary.full import full_boundary
+    from fastslow.boundary.singular import singular_boundary
+
+    starts = None if second is None else (float(second.low), float(second.high))
+    computed: dict[str, Boundary] = {}
+    if limit == "ode" or output is not None:
+        computed["ode"] = full_boundary(family, first, starts=starts)
+    if limit == "singular" or output is not None:
+        computed["singular"] = singular_boundary(family, first)
+    found = computed[limit]
+    document = json.dumps(_document(system, found), allow_nan=False)
+    words = "\n".join(_words(system, found))
+    if output is not None:
+        _write(output, system, document, words, computed, starts or _range(found))
+    click.echo(document if as_json else words)
+    decided = found.complete if limit == "ode" else getattr(found, "followed", False)
+    return 0 if decided else NOT_CERTAIN
+
+
+def _document(system: FastSlowSystem, found: Boundary) -> dict[str, Any]:
+    x, y0 = system.fast[0], f"{system.slow[0]}0"
+    return {
+        "schema": "fastslow.boundary/1",
+        "model": system.table(),
+        "limit": found.limit,
+        "x": {"name": found.axis.name, "low": float(found.axis.low), "high": float(found.axis.high)},
+        "curves": [
+            {
+                "kind": curve.kind,
+                "x": curve.parameter.tolist(),
+                y0: [_number(v) for v in curve.y.tolist()],
+                x: None if curve.x is None else [_number(v) for v in curve.x.tolist()],
+                "below": curve.below,
+                "above": curve.above,
+            }
+            for curve in found.curves
+        ],
+        "corners": [
+            {
+                "kind": corner.kind,
+                "x": corner.parameter,
+                y0: _number(corner.y),
+                x: _number(corner.x),
+                "radius": corner.radius,
+                "certified": corner.certified,
+            }
+            for corner in found.corners
+        ],
+        "gaps": [list(gap) for gap in found.gaps],
+        "notes": list(getattr(found, "unresolved", ())),
+        "complete": found.complete,
+    }
+
+
+def _number(value: float) -> float | str | None:
+    if math.isnan(value):
+        return None
+    return value if math.isfinite(value) else "inf" if value > 0 else "-inf"
+
+
+def _words(system: FastSlowSystem, found: Boundary) -> Iterator[str]:
+    level = "singular limit" if found.limit == "singular" else f"full system at slow rate {float(system.slow_rate):g}"
+    name, y0 = found.axis.name, f"{system.slow[0]}0"
+    yield f"Critical starts {y0} over {found.axis}, {level}"
+    yield "" if found.curves else "  none"
+    for curve in found.curves:
+        ends = ((curve.parameter[k], curve.y[k]) for k in (0, -1))
+        where = " to ".join(f"({p:.6g}, {y:.6g})" for p, y in ends)
+        yield f"  {curve.kind:<20} ({name}, {y0}) from {where}: {curve.below} below, {curve.above} above"
+    if found.corners:
+        yield ""
+        yield "Corners"
+    for corner in found.corners:
+        at = f"{system.fast[0]} = {corner.x:.9g}"
+        yield f"  {corner.kind:<26} {name} = {corner.parameter:<18.12g} {y0} = {corner.y:<16.10g} {at}"
+    yield from (f"  no result for {name} from {low:g} to {high:g}" for low, high in found.gaps)
+    yield from (f"  undecided: {text}" for text in getattr(found, "unresolved", ()))
+
+
+def _range(found: Boundary) -> tuple[float, float]:
+    """Return the range of starts that a picture shows when none is asked for."""
+    import numpy as np
+
+    y = np.concatenate([curve.y for curve in found.curves] or [np.array([-1.0, 1.0])])
+    y = y[np.isfinite(y)]
+    low, high = np.quantile(y, (0.05, 0.95)) if len(y) else (-1.0, 1.0)
+    room = 0.25 * (high - low) + 0.05 * max(abs(low), abs(high), 1.0)
+    return float(low - room), float(high + room)
+
+
+def _write(
+    directory: Path,
+    system: FastSlowSystem,
+    document: str,
+    words: str,
+    computed: dict[str, Boundary],
+    starts: tuple[float, float],
+) -> None:
+    from fastslow.files import write_whole
+    from fastslow.plot.phase_map import boundary_figure
+    from fastslow.plot.time_courses import png_of
+
+    figure = boundary_figure(list(computed.values()), f"{system.slow[0]}0", starts)
+    write_whole(directory / "boundary.json", document + "\n")
+    write_whole(directory / "boundary.txt", words + "\n")
+    write_whole(directory / "boundary.png", png_of(figure, system))
+    click.echo(f"Wrote boundary.json, boundary.txt and boundary.png to {directory}", err=True)
+
+
+def _in_two(
+    system: FastSlowSystem, first: Axis, second: Axis, a0: str, lines: tuple[CriticalLine, ...], as_json: bool
+) -> int:
+    y0 = f"{system.slow[0]}0"
+    if as_json:
+        document = {
+            "schema": "fastslow.boundary/1",
+            "model": system.table(),
+            "limit": "ode",
+            "x": {"name": first.name, "low": float(first.low), "high": float(first.high)},
+            "y": {"name": second.name, "low": float(second.low), "high": float(second.high)},
+            y0: a0,
+            "curves": [
+                {"kind": "critical start", "x": n.x.tolist(), "y": n.y.tolist(), "below": n.below, "above": n.above}
+                for n in lines
+            ],
+            "corners": [],
+        }
+        click.echo(json.dumps(document, allow_nan=False))
+        return 0
+    click.echo(f"Where the start {y0} = {a0} is critical, over {first} and {second}")
+    for n in lines:
+        where = " to ".join(f"({n.x[k]:.6g}, {n.y[k]:.6g})" for k in (0, -1))
+        click.echo(
+            f"  ({first.name}, {second.name}) from {where}: {n.below} at smaller {first.name}, {n.above} at larger"
+        )
+    return 0
