@@ -190,7 +190,7 @@ def _write(
     from fastslow.plot.phase_map import boundary_figure
     from fastslow.plot.time_courses import png_of
 
-    figure = boundary_figure(list(computed.values()), f"{system.slow[0]}0", starts)
+    figure = boundary_figure(list(computed.values()), system, starts)
     write_whole(directory / "boundary.json", document + "\n")
     write_whole(directory / "boundary.txt", words + "\n")
     write_whole(directory / "boundary.png", png_of(figure, system))

@@ -216,14 +216,15 @@ class _Columns:
             return
         settling = Settling(critical_manifold(system))
         found = ensemble(settling, self.starts[cells], rtol=self.rtol)
-        points = {point.id: point for point in settling.manifold.points}
+        points, words = {point.id: point for point in settling.manifold.points}, found.fate
         for i, cell in enumerate(cells):
             node = found.node[i]
             self.steps[number, cell] += found.steps[i]
             self.x[number, cell], self.y[number, cell] = found.x[i], found.y[i]
+            if node >= 0 or i in found.elsewhere:
+                self.fate[number, cell] = self.number(str(words[i]))
             if node >= 0:
                 point = points[found.nodes[node]]
-                self.fate[number, cell] = self.number(found.fates[node])
                 self.x[number, cell], self.y[number, cell] = point.x, point.y
 
 

@@ -50,6 +50,8 @@ class Ensemble:
         Steps tried.
     again : int
         How many runs were not decided by the ensemble kernel and were followed one by one.
+    elsewhere : dict
+        The fates in words of starts, by their number, that end at no point: cycles, and exits from the window.
     """
 
     system: FastSlowSystem = field(repr=False)
@@ -63,12 +65,16 @@ class Ensemble:
     fates: tuple[str, ...]
     steps: NDArray[np.int64]
     again: int
+    elsewhere: dict[int, str] = field(default_factory=dict, repr=False)
 
     @property
     def fate(self) -> NDArray[np.str_]:
-        """The fate of each start in words; "undecided" where it is not known or no point."""
-        names = np.array([*self.fates, _UNDECIDED])
-        return names[self.node]
+        """The fate of each start in words; "undecided" where it is not known."""
+        words = list(dict.fromkeys(self.elsewhere.values()))
+        index = np.where(self.node < 0, len(self.fates) + len(words), self.node)
+        for i, word in self.elsewhere.items():
+            index[i] = len(self.fates) + words.index(word)
+        return np.array([*self.fates, *words, _UNDECIDED])[index]
 
 
 def ensemble(
@@ -136,6 +142,7 @@ def ensemble(
     node = index[np.where((codes >= 0) & (codes < len(nodes)), codes, -1)]
     fates = {point.id: settling.flow.fate_of(point) for point in nodes}
     again = np.union1d(again, _beyond_centers(settling, codes, starts_x, ends)) if tau is None else again
+    elsewhere: dict[int, str] = {}
     for i in again:
         start = Start(Fraction(starts_x[i]), Fraction(starts_y[i]))
         if tau is not None:
@@ -150,6 +157,8 @@ def ensemble(
                 names.append(one.node.id)
                 fates[one.node.id] = one.verdict
             node[i] = names.index(one.node.id)
+        elif not one.undecided:
+            elsewhere[int(i)] = one.verdict
     return Ensemble(
         system=model,
         x0=starts_x,
@@ -162,6 +171,7 @@ def ensemble(
         fates=tuple(fates[name] for name in names),
         steps=steps,
         again=len(again),
+        elsewhere=elsewhere,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.plot.style import INK, NEUTRAL, RC, fate_color
+from fastslow.systems.families import start_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from fastslow.sweeps.phase_map import PhaseMap
     from fastslow.systems.families import Axis
+    from fastslow.systems.system import FastSlowSystem
 
 _STRENGTH = 0.42
 """Share of the colour of a fate in its area; the rest is white, so that curves stand out."""
@@ -25,7 +27,12 @@ LIMITS: dict[str, dict[str, Any]] = {
     "ode": {"color": INK, "linestyle": "-", "linewidth": 1.7},
     "singular": {"color": INK, "linestyle": (0, (4, 2.2)), "linewidth": 1.2},
 }
+_ONLY_ENDS: dict[str, Any] = {"color": NEUTRAL, "linestyle": "-", "linewidth": 0.8}
 _LABELS = {"ode": "boundary, full system", "singular": "boundary, singular limit"}
+_LABEL = np.array([0.2, 0.1])
+"""Size of a label, as a share of the frame."""
+_SAME = 0.012
+"""Distance, as a share of the frame, of corners of two limits that are one for the eye."""
 _CORNER: dict[str, Any] = {"marker": "o", "s": 30, "facecolor": "white", "edgecolor": INK, "linewidth": 1.3}
 
 
@@ -60,7 +67,8 @@ def phase_map_figure(
     with mpl.rc_context(RC):  # type: ignore[arg-type]
         figure = Figure(figsize=size)
         FigureCanvasAgg(figure)
-        phase_map(figure.add_axes((0.1, 0.11, 0.86, 0.74)), found, boundaries)
+        axes = phase_map(figure.add_axes((0.1, 0.1, 0.86, 0.78)), found, boundaries)
+        axes.set_title(_title(found.system, (found.x.name, found.y.name)), fontsize=9.5, loc="left", pad=24)
     return figure
 
 
@@ -79,14 +87,13 @@ def phase_map(axes: Axes, found: PhaseMap, boundaries: Sequence[Boundary] = ()) 
         for color, name in zip(colors, found.fates, strict=True)
     ]
     upright = found.y.name == found.plane.slow_start
-    for boundary in boundaries:
-        handles += _curves(axes, boundary, upright, (x0, x1, y0, y1))
+    handles += _curves(axes, boundaries, upright, (x0, x1, y0, y1))
     return _framed(axes, (x0, x1, y0, y1), (found.x.name, found.y.name), handles)
 
 
 def boundary_figure(
     boundaries: Sequence[Boundary],
-    start_name: str,
+    system: FastSlowSystem,
     starts: tuple[float, float],
     *,
     size: tuple[float, float] = (7.6, 5.6),
@@ -99,11 +106,12 @@ def boundary_figure(
     with mpl.rc_context(RC):  # type: ignore[arg-type]
         figure = Figure(figsize=size)
         FigureCanvasAgg(figure)
-        axes = figure.add_axes((0.1, 0.11, 0.86, 0.76))
+        axes = figure.add_axes((0.1, 0.1, 0.86, 0.78))
         axis = boundaries[0].axis
+        axes.set_title(_title(system, (axis.name,)), fontsize=9.5, loc="left", pad=24)
         frame = (float(axis.low), float(axis.high), *starts)
-        handles = [handle for boundary in boundaries for handle in _curves(axes, boundary, True, frame)]
-        _framed(axes, frame, (axis.name, start_name), handles)
+        handles = _curves(axes, boundaries, True, frame)
+        _framed(axes, frame, (axis.name, start_names(system)[1]), handles)
     return figure
 
 
@@ -129,37 +137,92 @@ def _framed(axes: Axes, frame: Frame, names: tuple[str, str], handles: list[Any]
     return axes
 
 
-def _curves(axes: Axes, boundary: Boundary, upright: bool, frame: Frame) -> list[Any]:
-    """Draw the curves and corners of one boundary; return the handles of the legend."""
+def _curves(axes: Axes, boundaries: Sequence[Boundary], upright: bool, frame: Frame) -> list[Any]:
+    """Draw the curves and corners of boundaries; return the handles of the legend.
+
+    Curves on which only the place changes where orbits end are thin, and their corners are not named.
+    """
     from matplotlib.lines import Line2D
 
-    style = LIMITS[boundary.limit]
-    for curve in boundary.curves:
-        along = np.asarray(curve.parameter), np.clip(curve.y, -1e300, 1e300)
-        axes.plot(*(along if upright else along[::-1]), **style, zorder=4)
-    placed: list[NDArray[np.float64]] = []
-    for corner in boundary.corners:
-        at = (corner.parameter, corner.y) if upright else (corner.y, corner.parameter)
-        share = (np.array(at) - frame[::2]) / (np.array(frame[1::2]) - frame[::2])
-        if not (np.isfinite(share).all() and (share >= 0.0).all() and (share <= 1.0).all()):
-            continue
-        axes.scatter(*at, **_CORNER, zorder=6)
-        if all(np.abs(share - other).max() > 0.05 for other in placed):
-            placed.append(share)
-            right, low = share[0] < 0.6, share[1] < 0.8
-            axes.annotate(
-                f"{corner.kind}\n({corner.parameter:.6g}, {corner.y:.6g})",
-                at,
-                (9 if right else -9, 7 if low else -7),
-                textcoords="offset points",
-                ha="left" if right else "right",
-                va="bottom" if low else "top",
-                fontsize=7.5,
-                color=INK,
-                zorder=7,
-                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.72, "pad": 1.2},
-            )
-    return [Line2D([], [], **style, label=_LABELS[boundary.limit])]
+    taken: list[NDArray[np.float64]] = []
+    corners: list[tuple[NDArray[np.float64], str]] = []
+    only_ends = False
+    for boundary in boundaries:
+        ends: list[NDArray[np.float64]] = []
+        for curve in boundary.curves:
+            points = np.stack((curve.parameter, np.clip(curve.y, -1e300, 1e300))[:: 1 if upright else -1], axis=-1)
+            axes.plot(*points.T, **(LIMITS[boundary.limit] if curve.changes_fate else _ONLY_ENDS), zorder=4)
+            only_ends |= not curve.changes_fate
+            share = (points - frame[::2]) / _widths(frame)
+            taken.append(_resampled(share))
+            if curve.changes_fate:
+                ends += [share[0], share[-1]]
+        for corner in boundary.corners:
+            at = (corner.parameter, corner.y) if upright else (corner.y, corner.parameter)
+            share = (np.array(at) - frame[::2]) / _widths(frame)
+            inside = np.isfinite(share).all() and (share >= 0.0).all() and (share <= 1.0).all()
+            if not inside or all(np.abs(share - end).max() > _SAME for end in ends):
+                continue
+            axes.scatter(*at, **_CORNER, zorder=6)
+            if all(np.abs(share - other).max() > _SAME for other, _ in corners):
+                corners.append((share, f"{corner.kind}\n({corner.parameter:.6g}, {corner.y:.6g})"))
+    for share, text in corners:
+        right, up = _free_side(share, taken)
+        taken.append(_filled(share, share + np.array((right, up)) * _LABEL))
+        axes.annotate(
+            text,
+            (float(share[0]), float(share[1])),
+            (10 * right, 8 * up),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="left" if right > 0 else "right",
+            va="bottom" if up > 0 else "top",
+            fontsize=7.5,
+            color=INK,
+            zorder=7,
+        )
+    handles = [Line2D([], [], **LIMITS[boundary.limit], label=_LABELS[boundary.limit]) for boundary in boundaries]
+    return [*handles, Line2D([], [], **_ONLY_ENDS, label="another end, same fate")] if only_ends else handles
+
+
+def _widths(frame: Frame) -> NDArray[np.float64]:
+    return np.array([frame[1] - frame[0], frame[3] - frame[2]])
+
+
+def _resampled(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return points along a polygon, dense enough to tell whether it passes through a label."""
+    t = np.linspace(0, len(points) - 1, 40 * len(points))
+    return np.stack([np.interp(t, np.arange(len(points)), column) for column in points.T], axis=-1)
+
+
+def _filled(corner: NDArray[np.float64], opposite: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return points all over a rectangle."""
+    x, y = (np.linspace(a, b, 25) for a, b in zip(corner, opposite, strict=True))
+    return np.stack([v.ravel() for v in np.meshgrid(x, y)], axis=-1)
+
+
+def _free_side(share: NDArray[np.float64], taken: Sequence[NDArray[np.float64]]) -> tuple[int, int]:
+    """Return the directions in which a label beside a point covers least of what is there, and stays in the frame."""
+
+    def cost(side: tuple[int, int]) -> float:
+        ends = share + np.array(side) * _LABEL
+        low, high = np.minimum(share, ends), np.maximum(share, ends)
+        covered = sum(int(np.all((c > low) & (c < high), axis=1).sum()) for c in taken)
+        return covered + 1e6 * float(np.any((ends < 0.0) | (ends > 1.0)))
+
+    return min(((1, -1), (-1, 1), (1, 1), (-1, -1)), key=cost)
+
+
+def _title(system: FastSlowSystem, varied: Sequence[str]) -> str:
+    """Return what the model is, with a dot for each number that an axis varies."""
+    parts = []
+    for name, value in system.parameters.items():
+        if isinstance(value, list):
+            shown = ["·" if f"{name}[{k}]" in varied else f"{float(v):g}" for k, v in enumerate(value, 1)]
+            parts.append(f"{name.replace('_star', '*')} = ({', '.join(shown)})")
+        elif name not in varied and name != "noise":
+            parts.append(f"{axis_label(name)} = {value}")
+    return ", ".join(parts)
 
 
 def _edges(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from fastslow.bifurcation.continuation import continued
 from fastslow.systems.classics import fitzhugh_nagumo, van_der_pol
 from fastslow.systems.families import axis_of, family_of
 from fastslow.systems.two_layer import TwoLayer
-from tests.bifurcation.test_continuation import polynomial
+from tests.bifurcation.test_diagrams import polynomial
 
 THREE = TwoLayer([1, 1, 1], [1, -1, 1])
 

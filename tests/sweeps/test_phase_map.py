@@ -106,7 +106,6 @@ def test_another_model():
         ("c_star[2]=1:2:3", "a0=1:2:3", 5, "a0"),
         ("c_star[2]=2:1:3", "a0=1:2:3", None, "x"),
         ("c_star[2]=1:2", "a0=1:2:0", None, "y"),
-        ("slow_rate=-2:-1:3", "a0=1:2:3", None, "slow_rate"),
     ],
 )
 def test_bad_input(x, y, a0, field):
