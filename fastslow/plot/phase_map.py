@@ -67,8 +67,8 @@ def phase_map_figure(
     with mpl.rc_context(RC):  # type: ignore[arg-type]
         figure = Figure(figsize=size)
         FigureCanvasAgg(figure)
-        axes = phase_map(figure.add_axes((0.1, 0.1, 0.86, 0.78)), found, boundaries)
-        axes.set_title(_title(found.system, (found.x.name, found.y.name)), fontsize=9.5, loc="left", pad=24)
+        axes = phase_map(figure.add_axes((0.1, 0.1, 0.86, 0.76)), found, boundaries)
+        axes.set_title(_title(found.system, (found.x.name, found.y.name)), fontsize=9.5, loc="left", pad=40)
     return figure
 
 
@@ -106,9 +106,9 @@ def boundary_figure(
     with mpl.rc_context(RC):  # type: ignore[arg-type]
         figure = Figure(figsize=size)
         FigureCanvasAgg(figure)
-        axes = figure.add_axes((0.1, 0.1, 0.86, 0.78))
+        axes = figure.add_axes((0.1, 0.1, 0.86, 0.76))
         axis = boundaries[0].axis
-        axes.set_title(_title(system, (axis.name,)), fontsize=9.5, loc="left", pad=24)
+        axes.set_title(_title(system, (axis.name,)), fontsize=9.5, loc="left", pad=40)
         frame = (float(axis.low), float(axis.high), *starts)
         handles = _curves(axes, boundaries, True, frame)
         _framed(axes, frame, (axis.name, start_names(system)[1]), handles)
@@ -133,7 +133,7 @@ def _framed(axes: Axes, frame: Frame, names: tuple[str, str], handles: list[Any]
     axes.set_ylim(frame[2:])
     axes.set_xlabel(axis_label(names[0]))
     axes.set_ylabel(axis_label(names[1]))
-    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4, handlelength=2.0)
+    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, handlelength=2.0)
     return axes
 
 
@@ -152,8 +152,9 @@ def _curves(axes: Axes, boundaries: Sequence[Boundary], upright: bool, frame: Fr
         for curve in boundary.curves:
             points = np.stack((curve.parameter, np.clip(curve.y, -1e300, 1e300))[:: 1 if upright else -1], axis=-1)
             axes.plot(*points.T, **(LIMITS[boundary.limit] if curve.changes_fate else _ONLY_ENDS), zorder=4)
-            only_ends |= not curve.changes_fate
             share = (points - frame[::2]) / _widths(frame)
+            shown = bool(np.any(np.all((share >= 0.0) & (share <= 1.0), axis=1)))
+            only_ends |= shown and not curve.changes_fate
             taken.append(_resampled(share))
             if curve.changes_fate:
                 ends += [share[0], share[-1]]
