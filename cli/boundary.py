@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from fastslow_cli.options import ModelArguments, check_writable, model_arguments, quick_while_cold
+from fastslow_cli.options import ModelArguments, check_writable, model_arguments, progress_bar, quick_while_cold
 
 if TYPE_CHECKING:
     from fastslow.boundary.curves import FullBoundary
@@ -70,7 +70,7 @@ def boundary(
     system = model.study().system
     first, second = axis_of(x, "--x"), None if y is None else axis_of(y, "--y")
     start_name = start_names(system)[1]
-    family = family_of(system, first.name)
+    family_of(system, first.name)  # says at once if there is no such parameter
     in_two = second is not None and second.name != start_name
     if in_two and a0 is None:
         raise InputError("--a0", MISSING, "is missing beside two parameters: where do orbits start?", "Give --a0 5")
@@ -86,17 +86,18 @@ def boundary(
             )
         from fastslow.boundary.plane import boundary_in_two
 
-        lines = boundary_in_two(family_of(system, first.name, second.name), first, second, float(exact(a0, "--a0")))
+        two = family_of(system, first.name, second.name)
+        with progress_bar("Rows and columns") as progress:
+            lines = boundary_in_two(two, first, second, float(exact(a0, "--a0")), progress=progress)
         return _in_two(system, first, second, a0, lines, as_json)
-    from fastslow.boundary.full import full_boundary
-    from fastslow.boundary.singular import singular_boundary
+    from fastslow.boundary.phase_boundary import phase_boundary
 
     starts = None if second is None else (float(second.low), float(second.high))
     computed: dict[str, Boundary] = {}
     if limit == "ode" or output is not None:
-        computed["ode"] = full_boundary(family, first, starts=starts)
+        computed["ode"] = phase_boundary(system, first, limit="ode", starts=starts)
     if limit == "singular" or output is not None:
-        computed["singular"] = singular_boundary(family, first)
+        computed["singular"] = phase_boundary(system, first, limit="singular")
     found = computed[limit]
     document = json.dumps(_document(system, found), allow_nan=False)
     words = "\n".join(_words(system, found))
@@ -210,7 +211,14 @@ def _in_two(
             "y": {"name": second.name, "low": float(second.low), "high": float(second.high)},
             y0: a0,
             "curves": [
-                {"kind": "critical start", "x": n.x.tolist(), "y": n.y.tolist(), "below": n.below, "above": n.above}
+                {
+                    "kind": "critical start",
+                    "x": n.x.tolist(),
+                    "y": n.y.tolist(),
+                    "across": n.across,
+                    "below": n.below,
+                    "above": n.above,
+                }
                 for n in lines
             ],
             "corners": [],
@@ -221,6 +229,6 @@ def _in_two(
     for n in lines:
         where = " to ".join(f"({n.x[k]:.6g}, {n.y[k]:.6g})" for k in (0, -1))
         click.echo(
-            f"  ({first.name}, {second.name}) from {where}: {n.below} at smaller {first.name}, {n.above} at larger"
+            f"  ({first.name}, {second.name}) from {where}: {n.below} at smaller {n.across}, {n.above} at larger"
         )
     return 0

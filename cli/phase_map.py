@@ -136,6 +136,6 @@ def _write(found: PhaseMap, words: str, directory: Path) -> None:
     if found.index.size <= _MOST_CELLS_JSON:
         write_whole(directory / "phase_map.json", json.dumps(found.document(), allow_nan=False) + "\n")
         names.insert(0, "phase_map.json")
-    figure = phase_map_figure(found, found.boundaries())
+    figure = phase_map_figure(found, found.boundaries(), found.lines())
     write_whole(directory / "phase_map.png", png_of(figure, found.system))
     click.echo(f"Wrote {', '.join(names)} to {directory}", err=True)

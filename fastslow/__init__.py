@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fastslow.analysis import analyze as analyze
     from fastslow.bifurcation.canard_series import canard_series as canard_series
     from fastslow.bifurcation.continuation import continued as continued
+    from fastslow.boundary.phase_boundary import phase_boundary as phase_boundary
     from fastslow.errors import FastSlowError as FastSlowError
     from fastslow.errors import InputError as InputError
     from fastslow.errors import RecordError as RecordError
@@ -36,8 +37,12 @@ if TYPE_CHECKING:
     from fastslow.separatrices.thresholds import thresholds as thresholds
     from fastslow.sgd.simulation import SGDRun as SGDRun
     from fastslow.sgd.simulation import simulate_sgd as simulate_sgd
+    from fastslow.sweeps.phase_map import PhaseMap as PhaseMap
+    from fastslow.sweeps.phase_map import phase_map as phase_map
     from fastslow.systems.classics import fitzhugh_nagumo as fitzhugh_nagumo
     from fastslow.systems.classics import van_der_pol as van_der_pol
+    from fastslow.systems.families import axis_of as axis_of
+    from fastslow.systems.families import family_of as family_of
     from fastslow.systems.polynomials import variables as variables
     from fastslow.systems.presets import PRESETS as PRESETS
     from fastslow.systems.system import FastSlowSystem as FastSlowSystem
@@ -51,23 +56,28 @@ _HOMES = {
     "FastSlowSystem": "fastslow.systems.system",
     "InputError": "fastslow.errors",
     "PRESETS": "fastslow.systems.presets",
+    "PhaseMap": "fastslow.sweeps.phase_map",
     "RecordError": "fastslow.errors",
     "SGDRun": "fastslow.sgd.simulation",
     "Simulation": "fastslow.ode.simulation",
     "TwoLayer": "fastslow.systems.two_layer",
     "analyze": "fastslow.analysis",
+    "axis_of": "fastslow.systems.families",
     "canard_series": "fastslow.bifurcation.canard_series",
     "connections": "fastslow.separatrices.connections",
     "continued": "fastslow.bifurcation.continuation",
     "critical_manifold": "fastslow.manifold.critical_manifold",
     "ensemble": "fastslow.ode.ensembles",
     "entry_exit": "fastslow.scales.entry_exit",
+    "family_of": "fastslow.systems.families",
     "first_order_correction": "fastslow.flow.slow_manifold",
     "fitzhugh_nagumo": "fastslow.systems.classics",
     "integrate": "fastslow.ode.integrate",
     "load": "fastslow.records",
     "maximal_canard": "fastslow.ode.maximal_canards",
     "orders": "fastslow.scales.convergence",
+    "phase_boundary": "fastslow.boundary.phase_boundary",
+    "phase_map": "fastslow.sweeps.phase_map",
     "scaling": "fastslow.scales.scaling",
     "simulate": "fastslow.ode.simulation",
     "simulate_sgd": "fastslow.sgd.simulation",

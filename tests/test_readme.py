@@ -37,8 +37,17 @@ def test_printed_table_is_what_is_printed():
 
 def test_docstring_examples():
     import fastslow.analysis
+    import fastslow.boundary.phase_boundary
+    import fastslow.boundary.singular
     import fastslow.sgd.simulation
     import fastslow.systems.polynomials
 
-    for module in (fastslow.analysis, fastslow.sgd.simulation, fastslow.systems.polynomials):
+    modules = (  # those with examples
+        fastslow.analysis,
+        fastslow.boundary.phase_boundary,
+        fastslow.boundary.singular,
+        fastslow.sgd.simulation,
+        fastslow.systems.polynomials,
+    )
+    for module in modules:
         assert doctest.testmod(module).failed == 0

@@ -29,7 +29,7 @@ class Event:
     Attributes
     ----------
     kind : str
-        "cusp", "canard point", "double equilibrium", "fold at a crossing", "equilibrium at a crossing", "branch
+        "cusp", "canard point", "saddle-node", "fold at crossing", "equilibrium at crossing", "branch
         point", "... through infinity", "... on the line of starts", "... at the window's edge", "degenerate", ...
     parameter, radius : float
         The value, and the half width of the first enclosure.
@@ -175,7 +175,7 @@ def _event(kind: str, value: RealRoot, x: float, y: float, certified: bool) -> E
 
 
 def _rank(kind: str) -> tuple[int, str]:
-    order = ("branch point", "canard point", "cusp", "equilibrium at a crossing", "double equilibrium", "three curves")
+    order = ("branch point", "canard point", "cusp", "equilibrium at crossing", "saddle-node", "three curves")
     place = next((k for k, name in enumerate(order) if kind.startswith(name)), len(order))
     return (place + 3 * ("through infinity" in kind) + 6 * kind.endswith(("starts", "edge")), kind)
 

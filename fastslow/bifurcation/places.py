@@ -16,7 +16,7 @@ _BITS = 320
 
 _ALONE = {
     Role.FOLD: "cusp",
-    Role.EQUILIBRIUM: "double equilibrium",
+    Role.EQUILIBRIUM: "saddle-node",
     Role.CROSSING: "tangent curves",
     Role.VERTICAL: "double vertical tangent",
     Role.POLE: "double pole",
@@ -25,10 +25,10 @@ _ALONE = {
 _PAIRS = {
     (Role.FOLD, Role.VERTICAL): "branch point",
     (Role.FOLD, Role.EQUILIBRIUM): "canard point",
-    (Role.FOLD, Role.CROSSING): "fold at a crossing",
-    (Role.EQUILIBRIUM, Role.CROSSING): "equilibrium at a crossing",
+    (Role.FOLD, Role.CROSSING): "fold at crossing",
+    (Role.EQUILIBRIUM, Role.CROSSING): "equilibrium at crossing",
     (Role.FOLD, Role.FOLD): "cusp",
-    (Role.EQUILIBRIUM, Role.EQUILIBRIUM): "double equilibrium",
+    (Role.EQUILIBRIUM, Role.EQUILIBRIUM): "saddle-node",
     (Role.CROSSING, Role.CROSSING): "three curves at one point",
     (Role.EQUILIBRIUM, Role.VERTICAL): "equilibrium at a vertical tangent",
     (Role.CROSSING, Role.VERTICAL): "crossing at a vertical tangent",

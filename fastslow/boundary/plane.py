@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from fastslow.boundary.curves import FullBoundary
 from fastslow.boundary.full import full_boundary
 from fastslow.errors import InputError
+from fastslow.progress import Progress, counted
 from fastslow.systems.families import Axis, Family
 
-_ROWS = 33
+_ROWS = 21
+_APART = 0.5
+"""Distance, in rows, from which a line that the columns give is not one that the rows gave."""
 _XTOL = 1e-13
 _JUMP = 0.15
 """Distance between rows, as a share of the plane's width, beyond which two points are not joined."""
@@ -29,25 +32,36 @@ class CriticalLine:
     Attributes
     ----------
     x, y : ndarray
-        The two parameters at points of it, in order of the second.
+        The two parameters at points of it.
+    across : str
+        The parameter that was varied to find it.
     below, above : str
-        The fates of the start at smaller and larger first parameter.
+        The fates of the start at smaller and larger values of that parameter.
     """
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
+    across: str
     below: str
     above: str
 
 
 def boundary_in_two(
-    family: Family, x_axis: Axis, y_axis: Axis, a0: float, *, rows: int = _ROWS, tolerance: float = 1e-9
+    family: Family,
+    x_axis: Axis,
+    y_axis: Axis,
+    a0: float,
+    *,
+    rows: int = _ROWS,
+    tolerance: float = 1e-9,
+    progress: Progress | None = None,
 ) -> tuple[CriticalLine, ...]:
     """Return where in a plane of two parameters the fate of the start (start_fast, a0) changes in the full system.
 
     On rows of constant second parameter, the places where a critical start y_c passes a0 are the roots of its
     interpolant; those of neighbouring rows with the same fates on both sides are joined, the nearest first. The values
-    of the parameter at which the fates change for all starts beside a0 are taken too.
+    of the parameter at which the fates change for all starts beside a0 are taken too. Columns of constant first
+    parameter give the parts that run along the rows.
 
     Parameters
     ----------
@@ -56,7 +70,9 @@ def boundary_in_two(
     a0 : float
         Slow coordinate of the start.
     rows : int
-        How many rows.
+        How many rows and columns.
+    progress : callable, optional
+        Called as progress(rows and columns done, all).
 
     Raises
     ------
@@ -66,17 +82,44 @@ def boundary_in_two(
     if family.names != (x_axis.name, y_axis.name):
         names = f"{x_axis.name}, {y_axis.name}"
         raise InputError("axes", names, f"must be of the parameters {', '.join(family.names)}")
-    heights = [y_axis.low + (y_axis.high - y_axis.low) * Fraction(k, rows - 1) for k in range(rows)]
-    width = float(x_axis.high - x_axis.low)
-    open_: list[list[tuple[float, float, str, str]]] = []
-    done: list[list[tuple[float, float, str, str]]] = []
-    for q in heights:
-        member = Family((x_axis.name,), lambda p, q=q: family.build(p, q))
-        reach = abs(a0) or 1.0
-        boundary = full_boundary(member, x_axis, starts=(a0 - 0.1 * reach, a0 + 0.1 * reach), tolerance=tolerance)
-        points = _row(boundary, a0)
-        going: list[list[tuple[float, float, str, str]]] = []
-        for place, below, above in points:
+
+    def halfway(offset: int) -> Progress | None:
+        return None if progress is None else lambda done, total: progress(offset + done, 2 * total)
+
+    turned = Family(family.names[::-1], lambda q, p: family.build(p, q))
+    along_rows = _scanned(family, x_axis, y_axis, a0, rows, tolerance, halfway(0))
+    along_columns = _scanned(turned, y_axis, x_axis, a0, rows, tolerance, halfway(rows))
+    size = np.array([float(axis.high - axis.low) for axis in (x_axis, y_axis)])
+    found = [_line(part, x_axis.name) for part in along_rows]
+    known = [np.stack((line.x, line.y), axis=-1) / size for line in found]
+    for part in along_columns:
+        line = _line(part, y_axis.name)
+        points = np.stack((line.y, line.x), axis=-1)  # what was varied comes first
+        away = np.array([all(_distance(p, other) > _APART / rows for other in known) for p in points / size])
+        for run in _runs(away):
+            x, y = points[run].T
+            if len(x) > 1:
+                found.append(CriticalLine(x, y, y_axis.name, line.below, line.above))
+    return tuple(found)
+
+
+_Line = list[tuple[float, float, str, str]]
+
+
+def _scanned(
+    family: Family, across: Axis, along: Axis, a0: float, rows: int, tolerance: float, progress: Progress | None
+) -> list[_Line]:
+    """Return the lines that are met by varying the first parameter on rows of the second: (first, second, fates)."""
+    width = float(across.high - across.low)
+    heights = [along.low + (along.high - along.low) * Fraction(k, rows - 1) for k in range(rows)]
+    reach = abs(a0) or 1.0
+    open_: list[_Line] = []
+    done: list[_Line] = []
+    for q in counted(heights, progress):
+        member = Family((across.name,), lambda p, q=q: family.build(p, q))
+        boundary = full_boundary(member, across, starts=(a0 - 0.1 * reach, a0 + 0.1 * reach), tolerance=tolerance)
+        going: list[_Line] = []
+        for place, below, above in _row(boundary, a0):
             fitting = [
                 line
                 for line in open_
@@ -88,17 +131,34 @@ def boundary_in_two(
             going.append([*(best or []), (place, float(q), below, above)])
         done += open_
         open_ = going
-    return tuple(
-        CriticalLine(np.array([p[0] for p in line]), np.array([p[1] for p in line]), *line[0][2:])
-        for line in (*done, *open_)
-    )
+    return [*done, *open_]
+
+
+def _line(points: _Line, across: str) -> CriticalLine:
+    (first, second), (below, above) = zip(*(p[:2] for p in points), strict=True), points[0][2:]
+    return CriticalLine(np.array(first), np.array(second), across, below, above)
+
+
+def _distance(point: NDArray[np.float64], polygon: NDArray[np.float64]) -> float:
+    """Return the distance of a point to a polygon."""
+    if len(polygon) == 1:
+        return float(np.hypot(*(point - polygon[0])))
+    start, step = polygon[:-1], np.diff(polygon, axis=0)
+    share = np.clip(np.sum((point - start) * step, axis=1) / np.maximum(np.sum(step**2, axis=1), 1e-300), 0.0, 1.0)
+    return float(np.min(np.hypot(*(point - start - share[:, None] * step).T)))
+
+
+def _runs(mask: NDArray[np.bool_]) -> list[slice]:
+    """Return the runs of True, with a neighbour on each side so that lines meet."""
+    ends = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
+    return [slice(max(0, a - 1), min(len(mask), b + 1)) for a, b in zip(ends[::2], ends[1::2], strict=True)]
 
 
 def _excess(value: Callable[[NDArray[np.float64]], NDArray[np.float64]], a0: float, p: float) -> float:
     return float(value(np.array([p]))[0]) - a0
 
 
-def _expected(line: Sequence[tuple[float, float, str, str]]) -> float:
+def _expected(line: _Line) -> float:
     """Return where a line is expected in the next row."""
     return line[-1][0] if len(line) < 2 else 2.0 * line[-1][0] - line[-2][0]
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from fastslow.boundary.plane import CriticalLine
     from fastslow.sweeps.phase_map import PhaseMap
     from fastslow.systems.families import Axis
     from fastslow.systems.system import FastSlowSystem
@@ -57,9 +58,13 @@ class Boundary(Protocol):
 
 
 def phase_map_figure(
-    found: PhaseMap, boundaries: Sequence[Boundary] = (), *, size: tuple[float, float] = (7.6, 5.6)
+    found: PhaseMap,
+    boundaries: Sequence[Boundary] = (),
+    lines: Sequence[CriticalLine] = (),
+    *,
+    size: tuple[float, float] = (7.6, 5.6),
 ) -> Figure:
-    """Return a figure of a phase map with boundary curves over it."""
+    """Return a figure of a phase map with boundary curves over it, in a plane of two parameters with lines."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -67,12 +72,14 @@ def phase_map_figure(
     with mpl.rc_context(RC):  # type: ignore[arg-type]
         figure = Figure(figsize=size)
         FigureCanvasAgg(figure)
-        axes = phase_map(figure.add_axes((0.1, 0.1, 0.86, 0.76)), found, boundaries)
+        axes = phase_map(figure.add_axes((0.1, 0.1, 0.86, 0.76)), found, boundaries, lines)
         axes.set_title(_title(found.system, (found.x.name, found.y.name)), fontsize=9.5, loc="left", pad=40)
     return figure
 
 
-def phase_map(axes: Axes, found: PhaseMap, boundaries: Sequence[Boundary] = ()) -> Axes:
+def phase_map(
+    axes: Axes, found: PhaseMap, boundaries: Sequence[Boundary] = (), lines: Sequence[CriticalLine] = ()
+) -> Axes:
     """Draw the fates of the cells, the boundaries over them and the corners, named; return the axes."""
     from matplotlib.patches import Patch
 
@@ -88,6 +95,9 @@ def phase_map(axes: Axes, found: PhaseMap, boundaries: Sequence[Boundary] = ()) 
     ]
     upright = found.y.name == found.plane.slow_start
     handles += _curves(axes, boundaries, upright, (x0, x1, y0, y1))
+    for line in lines:
+        drawn = axes.plot(line.x, line.y, **LIMITS["ode"], zorder=4, label=_LABELS["ode"])
+        handles = [handle for handle in handles if handle.get_label() != _LABELS["ode"]] + drawn
     return _framed(axes, (x0, x1, y0, y1), (found.x.name, found.y.name), handles)
 
 

@@ -24,6 +24,7 @@ from fastslow.systems.system import FastSlowSystem, Start
 
 if TYPE_CHECKING:
     from fastslow.boundary.curves import FullBoundary
+    from fastslow.boundary.plane import CriticalLine
     from fastslow.boundary.singular import SingularBoundary
 
 Method = Literal["exact", "singular", "ode"]
@@ -90,16 +91,23 @@ class PhaseMap:
 
     def boundaries(self) -> tuple[SingularBoundary | FullBoundary, ...]:
         """Return the boundary curves of both limits in the plane of a parameter and the start, none in another."""
-        from fastslow.boundary.full import full_boundary
-        from fastslow.boundary.singular import singular_boundary
+        from fastslow.boundary.phase_boundary import phase_boundary
 
         starts = self.plane.start_axis
         if starts is None:
             return ()
         axis = self.x if starts is self.y else self.y
-        family = family_of(self.system, axis.name)
         reach = (float(starts.low), float(starts.high))
-        return singular_boundary(family, axis), full_boundary(family, axis, starts=reach)
+        return tuple(phase_boundary(self.system, axis, limit=limit, starts=reach) for limit in ("singular", "ode"))
+
+    def lines(self) -> tuple[CriticalLine, ...]:
+        """Return the curve of the full system in a plane of two parameters, none in another."""
+        from fastslow.boundary.plane import boundary_in_two
+
+        if self.plane.start is None:
+            return ()
+        family = family_of(self.system, self.x.name, self.y.name)
+        return boundary_in_two(family, self.x, self.y, float(self.plane.start), tolerance=1e-6)
 
     def counts(self) -> dict[str, int]:
         """Return the number of cells of each fate."""

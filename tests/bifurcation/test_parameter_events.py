@@ -48,7 +48,7 @@ def test_cusps_and_double_root_of_five_coefficients():
     cusps = found.of_kind("cusp")
     assert [event.parameter for event in cusps] == pytest.approx([-2.80177272314612, 8.59318741508392], abs=1e-13)
     assert [event.x for event in cusps] == pytest.approx([-0.26922619, 0.2135841], abs=1e-8)
-    (double,) = [event for event in found.of_kind("double equilibrium") if event.y != 0]
+    (double,) = [event for event in found.of_kind("saddle-node") if event.y != 0]
     assert double.parameter == pytest.approx(-6.74568026487769, abs=1e-13)
     assert double.x == pytest.approx(-0.8517219, abs=1e-7)
 
@@ -74,7 +74,7 @@ def test_corner_of_the_phase_map():
 
 def test_captioned_family_of_the_second_phase_map():
     found = events(network([1, 1, -1, 0, 1]), "c_star[4]=-5:5")
-    (double,) = [event for event in found.of_kind("double equilibrium") if event.y != 0]
+    (double,) = [event for event in found.of_kind("saddle-node") if event.y != 0]
     canards = found.of_kind("canard point")
     assert len(canards) == 2
     assert double.y > 0 and {event.y > 0 for event in canards} == {True, False}
@@ -96,7 +96,7 @@ def test_learning_equilibrium_meets_the_crossing():
     fixed = {1: 1, 2: -1, 4: 1, 5: 1}
     rest = sum(weights[k] * v * (Tp - 2 * k * T) for k, v in fixed.items())
     expected = -rest / (weights[3] * (Tp - 6 * T))
-    (event,) = [event for event in found.of_kind("equilibrium at a crossing") if event.x == 1]
+    (event,) = [event for event in found.of_kind("equilibrium at crossing") if event.x == 1]
     assert event.value.exact == expected
 
 

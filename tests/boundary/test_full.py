@@ -134,7 +134,8 @@ def test_a_line_in_a_plane_of_two_parameters() -> None:
     points = [(x, y, line) for line in lines for x, y in zip(line.x, line.y, strict=True)]
     assert points
     for x, y, line in points:
-        fates = [fs.ensemble(two.at(Fraction(x + side), Fraction(y)), [1.0]).fate[0] for side in (-1e-5, 1e-5)]
+        steps = ((s, 0.0) if line.across == across.name else (0.0, s) for s in (-1e-5, 1e-5))
+        fates = [fs.ensemble(two.at(Fraction(x + u), Fraction(y + v)), [1.0]).fate[0] for u, v in steps]
         assert fates == [line.below, line.above]
 
 
