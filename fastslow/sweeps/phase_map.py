@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fastslow.boundary.curves import check_line_at_rest
 from fastslow.errors import InputError
+from fastslow.ode.columns import LEAST_RTOL
 from fastslow.progress import Progress
 from fastslow.sweeps.fates import FATES, NOT_VALID, SET_ASIDE
 from fastslow.sweeps.methods import METHODS, Fill
@@ -103,8 +105,7 @@ class PhaseMap:
 
     def counts(self) -> dict[str, int]:
         """Return the number of cells of each fate."""
-        found = np.bincount(self.index.ravel(), minlength=len(self.fates))
-        return dict(zip(self.fates, found.tolist(), strict=True))
+        return {name: int(np.count_nonzero(self.index == k)) for k, name in enumerate(self.fates)}
 
 
 def phase_map(
@@ -159,7 +160,12 @@ def phase_map(
 
     if method not in METHODS:
         raise InputError("method", method, "is no method", f"Known: {', '.join(METHODS)}")
+    if not LEAST_RTOL <= rtol < 1.0:
+        raise InputError("rtol", rtol, f"must be from {LEAST_RTOL:g} to below 1", "For example 1e-8")
     plane = plane_of(system_of(model), axis_of(x, "x", _COUNT), axis_of(y, "y", _COUNT), a0)
+    if method != "ode":
+        for axis in (plane.x, plane.y):
+            check_line_at_rest(axis)
     job = {
         "model": plane.system.table(),
         "x": str(plane.x),
@@ -179,7 +185,7 @@ def phase_map(
     )
     result = run(sweep, store, workers=workers, scheduler=scheduler, progress=progress, resume=resume)
     codes = result["fate"][...]
-    occurring = np.flatnonzero(np.bincount(codes.ravel(), minlength=len(FATES)))
+    occurring = np.array([k for k in range(len(FATES)) if np.any(codes == k)])
     rank = np.zeros(len(FATES), np.int8)
     rank[occurring] = np.arange(len(occurring))
     notes = [*_not_valid(plane, codes), *(f"set aside: {error.message}" for error in result.errors)]
