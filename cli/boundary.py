@@ -58,7 +58,7 @@ def boundary(
       notes     what could not be decided, in words
       complete  whether nothing is left undecided; in the singular limit, whether that is proved
 
-    With -o the directory gets boundary.json, boundary.txt and boundary.png, the picture with both limits.
+    With -o the directory gets boundary.json, boundary.txt and, in one parameter, boundary.png with both limits.
 
     \b
     Exit codes: 0 done; 2 bad input; 3 something is undecided; 130 interrupted.
@@ -69,11 +69,18 @@ def boundary(
 
     system = model.study().system
     first, second = axis_of(x, "--x"), None if y is None else axis_of(y, "--y")
+    for option, axis in (("--x", first), ("--y", second)):
+        if axis is not None and axis.count is not None:
+            raise InputError(option, str(axis), "has a COUNT, but a curve is no grid", "Write NAME=LOW:HIGH")
     start_name = start_names(system)[1]
     family_of(system, first.name)  # says at once if there is no such parameter
     in_two = second is not None and second.name != start_name
+    if in_two and second is not None:
+        family_of(system, first.name, second.name)  # its names are checked before anything else
     if in_two and a0 is None:
-        raise InputError("--a0", MISSING, "is missing beside two parameters: where do orbits start?", "Give --a0 5")
+        raise InputError(
+            "--a0", MISSING, "is missing, and beside two parameters it tells where orbits start", "Give --a0 5"
+        )
     if a0 is not None and not in_two:
         raise InputError("--a0", a0, "is for a plane of two parameters", "Give a second parameter with --y")
     if output is not None:
@@ -85,11 +92,13 @@ def boundary(
                 "--limit", limit, "is not available in a plane of two parameters", "Use phase-map --method singular"
             )
         from fastslow.boundary.plane import boundary_in_two
+        from fastslow.systems.system import Start
 
-        two = family_of(system, first.name, second.name)
+        two, start = family_of(system, first.name, second.name), exact(a0, "--a0")
+        system.check_start(Start(system.start_fast, start))
         with progress_bar("Rows and columns") as progress:
-            lines = boundary_in_two(two, first, second, float(exact(a0, "--a0")), progress=progress)
-        return _in_two(system, first, second, a0, lines, as_json)
+            lines = boundary_in_two(two, first, second, float(start), progress=progress)
+        return _in_two(system, first, second, a0, lines, as_json, output)
     from fastslow.boundary.phase_boundary import phase_boundary
 
     starts = None if second is None else (float(second.low), float(second.high))
@@ -150,7 +159,9 @@ def _number(value: float) -> float | str | None:
 
 
 def _words(system: FastSlowSystem, found: Boundary) -> Iterator[str]:
-    level = "singular limit" if found.limit == "singular" else f"full system at slow rate {float(system.slow_rate):g}"
+    level = "singular limit" if found.limit == "singular" else "full system"
+    if found.limit != "singular" and found.axis.name != "slow_rate":
+        level += f" at slow rate {float(system.slow_rate):g}"
     name, y0 = found.axis.name, f"{system.slow[0]}0"
     yield f"Critical starts {y0} over {found.axis}, {level}"
     yield "" if found.curves else "  none"
@@ -199,11 +210,19 @@ def _write(
 
 
 def _in_two(
-    system: FastSlowSystem, first: Axis, second: Axis, a0: str, lines: tuple[CriticalLine, ...], as_json: bool
+    system: FastSlowSystem,
+    first: Axis,
+    second: Axis,
+    a0: str,
+    lines: tuple[CriticalLine, ...],
+    as_json: bool,
+    output: Path | None,
 ) -> int:
+    from fastslow.files import write_whole
+
     y0 = f"{system.slow[0]}0"
-    if as_json:
-        document = {
+    document = json.dumps(
+        {
             "schema": "fastslow.boundary/1",
             "model": system.table(),
             "limit": "ode",
@@ -222,13 +241,20 @@ def _in_two(
                 for n in lines
             ],
             "corners": [],
-        }
-        click.echo(json.dumps(document, allow_nan=False))
-        return 0
-    click.echo(f"Where the start {y0} = {a0} is critical, over {first} and {second}")
+        },
+        allow_nan=False,
+    )
+    words = [f"Where the start {y0} = {a0} is critical, over {first} and {second}"]
     for n in lines:
         where = " to ".join(f"({n.x[k]:.6g}, {n.y[k]:.6g})" for k in (0, -1))
-        click.echo(
+        words.append(
             f"  ({first.name}, {second.name}) from {where}: {n.below} at smaller {n.across}, {n.above} at larger"
         )
+    if not lines:
+        words.append("  nowhere")
+    if output is not None:
+        write_whole(output / "boundary.json", document + "\n")
+        write_whole(output / "boundary.txt", "\n".join(words) + "\n")
+        click.echo(f"Wrote boundary.json and boundary.txt to {output}", err=True)
+    click.echo(document if as_json else "\n".join(words))
     return 0

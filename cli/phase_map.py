@@ -79,6 +79,8 @@ def phase_map(
     from fastslow.errors import MISSING, InputError, SweepInterrupted
 
     system = model.study().system
+    if method in compare:
+        raise InputError("--compare", method, "is the method of the map itself", "Compare with another")
     if output is not None:
         check_writable(output)
     elif resume:
@@ -91,7 +93,9 @@ def phase_map(
         with progress_bar("Cells") as progress:
             store = None if output is None else output / _STORE
             found = build(system, x, y, method=method, store=store, resume=resume, progress=progress, **options)
-            others = [build(system, x, y, method=other, progress=progress, **options) for other in compare]
+            others = [
+                build(system, x, y, method=other, progress=progress, **options) for other in dict.fromkeys(compare)
+            ]
     except SweepInterrupted as interrupted:
         click.echo(str(interrupted), err=True)
         if output is not None:

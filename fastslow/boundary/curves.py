@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastslow.errors import InputError
 from fastslow.systems.families import Axis, Family
 
 FloatArray = NDArray[np.float64]
@@ -177,3 +178,10 @@ class FullBoundary:
                 cuts = np.concatenate(([0], first[:, i], [len(y)])) if len(first) else np.array([0, len(y)])
                 codes[column, order] = np.repeat(fates, np.diff(np.maximum.accumulate(cuts)))
         return codes
+
+
+def check_line_at_rest(axis: Axis) -> None:
+    """Raise InputError where the line of starts itself is what varies."""
+    if axis.name == "start_fast":
+        rule = "moves the line of starts, and boundaries are curves of starts on one line"
+        raise InputError("start_fast", str(axis), rule, "Use phase-map --method ode")

@@ -8,12 +8,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.boundary.curves import BoundaryCurve, Corner, FullBoundary, Strip
+from fastslow.bifurcation.events import is_valid
+from fastslow.boundary.curves import BoundaryCurve, Corner, FullBoundary, Strip, check_line_at_rest
 from fastslow.boundary.cuts import Cut, cuts_of
 from fastslow.boundary.members import Members
 from fastslow.boundary.sheets import Sheet, sheets_of
@@ -23,6 +24,7 @@ from fastslow.flow.flow_graph import forbidden
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.ode.trajectories import Settling
 from fastslow.separatrices.halves import LEAVES, fate
+from fastslow.separatrices.thresholds import edge_starts
 from fastslow.systems.families import Axis, Family
 from fastslow.systems.system import Start
 
@@ -30,11 +32,14 @@ FloatArray = NDArray[np.float64]
 
 _PLACES = (0.382, 0.809)
 """Where between two curves starts are followed: two, as there may be a boundary that is no stable manifold."""
+_MORE_PLACES = (0.02, 0.13, 0.25, 0.382, 0.5, 0.62, 0.75, 0.87, 0.98)
+"""More where there may be cycles."""
 _SAMPLE = 0.41
 _THIN, _TIGHT_RTOL = 1e-4, 1e-12
 _SAME = 1e-5
 _MEETS = 1e-3
 _SLIVER = 1e-4
+_INSIDE, _UNDECIDED = Fraction(31, 83), ("undecided", "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +107,12 @@ def full_boundary(
     """
     if len(family.names) != 1 or family.names != (axis.name,):
         raise InputError("axis", str(axis), f"must be of the one parameter of the family, {', '.join(family.names)}")
+    check_line_at_rest(axis)
     members = Members(family, axis)
     places = cuts_of(members) if cuts is None else sorted(cuts, key=lambda cut: cut.value)
+    if axis.low < 0 < axis.high and not all(is_valid(family, end * _INSIDE) for end in (axis.low, axis.high)):
+        # A slow rate or a noise is positive on one side only.
+        places = sorted([*(cut for cut in places if cut.value), Cut("model not valid", 0.0)], key=lambda cut: cut.value)
     low, high = float(axis.low), float(axis.high)
     ends = [low, *(cut.value for cut in places), high]
     wanted = (-math.inf, math.inf) if starts is None else starts
@@ -217,11 +226,15 @@ class _Fates:
         far = max((abs(y) for y, _ in placed), default=0.0) or warm.height
         found = []
         for a, b in itertools.pairwise(heights):
-            ends = {self._fate(y, b - a <= _THIN * max(abs(a), abs(b))) for y in _starts(a, b, far)}
-            if len(ends) > 1:
-                where = f"at {float(self.value):.9g} starts between {a:.9g} and {b:.9g}"
-                unresolved.append(f"{where} have several fates: {', '.join(sorted(verdict for verdict, _ in ends))}")
-            found.append(sorted(ends)[0])
+            places = _MORE_PLACES if system.energy_polynomial is None else _PLACES
+            ends = {self._fate(y, b - a <= _THIN * max(abs(a), abs(b))) for y in _starts(a, b, far, places)}
+            touching = any(max(a, wanted[0]) < y < min(b, wanted[1]) for y in self._touching)
+            if touching or len(ends) > 1:
+                why = "are parted by an orbit that touches the window's edge"
+                why = why if touching else f"have several fates: {', '.join(sorted(verdict for verdict, _ in ends))}"
+                unresolved.append(f"at {float(self.value):.9g} starts between {a:.9g} and {b:.9g} {why}")
+                ends = {_UNDECIDED}
+            found.append(ends.pop())
         walls, fates = [], [found[0][0]]
         for (_, sheet), before, after in zip(placed, found, found[1:], strict=False):
             if sheet is not None and before == after:
@@ -230,22 +243,27 @@ class _Fates:
             fates.append(after[0])
         return _Strip(low, high, walls, tuple(fates))
 
+    @cached_property
+    def _touching(self) -> list[float]:
+        """The starts of orbits that touch the window's edge, which are not followed in the parameter."""
+        return edge_starts(self.settling)
+
     def _fate(self, y: float, tight: bool) -> tuple[str, str]:
         settling = copy.copy(self.settling)
         settling.rtol = _TIGHT_RTOL if tight else settling.rtol
         verdict, node = fate(settling.system, settling.run(Start(settling.system.start_fast, Fraction(y))))
-        return ("undecided", "") if verdict.startswith("undecided") else (verdict, node)
+        return _UNDECIDED if verdict.startswith("undecided") else (verdict, node)
 
 
-def _starts(low: float, high: float, far: float) -> list[float]:
+def _starts(low: float, high: float, far: float, places: tuple[float, ...] = _PLACES) -> list[float]:
     """Return starts inside an interval of y."""
     if math.isinf(low) and math.isinf(high):
-        return [far * share for share in _PLACES]
+        return [far * share for share in places]
     if math.isinf(low):
         return [high - (abs(high) or far) * share for share in (_PLACES[1], 2.0)]
     if math.isinf(high):
         return [low + (abs(low) or far) * share for share in (_PLACES[1], 2.0)]
-    return [low + share * (high - low) for share in _PLACES]
+    return [low + share * (high - low) for share in places]
 
 
 # Corners ------------------------------------------------------------------------------------------

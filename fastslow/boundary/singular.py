@@ -6,16 +6,17 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastslow.bifurcation.delays import delay_values, gates_of
-from fastslow.bifurcation.events import Event, Events, events_of
+from fastslow.bifurcation.events import Event, Events, events_of, is_valid
 from fastslow.bifurcation.heights import HeightEvent, are_compared, height_events
 from fastslow.bifurcation.loci import Role
 from fastslow.bifurcation.strands import Strand, clustered, strands_of
-from fastslow.boundary.curves import BoundaryCurve, Corner
+from fastslow.boundary.curves import BoundaryCurve, Corner, check_line_at_rest
 from fastslow.boundary.pieces import Fate, Followed, Piece, flow_at, piece_of, sample_between
 from fastslow.errors import InputError
 from fastslow.systems.families import Axis, Family
@@ -168,7 +169,10 @@ class SingularBoundary:
         for k, piece in enumerate(self._pieces):
             owner[(owner < 0) & (s >= piece.low) & (s <= piece.high)] = k
         for a, b in self.gaps:
-            owner[(s >= a) & (s <= b)] = -1
+            owner[(s > a) & (s < b)] = -1
+            for end in {a, b} & set(s.tolist()):
+                if not is_valid(self.family, Fraction(end)):
+                    owner[s == end] = -1
         return s, owner
 
     def _heights(self, k: int, s: Values, every: bool) -> tuple[Values, tuple[Fate, ...]]:
@@ -208,6 +212,7 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
     >>> [(corner.kind, round(corner.parameter, 9)) for corner in boundary.corners if corner.y > 1.1]
     [('canard point', -0.328664152)]
     """
+    check_line_at_rest(axis)
     events = events_of(family, axis)
     low, high = float(axis.low), float(axis.high)
     sample = family.at(sample_between(*_valid_interval(events)))

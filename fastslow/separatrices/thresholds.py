@@ -214,6 +214,12 @@ def _ends_beside(halves: Sequence[Separatrix], saddle: SpecialPoint) -> set[str]
     return ends if saddle.stability is Stability.SADDLE else ends | {saddle.id}
 
 
+def edge_starts(settling: Settling) -> list[float]:
+    """Return the starts y of the orbits that touch the window's edge: they part those that leave it from others."""
+    halves = edge_orbits(settling, Backward(settling.manifold))
+    return [crossing.y for half in halves for crossing in _crossings(settling, half)]
+
+
 def _saddles_on_line(settling: Settling, stable: Sequence[Separatrix]) -> list[_Crossing]:
     """Return the saddles that are on the line of starts, where their stable manifolds cross it."""
     system, found = settling.system, []

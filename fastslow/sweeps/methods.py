@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastslow.bifurcation.events import is_valid
 from fastslow.errors import InputError
 from fastslow.ode.columns import fates, forbidden
 from fastslow.sweeps.fates import FATES, NOT_VALID, fate_codes
@@ -32,21 +34,54 @@ class _FromBoundary:
     def __call__(self, column: Column) -> Codes:
         if column.key not in self._kept:
             self._kept.clear()
-            self._kept[column.key] = self._compute(column)
+            try:
+                self._kept[column.key] = self._compute(column)
+            except InputError:
+                if any(is_valid(column.family, value) for value in column.values):
+                    raise
+                return np.full((len(column.values), len(column.starts)), FATES.index(NOT_VALID), np.int8)
         boundary = self._kept[column.key]
         values = np.array([float(value) for value in column.values])
         index = boundary.fates_at(values, column.starts)
         # Index -1, the last: nothing is known there.
         codes = np.append(fate_codes(boundary.names), np.int8(FATES.index("undecided")))[index]
         reach = _BESIDE * float(column.axis.high - column.axis.low)
-        near = np.abs(values[:, None] - np.asarray(boundary.ends)).min(axis=1) <= reach
+        near = np.abs(values[:, None] - np.asarray(boundary.ends)).min(axis=1, initial=np.inf) <= reach
         return _marked(column, codes, np.flatnonzero((index < 0).any(axis=1) | near))
 
 
 def _exact(rtol: float) -> Fill:
     from fastslow.boundary.full import full_boundary
 
-    return _FromBoundary(lambda column: full_boundary(column.family, column.axis, starts=column.reach))
+    filled = _FromBoundary(lambda column: full_boundary(column.family, column.axis, starts=column.reach))
+    return lambda column: _with_cycles(column, _decided(column, filled(column), rtol), rtol)
+
+
+def _decided(column: Column, codes: Codes, rtol: float) -> Codes:
+    """Integrate the cells that lie beside boundaries which are no stable manifolds."""
+    cells = codes == FATES.index("undecided")
+    rows, starts = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
+    if len(rows):
+        part = replace(column, values=tuple(column.values[i] for i in rows), starts=column.starts[starts])
+        codes[cells] = _ode(rtol)(part)[cells[np.ix_(rows, starts)]]
+    return codes
+
+
+def _with_cycles(column: Column, codes: Codes, rtol: float) -> Codes:
+    """Tell cycles from each other, which grow and shrink along a strip: by one start of each member to each run."""
+    cycles = np.array([FATES.index(f"{size} oscillation") for size in ("relaxation", "small")], np.int8)
+    open_ = np.isin(codes, cycles)
+    while open_.any():
+        start = int(open_.sum(axis=0).argmax())
+        rows = np.flatnonzero(open_[:, start])
+        found = fates(column.family.build, [column.values[i] for i in rows], column.starts[[start]], rtol=rtol)
+        verdicts = [found.fates[k] if k >= 0 else "undecided" for k in found.fate[:, 0]]
+        for i, code in zip(rows, fate_codes(verdicts), strict=True):
+            others = np.flatnonzero(codes[i] != codes[i, start])
+            run = slice(others[others < start].max(initial=-1) + 1, others[others > start].min(initial=codes.shape[1]))
+            codes[i, run] = code if code in cycles else FATES.index("undecided")
+            open_[i, run] = False
+    return codes
 
 
 def _singular(rtol: float) -> Fill:
@@ -57,6 +92,22 @@ def _singular(rtol: float) -> Fill:
 
 def _ode(rtol: float) -> Fill:
     def fill(column: Column) -> Codes:
+        try:
+            return followed(column)
+        except InputError:
+            # One value may be what cannot be followed, where a curve of f crosses itself say.
+            codes = np.full((len(column.values), len(column.starts)), FATES.index("undecided"), np.int8)
+            failed = 0
+            for i, value in enumerate(column.values):
+                try:
+                    codes[i] = followed(replace(column, values=(value,)))[0]
+                except InputError:
+                    failed += 1
+            if failed == len(codes):
+                raise
+            return codes
+
+    def followed(column: Column) -> Codes:
         found = fates(column.family.build, column.values, column.starts, rtol=rtol)
         # Below zero: undecided, forbidden and refused; the last two are marked below.
         codes = np.append(fate_codes(found.fates), np.int8(FATES.index("undecided")))[np.maximum(found.fate, -1)]

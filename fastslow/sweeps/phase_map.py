@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fastslow.boundary.curves import check_line_at_rest
 from fastslow.errors import InputError
+from fastslow.ode.columns import LEAST_RTOL
 from fastslow.progress import Progress
 from fastslow.sweeps.fates import FATES, NOT_VALID, SET_ASIDE
 from fastslow.sweeps.methods import METHODS, Fill
@@ -111,7 +113,7 @@ class PhaseMap:
 
     def counts(self) -> dict[str, int]:
         """Return the number of cells of each fate."""
-        return dict(zip(self.fates, _counted(self.index, len(self.fates)).tolist(), strict=True))
+        return {name: int(np.count_nonzero(self.index == k)) for k, name in enumerate(self.fates)}
 
 
 def phase_map(
@@ -166,7 +168,12 @@ def phase_map(
 
     if method not in METHODS:
         raise InputError("method", method, "is no method", f"Known: {', '.join(METHODS)}")
+    if not LEAST_RTOL <= rtol < 1.0:
+        raise InputError("rtol", rtol, f"must be from {LEAST_RTOL:g} to below 1", "For example 1e-8")
     plane = plane_of(system_of(model), axis_of(x, "x", _COUNT), axis_of(y, "y", _COUNT), a0)
+    if method != "ode":
+        for axis in (plane.x, plane.y):
+            check_line_at_rest(axis)
     job = {
         "model": plane.system.table(),
         "x": str(plane.x),
@@ -186,7 +193,7 @@ def phase_map(
     )
     result = run(sweep, store, workers=workers, scheduler=scheduler, progress=progress, resume=resume)
     codes = result["fate"][...]
-    occurring = np.flatnonzero(_counted(codes, len(FATES)))
+    occurring = np.array([k for k in range(len(FATES)) if np.any(codes == k)])
     rank = np.zeros(len(FATES), np.int8)
     rank[occurring] = np.arange(len(occurring))
     notes = [*_not_valid(plane, codes), *(f"set aside: {error.message}" for error in result.errors)]
@@ -282,11 +289,6 @@ def _prepared(job: str) -> tuple[Plane, Fill]:
     system = study_from(given["model"]).system
     x, y = (axis_of(given[name], name) for name in ("x", "y"))
     return plane_of(system, x, y, given["a0"]), METHODS[given["method"]](given["rtol"])
-
-
-def _counted(codes: NDArray[np.int8], length: int) -> NDArray[np.int64]:
-    """Return how often each code occurs; row by row, as bincount makes eight bytes of each."""
-    return np.sum([np.bincount(row, minlength=length) for row in codes], axis=0, dtype=np.int64)
 
 
 def _not_valid(plane: Plane, codes: NDArray[np.int8]) -> Iterator[str]:

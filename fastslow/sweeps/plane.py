@@ -13,7 +13,10 @@ from fastslow.errors import MISSING, InputError
 from fastslow.systems.exact import Real, exact
 from fastslow.systems.families import Axis, Family, family_of, parameters_of, start_names
 from fastslow.systems.model_files import suggestion
-from fastslow.systems.system import FastSlowSystem
+from fastslow.systems.system import FastSlowSystem, Start
+
+_MOST_CELLS = 10**9
+"""A map is looked at as a whole, a byte a cell."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,15 @@ def plane_of(system: FastSlowSystem, x: Axis, y: Axis, start: Real | None = None
             raise InputError(label, str(axis), "must have a number of values", f"For example {axis}:100")
     if x.name == y.name:
         raise InputError("y", y.name, "is the other axis, too", "Give two different axes")
+    if (x.count or 0) * (y.count or 0) > _MOST_CELLS:
+        raise InputError("x, y", f"{x}, {y}", f"have more than {_MOST_CELLS} cells", "Take fewer values")
     if slow_start in (x.name, y.name):
         if start is not None:
             raise InputError(slow_start, str(start), "is an axis already", f"Leave out --{slow_start}")
         return Plane(system, x, y, None)
     if start is None:
         way_out = f"Give --a0 5, or make {slow_start} an axis: --y {slow_start}=1/2:15:100"
-        raise InputError(slow_start, MISSING, "is missing: where do orbits start?", way_out)
-    return Plane(system, x, y, exact(start, slow_start))
+        raise InputError(slow_start, MISSING, "is missing, and it tells where orbits start", way_out)
+    height = exact(start, slow_start)
+    system.check_start(Start(system.start_fast, height))
+    return Plane(system, x, y, height)
