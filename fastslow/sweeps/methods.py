@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,14 @@ _BESIDE = 1e-12
 """Distance from the end of a piece of a boundary, relative to the axis, within which the member itself is asked."""
 
 
+_TOLERANCE = 1e-7
+"""Of the curves of a map of the full system, and ..."""
+_DOUBTFUL = 10.0
+"""... how many of it a cell may be away from a curve at most to be integrated instead."""
+_FEW = 32
+"""Values of the parameter whose doubtful cells are integrated together."""
+
+
 class _FromBoundary:
     """Fills cells from the boundary of one limit, which is computed once for each family and axis."""
 
@@ -29,11 +38,15 @@ class _FromBoundary:
         self._compute = compute
         self._kept: dict[str, Any] = {}
 
-    def __call__(self, column: Column) -> Codes:
+    def boundary(self, column: Column) -> Any:
+        """Return the boundary in the plane of a column."""
         if column.key not in self._kept:
             self._kept.clear()
             self._kept[column.key] = self._compute(column)
-        boundary = self._kept[column.key]
+        return self._kept[column.key]
+
+    def __call__(self, column: Column) -> Codes:
+        boundary = self.boundary(column)
         values = np.array([float(value) for value in column.values])
         index = boundary.fates_at(values, column.starts)
         # Index -1, the last: nothing is known there.
@@ -46,7 +59,26 @@ class _FromBoundary:
 def _exact(rtol: float) -> Fill:
     from fastslow.boundary.full import full_boundary
 
-    return _FromBoundary(lambda column: full_boundary(column.family, column.axis, starts=column.reach))
+    def compute(column: Column) -> Any:
+        return full_boundary(column.family, column.axis, starts=column.reach, tolerance=_TOLERANCE)
+
+    outline, integrate = _FromBoundary(compute), _ode(rtol)
+
+    def fill(column: Column) -> Codes:
+        codes = outline(column)
+        values = [float(value) for value in column.values]
+        doubtful = outline.boundary(column).near(values, column.starts, _DOUBTFUL * _TOLERANCE)
+        doubtful &= codes != FATES.index(NOT_VALID)
+        rows = np.flatnonzero(doubtful.any(axis=1))
+        for some in (rows[k : k + _FEW] for k in range(0, len(rows), _FEW)):
+            starts = np.flatnonzero(doubtful[some].any(axis=0))
+            few = tuple(column.values[i] for i in some)
+            found = integrate(replace(column, values=few, starts=column.starts[starts]))
+            here = np.ix_(some, starts)
+            codes[here] = np.where(doubtful[here], found, codes[here])
+        return codes
+
+    return fill
 
 
 def _singular(rtol: float) -> Fill:
