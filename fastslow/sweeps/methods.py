@@ -27,6 +27,7 @@ _TOLERANCE = 1e-7
 """Of the curves of a map of the full system, and ..."""
 _DOUBTFUL = 10.0
 """... how many of it a cell may be away from a curve at most to be integrated instead."""
+_TIGHT_RTOL = 1e-12
 _FEW = 32
 """Values of the parameter whose doubtful cells are integrated together."""
 
@@ -62,7 +63,7 @@ def _exact(rtol: float) -> Fill:
     def compute(column: Column) -> Any:
         return full_boundary(column.family, column.axis, starts=column.reach, tolerance=_TOLERANCE)
 
-    outline, integrate = _FromBoundary(compute), _ode(rtol)
+    outline, integrate = _FromBoundary(compute), _ode(_TIGHT_RTOL)
 
     def fill(column: Column) -> Codes:
         codes = outline(column)

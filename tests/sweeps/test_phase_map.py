@@ -124,5 +124,5 @@ def test_cells_beside_a_curve(value):
     p = Fraction(value)
     y = max(threshold.y for threshold in fs.thresholds(family_of(FIG5_LEFT, "c_star[3]").at(p)))
     low, high = (Fraction(y + side * 3e-8) for side in (-1, 1))
-    found = phase_map(FIG5_LEFT, f"c_star[3]={p}:{p + 1}:2", f"a0={low}:{high}:2")
-    assert _named(found)[:, 0].tolist() == ["learning", "unlearning"]
+    found = phase_map(FIG5_LEFT, f"c_star[3]={p - 1}:{p + 1}:3", f"a0={low}:{high}:2")
+    assert _named(found)[:, 1].tolist() == ["learning", "unlearning"]
