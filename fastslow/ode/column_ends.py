@@ -120,7 +120,8 @@ def ends_of(tables: Tables) -> Ends | None:
         return None
     curves = _curves(*(polynomials(tables.column(k)) for k in names))
     equilibria = _Equilibria(tables, curves, on_zero)
-    found = [equilibria.on_graph(powers["alpha"] or 0)]
+    with np.errstate(divide="ignore", invalid="ignore"):  # at poles of h, which are no equilibria
+        found = [equilibria.on_graph(powers["alpha"] or 0)]
     found += [equilibria.on_line(side, powers["alpha"] or 0) for side in (-1, 1)]
     if tables.chart.origin == 0 and powers["p1"] and not powers["p0"]:
         tails = [_tails(tables, curves, powers, on_zero, side) for side in (1, -1)]

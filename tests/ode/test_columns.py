@@ -116,9 +116,11 @@ def test_no_solution_leaves_a_gate_and_all_settle_where_it_says(family):
         first = 5 + 4 * targets
         for k, row in enumerate(events[first : first + 6 * tails].reshape(-1, 6), start=targets):
             if row[3] != 0.0:
-                continue
+                continue  # a tail
             x, y = rng.uniform(row[0], row[2], 300), rng.uniform(-12, 12, 300)
             inside = np.array([system.energy(*p) - origin < row[4] for p in zip(x, y, strict=True)])
+            if not inside.any():
+                continue
             found = ensemble(system, y[inside], x0=x[inside])
             points = {point.id: point for point in critical_manifold(system).points}
             for node in found.node:
