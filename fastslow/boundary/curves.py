@@ -13,6 +13,8 @@ from fastslow.systems.families import Axis, Family
 
 FloatArray = NDArray[np.float64]
 
+_LOW = 1e-2
+
 
 @dataclass(frozen=True, eq=False)
 class BoundaryCurve:
@@ -178,6 +180,32 @@ class FullBoundary:
                 cuts = np.concatenate(([0], first[:, i], [len(y)])) if len(first) else np.array([0, len(y)])
                 codes[column, order] = np.repeat(fates, np.diff(np.maximum.accumulate(cuts)))
         return codes
+
+    def near(self, values: ArrayLike, y: ArrayLike, tolerance: float) -> NDArray[np.bool_]:
+        """Return which starts (values[i], y[j]) an error of a curve could put on its other side.
+
+        That is an error of `tolerance` relative to y (to a hundredth of the largest |y[j]| where the curve is lower),
+        or to the interval of the parameter; so it is measured in ``full_boundary``. The ends of strips count as curves.
+        """
+        values, y = (np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in (values, y))
+        aside = tolerance * float(self.axis.high - self.axis.low)
+        order = np.argsort(y, kind="stable")
+        ranked, least = y[order], _LOW * float(np.abs(y).max())
+        found = np.zeros((len(values), len(y)), dtype=bool)
+        for strip in self.strips:
+            columns = np.flatnonzero((values >= strip.low) & (values <= strip.high))
+            at = values[columns]
+            for wall in strip.walls:
+                heights = np.stack([wall(np.clip(at + step, strip.low, strip.high)) for step in (-aside, 0.0, aside)])
+                reach = tolerance * np.maximum(np.abs(heights), least)
+                first = np.searchsorted(ranked, (heights - reach).min(axis=0))
+                last = np.searchsorted(ranked, (heights + reach).max(axis=0), side="right")
+                for k in np.flatnonzero(first < last):
+                    found[columns[k], order[first[k] : last[k]]] = True
+        inner = np.array([end for end in self.ends if float(self.axis.low) < end < float(self.axis.high)])
+        if len(inner):
+            found[np.abs(values[:, None] - inner).min(axis=1) <= aside] = True
+        return found
 
 
 def check_line_at_rest(axis: Axis) -> None:

@@ -22,7 +22,7 @@ from fastslow.systems.polynomials import by_slow_power, fraction, rational
 
 FloatArray = NDArray[np.float64]
 
-ROUGH_RTOL = 1e-6
+ROUGH_RTOL = 1e-4
 """Of the way back, to see which halves cross."""
 MOST_HITS = 8
 _DEPARTURE, _SHARE_OF_GAP = 1e-7, 1e-3

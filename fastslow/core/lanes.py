@@ -24,6 +24,8 @@ from fastslow.core.lane_step import (
     FAST,
     FIXED_POWERS,
     FLOOR,
+    G0,
+    G1,
     IDEAL,
     IDEAL_BEFORE,
     INLINED_LANE,
@@ -59,6 +61,7 @@ REACHED_END, TOO_MANY_STEPS, STEP_TOO_SMALL, NOT_FINITE = -1, -2, -3, -4
 
 _SAFETY, _SHRINK, _GROW, _SHRINK_OUTSIDE, _LEAST_ERROR, _MOST_IDEAL = 0.9, 0.2, 8.0, 0.25, 1e-8, 2.5
 _TINY_STEP = 1e-14
+_ENERGY_MARGIN = 1e-9
 
 
 @INLINED_LANE
@@ -108,7 +111,11 @@ def growth_rate(w, i):
 
 @INLINED_LANE
 def fate(w, i, event_p, s):
-    """Return the number of the function of `polynomial_events.settling_events` that is negative, or REACHED_END."""
+    """Return the number of the function of `polynomial_events.settling_events` that is negative, or REACHED_END.
+
+    A tail whose sign is 0 is a gate [low, 0, high, 0, level, 0] instead: inside where low < x < high and
+    -y g_0 - y^2 g_1 / 2 < level.
+    """
     targets, tails = int(event_p[s, 2]), int(event_p[s, 3])
     x, y = w[X + i], w[Y + i]
     for k in range(targets):
@@ -120,9 +127,16 @@ def fate(w, i, event_p, s):
     if tails > 0:
         fast = w[F0 + i] + y * (w[F1 + i] + y * w[F2 + i])
         slow = w[SLOW + i]
+        # E of a member with x' = -(...) E_x, y' = -slow_rate E_y, and a margin for rounding
+        first = y * w[G0 + i]
+        energy = -first - 0.5 * y * y * w[G1 + i] + _ENERGY_MARGIN * abs(first)
         for k in range(tails):
             j = 5 + 4 * targets + 6 * k
             side, sign = event_p[s, j + 1], event_p[s, j + 3]
+            if sign == 0.0:
+                if event_p[s, j] < x < event_p[s, j + 2] and energy < event_p[s, j + 4]:
+                    return targets + k
+                continue
             inside = side * event_p[s, j] < side * x < side * event_p[s, j + 2]
             if (
                 inside

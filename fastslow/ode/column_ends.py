@@ -38,6 +38,8 @@ _SCAN = np.unique(
     np.concatenate([np.linspace(-1, 1, 257)[1:-1], *(s * np.geomspace(1e-4, 0.999, 161) for s in (1, -1))])
 )
 _SCAN = _SCAN[_SCAN != 0.0]
+_GATE_SCAN = np.linspace(0.0, 1.0, 257)[1:]
+_GATE_TRIES = (0.002, 0.02, 0.1, 0.3)
 _TAIL_SCAN = np.geomspace(1e-4, 0.999, 200)
 
 
@@ -102,6 +104,9 @@ def ends_of(tables: Tables) -> Ends | None:
     """Return ends of the systems between two invariant lines with f = (x - lo) (hi - x) y^m (p0 + p1 y), m = 0 or 1.
 
     With g = g0 + g1 y. None for systems of another form, or without energy, whose time to follow is another.
+
+    Where the flow is that of a gradient, the last ends are regions that energy lets no solution leave: a run is
+    decided there long before it has settled.
     """
     present = {column for sample in tables.samples for (_, column), value in sample.items() if value}
     has_form = not {0, 2} <= present and 5 not in present and {1, 3, 4} <= present and present & {0, 2}
@@ -114,12 +119,16 @@ def ends_of(tables: Tables) -> Ends | None:
     if any(power is None for power in powers.values()):
         return None
     curves = _curves(*(polynomials(tables.column(k)) for k in names))
-    found = [_Equilibria(tables, curves, on_zero).on_graph(powers["alpha"] or 0)]
-    found += [_Equilibria(tables, curves, on_zero).on_line(side, powers["alpha"] or 0) for side in (-1, 1)]
+    equilibria = _Equilibria(tables, curves, on_zero)
+    with np.errstate(divide="ignore", invalid="ignore"):  # at poles of h, which are no equilibria
+        found = [equilibria.on_graph(powers["alpha"] or 0)]
+    found += [equilibria.on_line(side, powers["alpha"] or 0) for side in (-1, 1)]
     if tables.chart.origin == 0 and powers["p1"] and not powers["p0"]:
         tails = [_tails(tables, curves, powers, on_zero, side) for side in (1, -1)]
     else:
         tails = []
+    if tables.chart.origin == 0 and on_zero and _gradient(exact):
+        tails += [equilibria.gates(targets, powers["alpha"] or 0) for targets in found]
     return _assembled(len(tables.fields), _merged(found), _merged(tails))
 
 
@@ -209,6 +218,61 @@ class _Equilibria:
         good = (size > 0.0) & _clear(g1, c.g1, x) & (g1 < 0.0) & _clear(c.g0(x), c.g0, x)
         good &= side * fast > _CLEAR * fast_size
         return _found(good, np.arange(count), x, y, size * self.width, size * np.abs(y))
+
+    def gates(self, targets: _Found, power: int) -> _Found:
+        """Return regions around attracting equilibria that energy lets no solution leave, where E = -y g0 - y^2 g1 / 2.
+
+        At fixed x no energy is below e = g0^2 / (2 g1), as g1 < 0. From where b < |x| on one side of x = 0 and
+        E < e(b), therefore, a solution cannot come back to |x| = b. It is bounded, and E falls along it: it tends to
+        an equilibrium. There is no other than the target if alpha has no other root from b to the line, e(b) < 0
+        excludes y = 0, and the line repels if the target is not on it.
+        """
+        system, side = targets.system, np.sign(targets.x)
+        alpha = _mirrored(self.curves.alpha[system], side).without(power)
+        g0, g1 = (_mirrored(p[system], side) for p in (self.curves.g0, self.curves.g1))
+        place, line = np.abs(targets.x), np.full(len(system), self.half)
+        inner = place < self.half
+        r = np.where(inner, _ALONE * targets.rows[:, 2], 0.0)
+        x = side * self.half
+        c = _Curves(*(getattr(self.curves, name)[system] for name in _Curves.NAMES))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            there = -c.g0(x) / c.g1(x)
+        fast = (there if self.on_zero else 1.0) * (c.p0(x) + c.p1(x) * there)
+        size = (np.abs(there) if self.on_zero else 1.0) * (c.p0.size_at(x) + c.p1.size_at(x) * np.abs(there))
+        repels = (c.g1(x) < 0.0) & _clear(c.g1(x), c.g1, x) & _clear(c.g0(x), c.g0, x) & (side * fast < -_CLEAR * size)
+        outside = ~inner | (repels & (alpha.taylor(place + r).sign_up_to(np.maximum(self.half - place - r, 0.0)) != 0))
+        # the last root before the target
+        grid = self.half * _GATE_SCAN
+        values = alpha.on_grid(grid)
+        before = (values[:, 1:] * values[:, :-1] <= 0.0) & (grid[1:] < (place - r)[:, None])
+        last = np.where(before.any(axis=1), grid[before.shape[1] - before[:, ::-1].argmax(axis=1)], grid[0])
+        low, level = np.zeros(len(system)), np.zeros(len(system))
+        for share in _GATE_TRIES:
+            left = np.flatnonzero(outside & (low == 0.0))
+            b = last[left] + share * (place - r - last)[left]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                energy = g0[left](b) ** 2 / (2.0 * g1[left](b))
+            shown = alpha[left].taylor(b).sign_up_to(np.maximum((place - r)[left] - b, 0.0)) != 0
+            shown &= g1[left].taylor(b).sign_up_to(line[left] - b) < 0
+            shown &= _clear(g0[left](b), g0[left], b) & (energy < 0.0) & (b < (place - r)[left])
+            low[left[shown]], level[left[shown]] = b[shown], energy[shown] * (1.0 + _CLEAR)
+        good = low > 0.0
+        ends = np.sort(np.stack([side * low, side * self.half], axis=-1), axis=-1)
+        zero = np.zeros(len(system))
+        rows = np.stack([ends[:, 0], zero, ends[:, 1], zero, level, zero], axis=-1)
+        return _Found(system[good], rows[good], targets.x[good], targets.y[good])
+
+
+def _gradient(exact: list[_Curves]) -> bool:
+    """Whether f = k (x - lo) (hi - x) y (g0' + y g1' / 2), k > 0: E = -y g0 - y^2 g1 / 2 falls along solutions."""
+    slope = exact[0].g0.derivative()
+    k = next((a / b for a, b in zip(exact[0].p0.coeffs(), slope.coeffs(), strict=False) if b), 0)
+    return k > 0 and all(c.p0 == c.g0.derivative() * k and c.p1 == c.g1.derivative() * k / 2 for c in exact)
+
+
+def _mirrored(p: Polynomials, side: Array) -> Polynomials:
+    """Return the polynomials of side x."""
+    return Polynomials(p.values * side[:, None] ** np.arange(p.values.shape[1]), p.sizes)
 
 
 def _roots(p: Polynomials, low: Array, high: Array) -> Array:

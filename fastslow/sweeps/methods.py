@@ -24,6 +24,15 @@ _BESIDE = 1e-12
 """Distance from the end of a piece of a boundary, relative to the axis, within which the member itself is asked."""
 
 
+_TOLERANCE = 1e-7
+"""Of the curves of a map of the full system, and ..."""
+_DOUBTFUL = 10.0
+"""... how many of it a cell may be away from a curve at most to be integrated instead."""
+_TIGHT_RTOL = 1e-12
+_FEW = 32
+"""Values of the parameter whose doubtful cells are integrated together."""
+
+
 class _FromBoundary:
     """Fills cells from the boundary of one limit, which is computed once for each family and axis."""
 
@@ -31,16 +40,20 @@ class _FromBoundary:
         self._compute = compute
         self._kept: dict[str, Any] = {}
 
-    def __call__(self, column: Column) -> Codes:
+    def boundary(self, column: Column) -> Any:
+        """Return the boundary in the plane of a column."""
         if column.key not in self._kept:
             self._kept.clear()
-            try:
-                self._kept[column.key] = self._compute(column)
-            except InputError:
-                if any(is_valid(column.family, value) for value in column.values):
-                    raise
-                return np.full((len(column.values), len(column.starts)), FATES.index(NOT_VALID), np.int8)
-        boundary = self._kept[column.key]
+            self._kept[column.key] = self._compute(column)
+        return self._kept[column.key]
+
+    def __call__(self, column: Column) -> Codes:
+        try:
+            boundary = self.boundary(column)
+        except InputError:
+            if any(is_valid(column.family, value) for value in column.values):
+                raise
+            return np.full((len(column.values), len(column.starts)), FATES.index(NOT_VALID), np.int8)
         values = np.array([float(value) for value in column.values])
         index = boundary.fates_at(values, column.starts)
         # Index -1, the last: nothing is known there.
@@ -53,17 +66,32 @@ class _FromBoundary:
 def _exact(rtol: float) -> Fill:
     from fastslow.boundary.full import full_boundary
 
-    filled = _FromBoundary(lambda column: full_boundary(column.family, column.axis, starts=column.reach))
-    return lambda column: _with_cycles(column, _decided(column, filled(column), rtol), rtol)
+    def compute(column: Column) -> Any:
+        return full_boundary(column.family, column.axis, starts=column.reach, tolerance=_TOLERANCE)
+
+    outline, integrate = _FromBoundary(compute), _ode(_TIGHT_RTOL)
+
+    def fill(column: Column) -> Codes:
+        codes = outline(column)
+        unsure = codes == FATES.index("undecided")  # beside boundaries that are no stable manifolds
+        decided = codes != FATES.index(NOT_VALID)
+        if decided.any():
+            values = [float(value) for value in column.values]
+            unsure |= decided & outline.boundary(column).near(values, column.starts, _DOUBTFUL * _TOLERANCE)
+        return _with_cycles(column, _integrated(column, codes, unsure, integrate), rtol)
+
+    return fill
 
 
-def _decided(column: Column, codes: Codes, rtol: float) -> Codes:
-    """Integrate the cells that lie beside boundaries which are no stable manifolds."""
-    cells = codes == FATES.index("undecided")
-    rows, starts = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
-    if len(rows):
-        part = replace(column, values=tuple(column.values[i] for i in rows), starts=column.starts[starts])
-        codes[cells] = _ode(rtol)(part)[cells[np.ix_(rows, starts)]]
+def _integrated(column: Column, codes: Codes, unsure: NDArray[np.bool_], integrate: Fill) -> Codes:
+    """Return the codes with those of some cells from their integration."""
+    rows = np.flatnonzero(unsure.any(axis=1))
+    for some in (rows[k : k + _FEW] for k in range(0, len(rows), _FEW)):
+        starts = np.flatnonzero(unsure[some].any(axis=0))
+        few = tuple(column.values[i] for i in some)
+        found = integrate(replace(column, values=few, starts=column.starts[starts]))
+        here = np.ix_(some, starts)
+        codes[here] = np.where(unsure[here], found, codes[here])
     return codes
 
 

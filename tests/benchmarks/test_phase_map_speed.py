@@ -10,6 +10,7 @@ from scipy.integrate import solve_ivp
 
 import fastslow as fs
 from fastslow.ode.columns import fates
+from fastslow.sweeps.phase_map import _prepared, phase_map
 
 pytestmark = pytest.mark.benchmark
 
@@ -61,3 +62,24 @@ def test_cells_per_second(size):
         f"LSODA to t = 1e4 {count / spent:.0f} per CPU second; followed again {table.again}"
     )
     assert size**2 / cpu > 100 * count / spent
+
+
+@pytest.mark.parametrize("size", [100, 1000])
+def test_exact_maps_take_less_than_their_cells_integrated(size):
+    """The map filled between computed curves, against 40 000 of its cells integrated."""
+    axes = f"c_star[3]=-5:5:{size}", f"a0=0.5:15:{size}"
+    values = [F(-5) + F(10 * i, 199) for i in range(200)]
+    starts = np.linspace(0.5, 15, 200)
+    walls, cpus, peers = [], [], []
+    for _ in range(4):
+        _prepared.cache_clear()  # the curves too are computed again
+        wall, cpu = time.perf_counter(), time.process_time()
+        phase_map(system_at(0), *axes, method="exact")
+        walls.append(time.perf_counter() - wall)
+        cpus.append(time.process_time() - cpu)
+        cpu = time.process_time()
+        fates(system_at, values, starts)
+        peers.append(time.process_time() - cpu)
+    wall, cpu, peer = (np.median(times[1:]) for times in (walls, cpus, peers))  # the first ones compile
+    print(f"\n{size}x{size}: exact {wall:.2f} s, {cpu:.2f} s CPU; 40 000 cells integrated {peer:.2f} s CPU")
+    assert cpu < 4.0 * peer

@@ -106,6 +106,30 @@ def test_tables_are_those_of_the_members(values):
             assert (row[: len(own)] == own).all() or len(own) < len(row)
 
 
+@pytest.mark.parametrize("family", [figure_5_left, lambda v: fs.TwoLayer([1, 1, 1], [1, v - 1, 1])])
+def test_no_solution_leaves_a_gate_and_all_settle_where_it_says(family):
+    values, rng, tried = spread(-4, 4, 9), np.random.default_rng(2), 0
+    ends = ends_of(Members(family, values).tables())
+    for value, events, at in zip(values, ends.events, zip(ends.x, ends.y, strict=True), strict=True):
+        system, (targets, tails) = family(value), events[2:4].astype(int)
+        origin = system.energy(0.0, 0.0)
+        first = 5 + 4 * targets
+        for k, row in enumerate(events[first : first + 6 * tails].reshape(-1, 6), start=targets):
+            if row[3] != 0.0:
+                continue  # a tail
+            x, y = rng.uniform(row[0], row[2], 300), rng.uniform(-12, 12, 300)
+            inside = np.array([system.energy(*p) - origin < row[4] for p in zip(x, y, strict=True)])
+            if not inside.any():
+                continue
+            found = ensemble(system, y[inside], x0=x[inside])
+            points = {point.id: point for point in critical_manifold(system).points}
+            for node in found.node:
+                point = points[found.nodes[node]]
+                assert (point.x, point.y) == pytest.approx((at[0][k], at[1][k]), rel=1e-8)
+            tried += inside.sum()
+    assert tried > 100
+
+
 def test_ends_that_are_found_are_ends_of_the_exact_analysis():
     values = spread(-5, 5, 31)
     tables = Members(figure_5_left, values).tables()

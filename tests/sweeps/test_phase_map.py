@@ -116,3 +116,13 @@ def test_bad_input(x, y, a0, field):
 
 def test_axes_with_a_default_count():
     assert axis_of("a0=1:2", "y", 100).count == 100
+
+
+@pytest.mark.parametrize("value", ["1/3", "-2"])
+def test_cells_beside_a_curve(value):
+    """Also those nearer to a critical start than the curves of a map are computed."""
+    p = Fraction(value)
+    y = max(threshold.y for threshold in fs.thresholds(family_of(FIG5_LEFT, "c_star[3]").at(p)))
+    low, high = (Fraction(y + side * 3e-8) for side in (-1, 1))
+    found = phase_map(FIG5_LEFT, f"c_star[3]={p - 1}:{p + 1}:3", f"a0={low}:{high}:2")
+    assert _named(found)[:, 1].tolist() == ["learning", "unlearning"]
