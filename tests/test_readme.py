@@ -38,7 +38,11 @@ def test_printed_table_is_what_is_printed():
 def test_docstring_examples():
     import fastslow.analysis
     import fastslow.sgd.simulation
+    import fastslow.systems.activations
+    import fastslow.systems.networks
     import fastslow.systems.polynomials
 
-    for module in (fastslow.analysis, fastslow.sgd.simulation, fastslow.systems.polynomials):
+    systems = fastslow.systems
+    modules = (systems.activations, systems.networks, systems.polynomials, fastslow.analysis, fastslow.sgd.simulation)
+    for module in modules:
         assert doctest.testmod(module).failed == 0

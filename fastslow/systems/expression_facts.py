@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import flint
 import numpy as np
 
+from fastslow.errors import InputError
 from fastslow.systems.expressions import (
     MOST_BITS,
     Call,
@@ -28,7 +30,7 @@ from fastslow.systems.expressions import (
 from fastslow.systems.polynomials import rational
 
 LARGEST_DEGREE = 256
-_KINKED = ("abs", "relu", "sign")
+_KINKED = ("abs", "relu", "leaky_relu", "sign")
 _MOST_KINKS = 200
 _SCAN = 38.0
 """Beyond |x| = 38 the Gaussian density is no double."""
@@ -127,7 +129,7 @@ def line(e: Expression, variable: str = "x") -> tuple[float, float] | None:
 
 
 def kinks(e: Expression, variable: str = "x") -> tuple[float, ...]:
-    """Return the places in |x| < 38 where an abs, relu or sign in a formula has its kink or jump, in order.
+    """Return the places in |x| < 38 where an abs, relu, leaky_relu or sign in a formula has its kink or jump, in order.
 
     Exact (rounded once) where the argument is linear; elsewhere the changes of its sign on a fine grid, at most 200.
     """
@@ -159,8 +161,10 @@ def _sign_changes(e: Expression, variable: str) -> list[float]:
 # Growth -----------------------------------------------------------------------------------------------
 
 _BOUNDED = frozenset(("sin", "cos", "tanh", "atan", "erf", "sign", "sigmoid"))
-_LINEAR = frozenset(("abs", "relu", "softplus"))
-_POSITIVE = frozenset(("exp", "cosh", "sigmoid", "softplus"))
+_LINEAR = frozenset(("abs", "relu", "leaky_relu", "softplus", "gelu", "silu"))
+_POSITIVE = frozenset(("exp", "cosh", "sigmoid", "softplus", "abs", "relu", "sqrt"))
+_ODD = frozenset(("tanh", "atan", "erf", "sign", "sinh"))
+"""Of the sign of their argument."""
 
 
 def polynomially_bounded(e: Expression, variable: str = "x", derivatives: int = 0) -> bool:
@@ -168,64 +172,81 @@ def polynomially_bounded(e: Expression, variable: str = "x", derivatives: int = 
 
     False says that they do not show it: exp(x) is not bounded so, of others nothing is known.
     """
-    return all(_bounded(derivative(e, variable, order), {}) for order in range(derivatives + 1))
+    try:
+        return all(_Growth().bounded(derivative(e, variable, order)) for order in range(derivatives + 1))
+    except InputError:  # a derivative that is too long to be written
+        return False
 
 
-def _bounded(e: Expression, known: dict[int, bool]) -> bool:
-    if id(e) not in known:
+class _Growth:
+    """Rules for the nodes of one formula; what is known of a node is kept, as nodes are shared."""
+
+    def __init__(self) -> None:
+        self._bounded: dict[int, bool] = {}
+        self._away: dict[int, bool] = {}
+        self._signs: dict[int, int] = {}
+
+    def bounded(self, e: Expression) -> bool:
+        """Whether |e| is at most some polynomial."""
+        if id(e) not in self._bounded:
+            self._bounded[id(e)] = self._find_bounded(e)
+        return self._bounded[id(e)]
+
+    def _find_bounded(self, e: Expression) -> bool:
         match e:
             case Call(function, argument):
-                allowed = function in _LINEAR or hermite_order(function) is not None
-                known[id(e)] = (
+                slow = function in _LINEAR or hermite_order(function) is not None
+                return (
                     is_constant(argument)
                     or function in _BOUNDED
-                    or (allowed and _bounded(argument, known))
-                    or (function == "exp" and _sign(argument) < 0)
-                    or (function == "sqrt" and _sign(argument) > 0 and _bounded(argument, known))
-                    or (function == "log" and _away_from_zero(argument) and _bounded(argument, known))
+                    or (slow and self.bounded(argument))
+                    or (function == "exp" and self.sign(argument) < 0)
+                    or (function == "sqrt" and self.sign(argument) > 0 and self.bounded(argument))
+                    or (function == "log" and self.away_from_zero(argument) and self.bounded(argument))
                 )
             case Power(base, exponent):
-                known[id(e)] = _bounded(base, known) if exponent > 0 else _away_from_zero(base)
-            case _:
-                known[id(e)] = all(_bounded(part, known) for part in children(e))
-    return known[id(e)]
+                return self.bounded(base) if exponent > 0 else self.away_from_zero(base)
+        return all(self.bounded(part) for part in children(e))
 
+    def away_from_zero(self, e: Expression) -> bool:
+        """Whether |e| is at least some positive constant."""
+        if id(e) not in self._away:
+            self._away[id(e)] = self._find_away(e)
+        return self._away[id(e)]
 
-def _away_from_zero(e: Expression) -> bool:
-    """Whether |e| is at least some positive constant: a number, or one of the sign of all terms beside it."""
-    if is_constant(e):
-        return bool(evaluate(e, {}) != 0)
-    match e:
-        case Sum(terms):
-            return _sign(e) != 0 and any(_away_from_zero(term) for term in terms)
-        case Product(factors):
-            return all(_away_from_zero(factor) for factor in factors)
-        case Power(base, exponent):
-            return exponent > 0 and _away_from_zero(base)
-        case Call("cosh", _):
-            return True
-        case Call("sqrt" | "abs", argument):
-            return _away_from_zero(argument)
-    return False
+    def _find_away(self, e: Expression) -> bool:
+        if is_constant(e):
+            return bool(evaluate(e, {}) != 0)
+        match e:
+            case Sum(terms):
+                return self.sign(e) != 0 and any(self.away_from_zero(term) for term in terms)
+            case Product(factors):
+                return all(self.away_from_zero(factor) for factor in factors)
+            case Power(base, exponent):
+                return exponent > 0 and self.away_from_zero(base)
+            case Call("sqrt" | "abs", argument):
+                return self.away_from_zero(argument)
+            case Call("cosh", _):
+                return True
+        return False
 
+    def sign(self, e: Expression) -> int:
+        """Return 1 where e >= 0 for all x is plain, -1 where e <= 0 is, 0 where neither."""
+        if id(e) not in self._signs:
+            self._signs[id(e)] = self._find_sign(e)
+        return self._signs[id(e)]
 
-def _sign(e: Expression) -> int:
-    """Return 1 where e >= 0 for all x is plain, -1 where e <= 0 is, 0 where neither."""
-    match e:
-        case Number(value):
-            return 1 if value >= 0 else -1
-        case Sum(terms):
-            signs = {_sign(term) for term in terms}
-            return signs.pop() if len(signs) == 1 else 0
-        case Product(factors):
-            total = 1
-            for factor in factors:
-                total *= _sign(factor)
-            return total
-        case Power(base, exponent):
-            return 1 if exponent % 2 == 0 else _sign(base)
-        case Call(function, argument):
-            if function in _POSITIVE or function in ("abs", "relu", "sqrt"):
-                return 1
-            return _sign(argument) if function in ("tanh", "atan", "erf", "sign", "sinh") else 0
-    return 0
+    def _find_sign(self, e: Expression) -> int:
+        match e:
+            case Number(value):
+                return 1 if value >= 0 else -1
+            case Sum(terms):
+                signs = {self.sign(term) for term in terms}
+                return signs.pop() if len(signs) == 1 else 0
+            case Product(factors):
+                return math.prod(self.sign(factor) for factor in factors)
+            case Power(base, exponent):
+                return 1 if exponent % 2 == 0 else self.sign(base)
+            case Call(function, argument):
+                return 1 if function in _POSITIVE else self.sign(argument) if function in _ODD else 0
+        return 0

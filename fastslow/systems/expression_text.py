@@ -15,7 +15,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, NoReturn
 
 import numpy as np
@@ -26,9 +25,7 @@ from fastslow.systems.expression_facts import LARGEST_DEGREE, is_constant
 from fastslow.systems.expressions import (
     FUNCTIONS,
     LARGEST_HERMITE,
-    ONE,
     PI,
-    TWO,
     BeyondDoubles,
     Call,
     Expression,
@@ -68,16 +65,7 @@ _FOREIGN = {
     "\\": "a formula has no backslash",
 }
 
-_MADE: dict[str, Callable[[Expression], Expression]] = {
-    "gelu": lambda u: multiply(
-        Number(Fraction(1, 2)), u, add(ONE, Call("erf", multiply(u, power(Call("sqrt", TWO), -1))))
-    ),
-    "silu": lambda u: multiply(u, Call("sigmoid", u)),
-    "leaky_relu": lambda u: add(Call("relu", u), multiply(Number(Fraction(-1, 100)), Call("relu", negative(u)))),
-    "identity": lambda u: u,
-}
-
-NAMES = (*sorted(FUNCTIONS | set(_MADE)), "he1", "...", f"he{LARGEST_HERMITE}")
+NAMES = (*sorted(FUNCTIONS | {"identity"}), "he1", "...", f"he{LARGEST_HERMITE}")
 """The functions that text may name."""
 
 
@@ -85,7 +73,7 @@ def parse_expression(text: str, names: Sequence[str] = ("x",), field: str = "for
     """Return the formula that a text writes with numbers, variables, + - * / ** (or ^), parentheses and functions.
 
     Decimals are exact: 0.1 is 1/10. Powers are integers. The functions are exp log sqrt sin cos tan sinh cosh tanh
-    atan erf abs sign relu sigmoid softplus, gelu silu leaky_relu identity, and the Hermite polynomials he1 ... he40;
+    atan erf abs sign relu leaky_relu sigmoid softplus gelu silu identity, and the Hermite polynomials he1 ... he40;
     pi is a number. With one variable a function may stand alone: "he1 + tanh/2" is he1(x) + tanh(x)/2.
 
     Parameters
@@ -261,7 +249,7 @@ class _Parser:
             if called:
                 self.refuse(self.now.column, f"{name} is no function", f"Write products as {name}*(...)")
             return PI if name == "pi" else Variable(name)
-        if name not in FUNCTIONS and name not in _MADE and hermite_order(name) is None:
+        if name not in FUNCTIONS and name != "identity" and hermite_order(name) is None:
             self.refuse_name(token)
         if called:
             opening = self.now
@@ -271,7 +259,7 @@ class _Parser:
             argument = Variable(self.names[0])
         else:
             self.refuse(token.column, f"{name} is a function of which variable?", f"Write {name}({self.names[0]})")
-        result = self.made(token.column, _MADE.get(name, lambda u: Call(name, u)), argument)
+        result = argument if name == "identity" else Call(name, argument)
         self.check_constant(result, token.column)
         return result
 

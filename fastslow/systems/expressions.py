@@ -81,6 +81,7 @@ class Call(Expression):
 
 
 ZERO, ONE, TWO = (Number(Fraction(k)) for k in range(3))
+_HALF = Number(Fraction(1, 2))
 
 
 class BeyondDoubles(ArithmeticError):
@@ -163,6 +164,12 @@ def _sigmoid(x: FloatArray) -> FloatArray:
     return np.asarray(expit(x))
 
 
+def _normal(x: FloatArray) -> FloatArray:
+    from scipy.special import ndtr
+
+    return np.asarray(ndtr(x))
+
+
 def hermite_order(name: str) -> int | None:
     """Return k for the name he<k> of a Hermite polynomial, None for any other."""
     found = _HERMITE.fullmatch(name)
@@ -188,7 +195,21 @@ _VALUES: dict[str, Callable[[FloatArray], FloatArray]] = {
     "relu": lambda x: np.maximum(x, 0.0),
     "sigmoid": _sigmoid,
     "softplus": lambda x: np.logaddexp(0.0, x),
+    "gelu": lambda x: x * _normal(x),
+    "silu": lambda x: x * _sigmoid(x),
+    "leaky_relu": lambda x: np.where(x > 0.0, x, x / 100.0),
 }
+
+
+def _below(u: Expression) -> Expression:
+    """The probability (1 + erf(u / sqrt 2)) / 2 that a standard normal variable is below u."""
+    return multiply(_HALF, add(ONE, Call("erf", multiply(u, power(Call("sqrt", TWO), -1)))))
+
+
+def _bell(u: Expression) -> Expression:
+    """The density exp(-u^2/2) / sqrt(2 pi)."""
+    return multiply(power(Call("sqrt", multiply(TWO, PI)), -1), Call("exp", multiply(negative(_HALF), power(u, 2))))
+
 
 _SLOPES: dict[str, Callable[[Expression], Expression]] = {
     "exp": lambda u: Call("exp", u),
@@ -204,9 +225,12 @@ _SLOPES: dict[str, Callable[[Expression], Expression]] = {
     "erf": lambda u: multiply(TWO, power(Call("sqrt", PI), -1), Call("exp", negative(power(u, 2)))),
     "abs": lambda u: Call("sign", u),
     "sign": lambda u: ZERO,
-    "relu": lambda u: multiply(Number(Fraction(1, 2)), add(ONE, Call("sign", u))),
+    "relu": lambda u: multiply(_HALF, add(ONE, Call("sign", u))),
     "sigmoid": lambda u: multiply(Call("sigmoid", u), add(ONE, negative(Call("sigmoid", u)))),
     "softplus": lambda u: Call("sigmoid", u),
+    "gelu": lambda u: add(_below(u), multiply(u, _bell(u))),
+    "silu": lambda u: add(Call("sigmoid", u), multiply(u, _SLOPES["sigmoid"](u))),
+    "leaky_relu": lambda u: add(Number(Fraction(101, 200)), multiply(Number(Fraction(99, 200)), Call("sign", u))),
 }
 
 FUNCTIONS = frozenset(_VALUES)

@@ -44,7 +44,8 @@ def hermite_of_powers(powers: Sequence[Fraction]) -> tuple[Fraction, ...]:
 def closed_form(e: Expression, order: int, variable: str = "x") -> tuple[FloatArray, FloatArray] | None:
     """Return b_0, ..., b_order of a formula and bounds of their rounding, None where no closed form is known.
 
-    Known are sums of constants times polynomials, sin, cos, exp, erf, relu, abs and sign of a x + b (erf: b = 0).
+    Known are sums of constants times polynomials, sin, cos, exp, relu, leaky_relu, abs and sign of a x + b and
+    erf of a x.
     """
     terms = e.terms if isinstance(e, Sum) else (e,)
     total, size = np.zeros(order + 1), np.zeros(order + 1)
@@ -148,5 +149,6 @@ _KNOWN: dict[str, Callable[[float, float, int], FloatArray | None]] = {
     "erf": _erf,
     "relu": _relu,
     "abs": _abs,
+    "leaky_relu": lambda a, b, order: _relu(a, b, order) - _relu(-a, -b, order) / 100,
     "sign": _sign,
 }

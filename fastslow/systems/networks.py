@@ -114,7 +114,7 @@ def _assumption(number: int, role: str, e: HermiteExpansion, derivatives: int) -
         return f"Assumption {number}: the {role} {e.name} and its derivatives are smooth and polynomially bounded"
     if e.kinks:
         places = ", ".join(f"{x:.6g}" for x in e.kinks[:3]) + (", ..." if len(e.kinks) > 3 else "")
-        return f"{asks}: not so for the {role} {e.name}, with a kink at x = {places}"
+        return f"{asks}: not so for the {role} {e.name}, with a kink or jump at x = {places}"
     if e.text is None:
         return f"{asks}: not checked for the {role} {e.name}"
     return f"{asks}: not shown for the {role} {e.name}"
