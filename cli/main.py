@@ -32,6 +32,7 @@ def cli() -> None:
     \b
     fastslow analyze fig4                                       a setting of the paper
     fastslow analyze --c 1,1,1 --c-star 1,-1,1 --a0 3,5         your own network
+    fastslow analyze --activation tanh --link "he1 + he3"       the same by functions
     fastslow analyze model.toml -o out                          a model file; pictures, JSON, graph
     """
 

@@ -19,6 +19,11 @@ _OPTIONS = (
     click.argument("model", required=False),
     click.option("--c", "c", metavar="LIST", help="Hermite coefficients c_1,c_2,... of the activation."),
     click.option("--c-star", "c_star", metavar="LIST", help="Those c*_1,c*_2,... of the teacher's link."),
+    click.option(
+        "--activation", metavar="FORMULA", help="In place of --c: relu, gelu, 'tanh(2*x) + x/10', 'he1 + he2'."
+    ),
+    click.option("--link", metavar="FORMULA", help="In place of --c-star: the same for the teacher's link."),
+    click.option("--order", metavar="K", help="Last Hermite coefficient of an activation or link; 15 if left out."),
     click.option("--slow-rate", metavar="NUMBER", help="Factor of the slow equation; the singular limit is 0."),
     click.option("--noise", metavar="NUMBER", help="Standard deviation of the label noise."),
     click.option("--normalised", is_flag=True, help="The coefficients are b_k = c_k sqrt(k!), for many of them."),
@@ -29,11 +34,14 @@ _MANY_PARTS = 20
 
 @dataclass(frozen=True)
 class ModelArguments:
-    """The arguments that name a model: MODEL, or --c and --c-star, and what changes it."""
+    """The arguments that name a model: MODEL, or --c or --activation and --c-star or --link, and what changes it."""
 
     model: str | None
     c: str | None
     c_star: str | None
+    activation: str | None
+    link: str | None
+    order: str | None
     slow_rate: str | None
     noise: str | None
     normalised: bool
@@ -46,18 +54,19 @@ class ModelArguments:
 
         changes: dict[str, Any] = {"slow_rate": self.slow_rate, "noise": self.noise}
         changes = {key: value for key, value in changes.items() if value is not None}
+        given = {key: getattr(self, key) for key in ("c", "c_star", "activation", "link", "order")}
+        network = {key: value for key, value in given.items() if value is not None}
         if self.model is None:
-            given = {"--c": self.c, "--c-star": self.c_star}
-            missing = " and ".join(name for name, value in given.items() if value is None)
+            pairs = (("--c", self.c, "--activation", self.activation), ("--c-star", self.c_star, "--link", self.link))
+            missing = [f"{one} (or {other})" for one, c, other, text in pairs if c is None and text is None]
             if missing:
                 command = click.get_current_context().command_path
-                raise InputError("MODEL", MISSING, f"is missing, and so is {missing}", f"For example: {command} fig4")
-            network = {"model": "two_layer", "c": self.c, "c_star": self.c_star, "normalised": self.normalised}
-            return study_from({**network, **changes})
-        if self.c is not None or self.c_star is not None or self.normalised:
-            raise InputError(
-                "MODEL", self.model, "cannot be combined with --c, --c-star or --normalised", "Leave one of them out"
-            )
+                rule = f"is missing, and so is {' and '.join(missing)}"
+                raise InputError("MODEL", MISSING, rule, f"For example: {command} fig4")
+            return study_from({"model": "two_layer", **network, "normalised": self.normalised, **changes})
+        if network or self.normalised:
+            options = ", ".join(f"--{key.replace('_', '-')}" for key in [*network, *["normalised"] * self.normalised])
+            raise InputError("MODEL", self.model, f"cannot be combined with {options}", "Leave one of them out")
         study = study_of(self.model)
         if not changes:
             return study

@@ -39,10 +39,13 @@ if TYPE_CHECKING:
     from fastslow.sgd.simulation import simulate_sgd as simulate_sgd
     from fastslow.sweeps.phase_map import PhaseMap as PhaseMap
     from fastslow.sweeps.phase_map import phase_map as phase_map
+    from fastslow.systems.activations import HermiteExpansion as HermiteExpansion
+    from fastslow.systems.activations import hermite_expansion as hermite_expansion
     from fastslow.systems.classics import fitzhugh_nagumo as fitzhugh_nagumo
     from fastslow.systems.classics import van_der_pol as van_der_pol
     from fastslow.systems.families import axis_of as axis_of
     from fastslow.systems.families import family_of as family_of
+    from fastslow.systems.networks import two_layer as two_layer
     from fastslow.systems.polynomials import variables as variables
     from fastslow.systems.presets import PRESETS as PRESETS
     from fastslow.systems.system import FastSlowSystem as FastSlowSystem
@@ -54,6 +57,7 @@ _HOMES = {
     "Ensemble": "fastslow.ode.ensembles",
     "FastSlowError": "fastslow.errors",
     "FastSlowSystem": "fastslow.systems.system",
+    "HermiteExpansion": "fastslow.systems.activations",
     "InputError": "fastslow.errors",
     "PRESETS": "fastslow.systems.presets",
     "PhaseMap": "fastslow.sweeps.phase_map",
@@ -72,6 +76,7 @@ _HOMES = {
     "family_of": "fastslow.systems.families",
     "first_order_correction": "fastslow.flow.slow_manifold",
     "fitzhugh_nagumo": "fastslow.systems.classics",
+    "hermite_expansion": "fastslow.systems.activations",
     "integrate": "fastslow.ode.integrate",
     "load": "fastslow.records",
     "maximal_canard": "fastslow.ode.maximal_canards",
@@ -84,6 +89,7 @@ _HOMES = {
     "thresholds": "fastslow.separatrices.thresholds",
     "time_scales": "fastslow.scales.timescales",
     "trace_curve": "fastslow.manifold.continuation",
+    "two_layer": "fastslow.systems.networks",
     "van_der_pol": "fastslow.systems.classics",
     "variables": "fastslow.systems.polynomials",
 }

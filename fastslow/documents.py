@@ -72,6 +72,7 @@ def to_document(analysis: Analysis) -> Json:
 
 
 _NO_PARAMETERS = ("model", "name", "title", "fast", "slow", "f", "g")
+_FORMULAS = ("activation", "link")
 
 
 def _doubles(value: Any) -> Any:
@@ -87,7 +88,9 @@ def _model_out(model: ModelResult) -> Json:
         "title": model.title,
         "fast": list(model.fast),
         "slow": list(model.slow),
-        "parameters": {k: _doubles(v) for k, v in model.table.items() if k not in _NO_PARAMETERS},
+        "parameters": {
+            k: v if k in _FORMULAS else _doubles(v) for k, v in model.table.items() if k not in _NO_PARAMETERS
+        },
         "table": model.table,
         "f": model.formula[0],
         "g": model.formula[1],

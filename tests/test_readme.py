@@ -40,6 +40,8 @@ def test_docstring_examples():
     import fastslow.boundary.phase_boundary
     import fastslow.boundary.singular
     import fastslow.sgd.simulation
+    import fastslow.systems.activations
+    import fastslow.systems.networks
     import fastslow.systems.polynomials
 
     modules = (  # those with examples
@@ -47,6 +49,8 @@ def test_docstring_examples():
         fastslow.boundary.phase_boundary,
         fastslow.boundary.singular,
         fastslow.sgd.simulation,
+        fastslow.systems.activations,
+        fastslow.systems.networks,
         fastslow.systems.polynomials,
     )
     for module in modules:

@@ -115,7 +115,7 @@ def _canonical(name: str) -> str:
 
 def parameters_of(system: FastSlowSystem) -> tuple[str, ...]:
     """Return the names of the parameters of a system that can be varied."""
-    table = system.table()
+    table = system.written_out()
     names = [key for key, value in table.items() if key not in _SETTINGS and _is_number(value)]
     for key in ("c", "c_star"):
         names += [f"{key}[{k}]" for k in range(1, len(table.get(key, ())) + 1)]
@@ -144,7 +144,7 @@ def family_of(model: FastSlowSystem | str, *names: str) -> Family:
         If the model has no such parameter, or one is named twice.
     """
     system = system_of(model)
-    table, known = system.table(), parameters_of(system)
+    table, known = system.written_out(), parameters_of(system)
     wanted = tuple(_canonical(str(name)) for name in names)
     for name in wanted:
         if name not in known:

@@ -13,6 +13,7 @@ from fastslow.errors import MISSING, InputError
 from fastslow.systems.classics import fitzhugh_nagumo, van_der_pol
 from fastslow.systems.exact import exact, exact_list, plain
 from fastslow.systems.formulas import parse_polynomial
+from fastslow.systems.networks import two_layer
 from fastslow.systems.presets import Study, preset
 from fastslow.systems.system import FastSlowSystem, Start
 from fastslow.systems.two_layer import TwoLayer
@@ -114,16 +115,30 @@ def suggestion(word: str, known: list[str]) -> str:
 
 
 def _two_layer(table: dict[str, Any]) -> Study:
-    _check_keys(table, ["c", "c_star", "slow_rate", "noise", "normalised", "a0"])
-    for key in ("c", "c_star"):
-        if key not in table:
-            raise InputError(key, MISSING, "is missing", f"Write {key} = [1, -1, 1]")
+    _check_keys(table, ["c", "c_star", "activation", "link", "order", "slow_rate", "noise", "normalised", "a0"])
+    for key, text in (("c", "activation"), ("c_star", "link")):
+        if key not in table and text not in table:
+            raise InputError(key, MISSING, "is missing", f'Write {key} = [1, -1, 1], or {text} = "tanh"')
+        if key in table and text in table:
+            raise InputError(text, table[text], f"cannot stand beside {key}", "Leave one of them out")
+        if text in table and not isinstance(table[text], str):
+            raise InputError(text, table[text], "must be a name or formula", f'For example {text} = "tanh(2*x)"')
     normalised = table.get("normalised", False)
     if not isinstance(normalised, bool):
         raise InputError("normalised", normalised, "must be true or false", "Write normalised = true")
-    system = TwoLayer(
-        table["c"], table["c_star"], table.get("slow_rate", 1), table.get("noise", 0), normalised=normalised
-    )
+    numbers = {key: table[key] for key in ("slow_rate", "noise") if key in table}
+    if "activation" in table or "link" in table:
+        if normalised:
+            raise InputError("normalised", True, "is for coefficients c and c_star only", "Leave it out")
+        own, star = (
+            table[text] if text in table else exact_list(table[key], key)
+            for key, text in (("c", "activation"), ("c_star", "link"))
+        )
+        system = two_layer(own, star, order=table.get("order"), **numbers)
+    elif "order" in table:
+        raise InputError("order", table["order"], "is for an activation or link only", "Leave it out")
+    else:
+        system = TwoLayer(table["c"], table["c_star"], normalised=normalised, **numbers)
     return Study(system, slow_starts(system, table["a0"]) if "a0" in table else ())
 
 

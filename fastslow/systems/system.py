@@ -205,6 +205,10 @@ class FastSlowSystem:
             **self._source,
         }
 
+    def written_out(self) -> dict[str, Any]:
+        """Return the table with every parameter that can be varied in it; the same as `table` for most models."""
+        return self.table()
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {', '.join(f'{k}={v}' for k, v in self.parameters.items())}>"
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,6 +44,10 @@ class TwoLayer(FastSlowSystem):
         Standard deviation of the label noise, non-negative; it adds noise^2 / 2 to the test loss.
     normalised : bool, optional
         Whether the coefficients are the normalised b_k = c_k sqrt(k!), which stay moderate for large k.
+    source : mapping, optional
+        What `parameters` and `table` say in place of c and c_star: the activation and the link they came from.
+    remarks : sequence of str, optional
+        Further notes for the reader.
 
     Raises
     ------
@@ -65,6 +70,8 @@ class TwoLayer(FastSlowSystem):
         noise: Real = 0,
         *,
         normalised: bool = False,
+        source: Mapping[str, Any] | None = None,
+        remarks: Sequence[str] = (),
     ) -> None:
         self.c, self.c_star = exact_list(c, "c"), exact_list(c_star, "c_star")
         self.noise = exact(noise, "noise")
@@ -107,14 +114,17 @@ class TwoLayer(FastSlowSystem):
             title="two-layer network, infinite width (arXiv:2602.07378)",
             parameters={},
         )
-        self.parameters = {
-            "c": [plain(v) for v in self.c],
-            "c_star": [plain(v) for v in self.c_star],
-            "slow_rate": plain(self.slow_rate),
-            "noise": plain(self.noise),
-        } | ({"normalised": True} if normalised else {})
+        self._coefficients = {"c": [plain(v) for v in self.c], "c_star": [plain(v) for v in self.c_star]}
+        self._numbers = {"slow_rate": plain(self.slow_rate), "noise": plain(self.noise)} | (
+            {"normalised": True} if normalised else {}
+        )
+        self.parameters = {**(source or self._coefficients), **self._numbers}
         self.energy_polynomial = (rational(self.teacher_norm + self.noise**2) - 2 * a * S + a**2 * T) / 2
-        self.notes = self._notes()
+        self.notes = (*self._notes(), *remarks)
+
+    def written_out(self) -> dict[str, Any]:
+        """Return the table with the coefficients in place of the names or formulas that they came from."""
+        return {"model": self.kind, **self._coefficients, **self._numbers}
 
     @property
     def _orders(self) -> tuple[int, ...]:
