@@ -34,8 +34,11 @@ if TYPE_CHECKING:
     from fastslow.scales.timescales import time_scales as time_scales
     from fastslow.separatrices.connections import connections as connections
     from fastslow.separatrices.thresholds import thresholds as thresholds
+    from fastslow.sgd.finite_width import finite_width as finite_width
+    from fastslow.sgd.neurons import simulate_neurons as simulate_neurons
     from fastslow.sgd.simulation import SGDRun as SGDRun
     from fastslow.sgd.simulation import simulate_sgd as simulate_sgd
+    from fastslow.sgd.window import validity_window as validity_window
     from fastslow.systems.classics import fitzhugh_nagumo as fitzhugh_nagumo
     from fastslow.systems.classics import van_der_pol as van_der_pol
     from fastslow.systems.polynomials import variables as variables
@@ -62,6 +65,7 @@ _HOMES = {
     "critical_manifold": "fastslow.manifold.critical_manifold",
     "ensemble": "fastslow.ode.ensembles",
     "entry_exit": "fastslow.scales.entry_exit",
+    "finite_width": "fastslow.sgd.finite_width",
     "first_order_correction": "fastslow.flow.slow_manifold",
     "fitzhugh_nagumo": "fastslow.systems.classics",
     "integrate": "fastslow.ode.integrate",
@@ -70,10 +74,12 @@ _HOMES = {
     "orders": "fastslow.scales.convergence",
     "scaling": "fastslow.scales.scaling",
     "simulate": "fastslow.ode.simulation",
+    "simulate_neurons": "fastslow.sgd.neurons",
     "simulate_sgd": "fastslow.sgd.simulation",
     "thresholds": "fastslow.separatrices.thresholds",
     "time_scales": "fastslow.scales.timescales",
     "trace_curve": "fastslow.manifold.continuation",
+    "validity_window": "fastslow.sgd.window",
     "van_der_pol": "fastslow.systems.classics",
     "variables": "fastslow.systems.polynomials",
 }
