@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fastslow.errors import InputError as InputError
     from fastslow.errors import RecordError as RecordError
     from fastslow.flow.slow_manifold import first_order_correction as first_order_correction
+    from fastslow.levels.validate import Validation as Validation
+    from fastslow.levels.validate import validate as validate
     from fastslow.manifold.continuation import trace_curve as trace_curve
     from fastslow.manifold.critical_manifold import critical_manifold as critical_manifold
     from fastslow.ode.ensembles import Ensemble as Ensemble
@@ -58,6 +60,7 @@ _HOMES = {
     "SGDRun": "fastslow.sgd.simulation",
     "Simulation": "fastslow.ode.simulation",
     "TwoLayer": "fastslow.systems.two_layer",
+    "Validation": "fastslow.levels.validate",
     "analyze": "fastslow.analysis",
     "canard_series": "fastslow.bifurcation.canard_series",
     "connections": "fastslow.separatrices.connections",
@@ -79,6 +82,7 @@ _HOMES = {
     "thresholds": "fastslow.separatrices.thresholds",
     "time_scales": "fastslow.scales.timescales",
     "trace_curve": "fastslow.manifold.continuation",
+    "validate": "fastslow.levels.validate",
     "validity_window": "fastslow.sgd.window",
     "van_der_pol": "fastslow.systems.classics",
     "variables": "fastslow.systems.polynomials",

@@ -37,8 +37,12 @@ def test_printed_table_is_what_is_printed():
 
 def test_docstring_examples():
     import fastslow.analysis
+    import fastslow.levels.validate
+    import fastslow.sgd.finite_width
     import fastslow.sgd.simulation
+    import fastslow.sgd.window
     import fastslow.systems.polynomials
 
-    for module in (fastslow.analysis, fastslow.sgd.simulation, fastslow.systems.polynomials):
+    sgd = (fastslow.sgd.finite_width, fastslow.sgd.simulation, fastslow.sgd.window)
+    for module in (fastslow.analysis, *sgd, fastslow.levels.validate, fastslow.systems.polynomials):
         assert doctest.testmod(module).failed == 0

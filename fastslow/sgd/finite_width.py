@@ -29,6 +29,10 @@ _FALL = 0.5
 """An equilibrium whose |R| falls below this share of its value while the width grows goes to R = 0."""
 
 
+FINITE_SIZE = "finite-size state"
+"""The verdict on an equilibrium that noise or self-interaction make, and that infinite width has not."""
+
+
 @dataclass(frozen=True, eq=False)
 class Course:
     """Times and states (R, Q, a) of the three-variable system, and how it ended."""
@@ -53,7 +57,8 @@ class Rest:
         Whether it is an equilibrium with eigenvalues in the left half-plane.
     verdict : str
         "learning" or "unlearning": what becomes of the equilibrium as width and batch grow together to infinity,
-        R -> 0 with |a| -> infinity being unlearning. "undecided: ..." where it does not rest or ends at a fold.
+        R -> 0 with |a| -> infinity being unlearning. "finite-size state" where it ends at a fold before, so that
+        infinite width knows nothing of it; "undecided: ..." where it does not come to rest.
     eigenvalues : tuple of complex
         Of the linearisation there.
     tau : float
@@ -244,7 +249,7 @@ class FiniteWidth:
             if found is None or moved is None or (found * sign <= 0.0).any() or np.abs(moved).max() > 0.5:
                 move /= 2.0
                 if move < _LEAST_MOVE:
-                    return "undecided: the equilibrium ends at a fold before infinite width"
+                    return FINITE_SIZE
                 continue
             slope, now, share = moved / move, now + moved, share * math.exp(-move)
             move = min(1.5 * move, 1.0)

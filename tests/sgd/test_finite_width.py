@@ -191,6 +191,15 @@ def test_rest_is_an_attracting_equilibrium():
     assert system.solve(1, [0.0, 1e4]).a[-1] == pytest.approx(end.a, rel=1e-6)
 
 
+def test_a_state_that_the_noise_makes_is_named_so():
+    """Figure 3 (left) learns; the noise of small batches holds it at a state that ends at a fold with less noise."""
+    system = fs.finite_width("fig3-left", m=12, gamma=0.01)
+    end = system.rest(4)
+    assert end.verdict == "finite-size state" and end.settled and end.R < 0.5
+    assert system.scaled(1, 0).rest(4).verdict == "learning"
+    assert system.scaled(1, 1e-3).rest((end.R, end.Q, end.a)).verdict == "learning"
+
+
 def test_a_teacher_longer_than_its_student_adds_noise_alone():
     short, long = fs.TwoLayer([1, 1, 0], [1, -1, 0]), fs.TwoLayer([1, 1, 0], [1, -1, 1])
     one, other = (fs.finite_width(s, m=9, gamma=0.5) for s in (short, long))
