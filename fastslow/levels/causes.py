@@ -104,11 +104,13 @@ def _distances(
             found.append((True, f"{text}, not from that with finite steps: the step length is the cause"))
         else:
             shift, seen = _spread_shift(network, gram, finite, float(wide.until or 0.0))
-            known = shift * seen > 0.0 and abs(shift) >= _SHARE * abs(seen)
-            part = f"the spread of the neurons moves a by {shift:.2g}, seen is {seen:.2g}"
-            found.append(
-                (known, f"{text}: {part}" + ("" if known else ", which is too little, and no cause was found"))
+            spread, mean = _spread(gram, float(wide.until or 0.0))
+            known = (shift * seen > 0.0 and abs(shift) >= _SHARE * abs(seen)) or spread > _SHARE * mean
+            part = (
+                f"the neurons' alignments spread by {spread:.2g} about {mean:.2g}, which by its variance moves a by "
+                f"{shift:.2g}; seen is {seen:.2g}"
             )
+            found.append((known, f"{text}: {part}" + ("" if known else ". That is too little, no cause was found")))
     if direct.consistent is False:
         found.append((False, f"SGD on the weights and on the Gram matrix differ (z = {direct.z:.1f})"))
     return found
@@ -124,6 +126,13 @@ def _effects(network: FiniteWidth, window: Window, ode: Simulation, until: float
         shares = [100.0 * (v / w - 1.0) for v, w in ((course.R[-1], R), (course.a[-1], a))]
         texts.append(f"{name} alone makes {shares[0]:+.2g} % of R, {shares[1]:+.2g} % of a")
     return ", ".join(texts) + " there"
+
+
+def _spread(gram: SGDRun, until: float) -> tuple[float, float]:
+    """Return the standard deviation of the R_i within a replica, and the size of their mean, at a time."""
+    kept = np.flatnonzero(gram.ended == gram.options["steps"])
+    at = int(np.searchsorted(gram.tau, until * (1.0 - 1e-12)))
+    return float(gram.course("R_std")[kept, at].mean()), float(abs(gram.course("R_mean")[kept, at].mean()))
 
 
 def _spread_shift(network: FiniteWidth, gram: SGDRun, finite: Course, until: float) -> tuple[float, float]:

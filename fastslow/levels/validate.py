@@ -149,7 +149,7 @@ def validate(
     >>> import fastslow as fs
     >>> found = fs.validate("fig7", 1, n=400, d=400, m=20, gamma=0.1, steps=100)
     >>> print(found.level("ODE").verdict, found.level("Gram SGD").verdict, found.window.limited_by)
-    unlearning unlearning self-interaction
+    unlearning learning self-interaction
     """
     model = system_of(system)
     if not isinstance(model, TwoLayer):

@@ -86,7 +86,7 @@ def simulate_neurons(
         Correlations at the start, teacher first, with a unit diagonal: the identity for symmetric neurons in infinite
         dimension, or `random_overlaps(m, d)`.
     rtol : float
-        Relative tolerance of one step of the explicit method (Dormand and Prince, order 8).
+        Tolerance of the directions in one step of the explicit method (Dormand and Prince, order 8).
 
     Returns
     -------
@@ -110,11 +110,11 @@ def simulate_neurons(
     wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
     if not np.isfinite(wanted).all() or wanted[0] < 0.0 or (np.diff(wanted) <= 0.0).any():
         raise InputError("times", times, "must be finite, increase and begin at 0 or later", "Sort them")
-    right = _RightHandSide(model, m)
-    solver = DOP853(
-        right, 0.0, np.concatenate((np.broadcast_to(a, m), gram[0, 1:], gram[1:, 1:].ravel())), wanted[-1],
-        rtol=rtol, atol=1e-3 * rtol,
-    )  # fmt: skip
+    values, axes = np.linalg.eigh(gram)
+    vectors = axes * np.sqrt(np.maximum(values, 0.0))
+    right = _RightHandSide(model, vectors[0])
+    start = np.concatenate((np.broadcast_to(a, m), vectors[1:].ravel()))
+    solver = DOP853(right, 0.0, start, wanted[-1], rtol=rtol, atol=1e-3 * rtol)
     rows = [solver.y] if wanted[0] == 0.0 else []
     sentence = "Reached the last time."
     while len(rows) < len(wanted):
@@ -125,45 +125,50 @@ def simulate_neurons(
         dense = solver.dense_output()
         while len(rows) < len(wanted) and wanted[len(rows)] <= solver.t:
             rows.append(dense(wanted[len(rows)]))
-    states = np.array(rows)
-    overlap = states[:, 2 * m :].reshape(-1, m, m)
-    pairs = overlap[:, *np.triu_indices(m, 1)] if m > 1 else np.zeros((len(states), 1))
-    done = len(rows) == len(wanted)
+    R, overlap = map(np.array, zip(*(right.correlations(row)[1:] for row in rows), strict=True))
+    pairs = overlap[:, *np.triu_indices(m, 1)] if m > 1 else np.zeros((len(rows), 1))
     return NeuronRun(
         wanted[: len(rows)],
-        states[:, m : 2 * m],
-        states[:, :m],
+        R,
+        np.array([row[:m] for row in rows]),
         overlap[-1],
         pairs.mean(1),
         pairs.std(1),
-        done,
+        len(rows) == len(wanted),
         sentence,
     )
 
 
 class _RightHandSide:
-    """Equation (16) as a function of (a, R, Q) in one array."""
+    """Equation (16) for directions in m + 1 dimensions, whose correlations are those of some vectors at all times.
 
-    def __init__(self, model: TwoLayer, m: int) -> None:
-        self.model, self.m, self.calls = model, m, 0
+    Integrated for R and Q themselves it can leave the matrices that are, by rounding, and then runs to infinity.
+    """
+
+    def __init__(self, model: TwoLayer, teacher: FloatArray) -> None:
+        self.model, self.teacher, self.m, self.calls = model, teacher, len(teacher) - 1, 0
         self.rate = float(model.slow_rate)
         self.y = np.append(0.0, Network.of(model).b ** 2)
         self.y_slope = np.polynomial.polynomial.polyder(self.y)
+
+    def correlations(self, state: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the unit directions, their alignments R and their overlaps Q."""
+        vectors = state[self.m :].reshape(self.m, self.m + 1)
+        unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit, unit @ self.teacher, unit @ unit.T
 
     def __call__(self, tau: float, state: FloatArray) -> FloatArray:
         """Return the derivative of the state."""
         from numpy.polynomial.polynomial import polyval
 
         self.calls += 1
-        m = self.m
-        a, R, Q = state[:m], state[m : 2 * m], state[2 * m :].reshape(m, m)
+        a = state[: self.m]
+        unit, R, Q = self.correlations(state)
         pull = a * self.model.S(R, 1)
-        weight = np.outer(a, a) * polyval(Q, self.y_slope) / m
-        along = (weight * Q).sum(axis=1)
-        half = pull[:, None] * (R - R[:, None] * Q) - weight @ Q + along[:, None] * Q
-        da = self.rate * (self.model.S(R) - polyval(Q, self.y) @ a / m)
-        dR = pull * (1.0 - R**2) - weight @ R + along * R
-        return np.concatenate((da, dR, (half + half.T).ravel()))
+        weight = np.outer(a, a) * polyval(Q, self.y_slope) / self.m
+        inward = (weight * Q).sum(axis=1) - pull * R
+        da = self.rate * (self.model.S(R) - polyval(Q, self.y) @ a / self.m)
+        return np.concatenate((da, (np.outer(pull, self.teacher) - weight @ unit + inward[:, None] * unit).ravel()))
 
 
 def _correlations(overlaps: Any) -> FloatArray:

@@ -12,6 +12,7 @@ from fastslow.errors import InputError
 from fastslow.ode.simulation import Simulation, simulate
 from fastslow.ode.solution import FloatArray
 from fastslow.sgd.finite_width import Course, FiniteWidth
+from fastslow.sgd.transverse import spread_growth, transverse_growth
 from fastslow.systems.exact import Real
 from fastslow.systems.model_files import start_of, system_of
 from fastslow.systems.system import FastSlowSystem, Start
@@ -19,7 +20,8 @@ from fastslow.systems.two_layer import TwoLayer
 
 DEPARTURE = 0.1
 """An effect that changes R or a by more than this share has ended the comparison."""
-_POINTS = 20_000
+_POINTS, _COARSE = 20_000, 4_000
+_LEAST_NEURONS = 3
 _FIRST_TIME = 1e-4
 """Of the time in which R grows by one at the start."""
 _MOST_STEPS = 2_000_000
@@ -37,8 +39,10 @@ class Window:
     limited_by : str
         What has that time, "" where nothing has.
     times : dict
-        "permutation symmetry": first tau at which int mu_perp dtau along the orbit reaches (1/2) ln d, so that the
-        initial spread d^(-1/2) of the overlaps has grown to order one and neurons are no longer equal.
+        "permutation symmetry": first tau at which the initial spread d^(-1/2) of the overlaps has grown to order one,
+        so that neurons are no longer equal: the growth, int mu_perp dtau along the orbit or, where that is sooner,
+        that of equation (16) linearised along the finite-width solution, reaches (1/2) ln d. What the noise of the
+        batches adds to the spread is not counted.
         "batch noise", "self-interaction", "step length": first tau at which the three-variable system with the noise
         of the batches alone, with the terms of order 1/m alone, or SGD's mean step of length gamma/m with neither,
         is more than 10 % of R or of a away from the two-variable system.
@@ -132,7 +136,7 @@ def validity_window(
     x, y = float(begin.fast), float(begin.slow)
     u = np.array([x, x * x, y])
     times = {
-        SYMMETRY: _first(orbit.t, growth >= 0.5 * math.log(d)),
+        SYMMETRY: min(_first(orbit.t, growth >= 0.5 * math.log(d)), _neurons_part(network, u, tau, d)),
         NOISE: _departs(orbit, network.scaled(0.0, 1.0).solve(u, orbit.t)),
         WIDTH: _departs(orbit, network.scaled(1.0, 0.0).solve(u, orbit.t)),
         STEP: _steps_depart(orbit, network.scaled(0.0, 0.0), u),
@@ -143,20 +147,14 @@ def validity_window(
     return Window(least, named, times, float(growth.max()), float(orbit.t[-1]), orbit.t, growth)
 
 
-def transverse_rate(model: TwoLayer, R: FloatArray, a: FloatArray) -> FloatArray:
-    """Return mu_perp, the rate at which one neuron leaves the others, at states of the two-variable system."""
-    from numpy.polynomial.polynomial import polyder, polyval
-
-    y = np.array([0.0, *map(float, model.t)])
-    first, second = (polyval(R**2, polyder(y, k)) for k in (1, 2))
-    tilt = -2.0 * R * a * (model.S(R, 1) - a * R * first)
-    return np.asarray(tilt + a * (1.0 - R**2) * (model.S(R, 2) - a * R**2 * second))
-
-
-def transverse_growth(model: TwoLayer, orbit: Simulation) -> FloatArray:
-    """Return int_0^tau mu_perp at the times of a solution that begins at 0, by the trapezoidal rule."""
-    rate = transverse_rate(model, orbit.x, orbit.y)
-    return np.append(0.0, np.cumsum(0.5 * (rate[1:] + rate[:-1]) * np.diff(orbit.t)))
+def _neurons_part(network: FiniteWidth, u: FloatArray, tau: float, d: float) -> float:
+    """Return when the spread of the alignments has grown by sqrt(d) along the finite-width solution."""
+    if network.m < _LEAST_NEURONS:
+        return math.inf
+    rates = network.rates(u)[0]
+    first = _FIRST_TIME / max(float(np.abs(rates).max()), 1.0 / tau)
+    course = network.solve(u, np.append(0.0, np.geomspace(min(first, 1e-3 * tau), tau, _COARSE)))
+    return _first(course.tau, spread_growth(network, course) >= 0.5 * math.log(d))
 
 
 def _first(t: FloatArray, marks: NDArray[np.bool_]) -> float:

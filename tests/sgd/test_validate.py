@@ -7,6 +7,7 @@ import pytest
 from fastslow_cli.main import main
 
 import fastslow as fs
+from fastslow.levels.causes import _spread_shift
 from fastslow.levels.level import DIRECT, FINITE, GRAM, MEAN_STEP, ODE, SINGULAR, THEOREM
 from fastslow.plot.levels import levels_figure
 
@@ -47,10 +48,18 @@ def test_z_is_the_distance_in_standard_errors(narrow):
 
 def test_a_large_network_agrees_at_every_level():
     system = fs.TwoLayer([1, 1, 1], [1, 1, 1])
-    found = fs.validate(system, "1/2", n=50_000, d=50_000, m=100, gamma=0.001, steps=10, replicas=3)
+    found = fs.validate(system, "1/2", n=20_000, d=20_000, m=100, gamma=0.001, steps=5, replicas=3)
     assert found.agree and found.explained and found.explanation.startswith("All levels that give a verdict agree: ")
     assert {level.verdict for level in found.levels} <= {"learning", "not covered", ""}
     assert found.level(DIRECT).verdict == "" and found.level(DIRECT).note.startswith("not run: ")
+
+
+def test_spread_of_the_neurons_is_what_moves_the_scale_at_small_dimension():
+    run = fs.simulate_sgd("fig7", 1, n=400, d=400, m=100, gamma=1, steps=100, replicas=16, every=5)
+    network = fs.finite_width("fig7", m=100, gamma=1)
+    shift, seen = _spread_shift(network, run, network.solve(1, run.tau), 1.0)
+    error = run.course("a_mean")[:, -1].std(ddof=1) / 4
+    assert abs(seen) > 3 * error and abs(shift - seen) < 2 * error
 
 
 def test_parted_neurons_are_not_named_a_fate():

@@ -7,6 +7,7 @@ import pytest
 
 import fastslow as fs
 from fastslow.sgd.neurons import random_overlaps
+from fastslow.sgd.transverse import _exponentials, spread_growth, transverse_growth
 from fastslow.sgd.window import NOISE, STEP, SYMMETRY, WIDTH
 
 WIDE = {"n": 10**4, "d": 10**4, "m": 10**6, "gamma": 0.01}
@@ -27,17 +28,37 @@ def test_transverse_growth_of_the_figures(name, a0, largest):
         assert np.interp(at, window.tau_grid, window.growth) == pytest.approx(0.5 * math.log(1e4), rel=1e-2)
 
 
-def test_spread_of_neurons_grows_at_the_transverse_rate():
-    """The rate is that of infinite width; its error falls like 1/m."""
-    t, excess = np.array([0.0, 0.2, 0.5, 0.8]), []
-    window = fs.validity_window("fig6-right", 5, **WIDE, tau=10)
-    growth = np.diff(np.interp(t, window.tau_grid, window.growth))[1:]
-    for m in (60, 180):
-        run = fs.simulate_neurons("fig6-right", 5, t, overlaps=random_overlaps(m, 10**10), rtol=1e-6)
-        seen = np.diff(np.log(run.R.std(axis=1)))[1:]
-        excess.append((seen / growth - 1) * m)
-        assert (seen > growth).all()
-    assert excess[1] == pytest.approx(excess[0], rel=0.15)
+@pytest.mark.parametrize(("name", "a0", "m", "tau"), [("fig6-right", 5, 20, 0.5), ("fig6-right", 5, 60, 0.8)])
+def test_spread_of_neurons_grows_as_linearised(name, a0, m, tau):
+    """Equation (16) with random directions in a large dimension, against its linearisation at equal neurons."""
+    grid, t = np.linspace(0.0, tau, 2001), np.linspace(0.0, tau, 5)
+    network = fs.finite_width(name, m=m)
+    growth = np.interp(t, grid, spread_growth(network, network.solve(a0, grid)))
+    runs = [
+        fs.simulate_neurons(name, a0, t, overlaps=random_overlaps(m, 10**14, seed=seed), rtol=1e-8) for seed in range(3)
+    ]
+    seen = np.mean([np.log(run.R.std(axis=1) / run.R[0].std()) for run in runs], axis=0)
+    assert growth[-1] > 3.0 and abs(growth - seen).max() < 0.05
+
+
+def test_linearised_spread_comes_down_to_the_transverse_rate():
+    """Its growth is int mu_perp at infinite width; the difference falls like 1/m."""
+    grid = np.append(0.0, np.geomspace(1e-4, 1.0, 3000))
+    ode = fs.simulate("fig6-right", 5, 1.0, times=grid)
+    exact, gaps = transverse_growth(ode.system, ode)[-1], []
+    for m in (10**4, 2 * 10**4):
+        network = fs.finite_width("fig6-right", m=m)
+        gaps.append(spread_growth(network, network.solve(5, grid))[-1] - exact)
+    assert gaps[0] > 0 and abs(gaps[0]) < 0.03 * exact
+    assert gaps[0] / gaps[1] == pytest.approx(2.0, rel=0.2)
+
+
+def test_exponentials_are_those_of_scipy():
+    from scipy.linalg import expm
+
+    matrices = np.random.default_rng(3).standard_normal((20, 3, 3)) * np.geomspace(0.01, 10, 20)[:, None, None]
+    for found, matrix in zip(_exponentials(matrices), matrices, strict=True):
+        assert abs(found - expm(matrix)).max() <= 1e-11 * abs(expm(matrix)).max()
 
 
 @pytest.mark.parametrize("cause", [NOISE, WIDTH, STEP])
