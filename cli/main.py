@@ -18,6 +18,7 @@ from fastslow_cli.simulate import simulate
 from fastslow_cli.simulate_sgd import sgd as _sgd  # noqa: F401, joins the group
 from fastslow_cli.thresholds import thresholds
 from fastslow_cli.timescales import timescales
+from fastslow_cli.validate import validate
 
 from fastslow import __version__
 
@@ -47,6 +48,7 @@ cli.add_command(show)
 cli.add_command(simulate)
 cli.add_command(thresholds)
 cli.add_command(timescales)
+cli.add_command(validate)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

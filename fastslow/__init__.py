@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fastslow.errors import InputError as InputError
     from fastslow.errors import RecordError as RecordError
     from fastslow.flow.slow_manifold import first_order_correction as first_order_correction
+    from fastslow.levels.validate import Validation as Validation
+    from fastslow.levels.validate import validate as validate
     from fastslow.manifold.continuation import trace_curve as trace_curve
     from fastslow.manifold.critical_manifold import critical_manifold as critical_manifold
     from fastslow.ode.ensembles import Ensemble as Ensemble
@@ -35,8 +37,11 @@ if TYPE_CHECKING:
     from fastslow.scales.timescales import time_scales as time_scales
     from fastslow.separatrices.connections import connections as connections
     from fastslow.separatrices.thresholds import thresholds as thresholds
+    from fastslow.sgd.finite_width import finite_width as finite_width
+    from fastslow.sgd.neurons import simulate_neurons as simulate_neurons
     from fastslow.sgd.simulation import SGDRun as SGDRun
     from fastslow.sgd.simulation import simulate_sgd as simulate_sgd
+    from fastslow.sgd.window import validity_window as validity_window
     from fastslow.sweeps.phase_map import PhaseMap as PhaseMap
     from fastslow.sweeps.phase_map import phase_map as phase_map
     from fastslow.systems.activations import HermiteExpansion as HermiteExpansion
@@ -65,6 +70,7 @@ _HOMES = {
     "SGDRun": "fastslow.sgd.simulation",
     "Simulation": "fastslow.ode.simulation",
     "TwoLayer": "fastslow.systems.two_layer",
+    "Validation": "fastslow.levels.validate",
     "analyze": "fastslow.analysis",
     "axis_of": "fastslow.systems.families",
     "canard_series": "fastslow.bifurcation.canard_series",
@@ -74,6 +80,7 @@ _HOMES = {
     "ensemble": "fastslow.ode.ensembles",
     "entry_exit": "fastslow.scales.entry_exit",
     "family_of": "fastslow.systems.families",
+    "finite_width": "fastslow.sgd.finite_width",
     "first_order_correction": "fastslow.flow.slow_manifold",
     "fitzhugh_nagumo": "fastslow.systems.classics",
     "hermite_expansion": "fastslow.systems.activations",
@@ -85,11 +92,14 @@ _HOMES = {
     "phase_map": "fastslow.sweeps.phase_map",
     "scaling": "fastslow.scales.scaling",
     "simulate": "fastslow.ode.simulation",
+    "simulate_neurons": "fastslow.sgd.neurons",
     "simulate_sgd": "fastslow.sgd.simulation",
     "thresholds": "fastslow.separatrices.thresholds",
     "time_scales": "fastslow.scales.timescales",
     "trace_curve": "fastslow.manifold.continuation",
     "two_layer": "fastslow.systems.networks",
+    "validate": "fastslow.levels.validate",
+    "validity_window": "fastslow.sgd.window",
     "van_der_pol": "fastslow.systems.classics",
     "variables": "fastslow.systems.polynomials",
 }

@@ -1,9 +1,12 @@
 """The README tells the truth."""
 
 import doctest
+import importlib
 import re
 import tomllib
 from pathlib import Path
+
+import pytest
 
 import fastslow as fs
 from fastslow.systems.model_files import study_from
@@ -35,23 +38,12 @@ def test_printed_table_is_what_is_printed():
     assert table.strip() in fs.analyze("fig4").summary()
 
 
-def test_docstring_examples():
-    import fastslow.analysis
-    import fastslow.boundary.phase_boundary
-    import fastslow.boundary.singular
-    import fastslow.sgd.simulation
-    import fastslow.systems.activations
-    import fastslow.systems.networks
-    import fastslow.systems.polynomials
-
-    modules = (  # those with examples
-        fastslow.analysis,
-        fastslow.boundary.phase_boundary,
-        fastslow.boundary.singular,
-        fastslow.sgd.simulation,
-        fastslow.systems.activations,
-        fastslow.systems.networks,
-        fastslow.systems.polynomials,
-    )
-    for module in modules:
-        assert doctest.testmod(module).failed == 0
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("analysis", "boundary.phase_boundary", "boundary.singular", "levels.validate", "sgd.finite_width"),
+        *("sgd.simulation", "sgd.window", "systems.activations", "systems.networks", "systems.polynomials"),
+    ],
+)
+def test_docstring_examples(name):
+    assert doctest.testmod(importlib.import_module(f"fastslow.{name}")).failed == 0

@@ -86,6 +86,15 @@ def portrait(axes: Axes, analysis: Analysis, *, full_system: bool = True) -> Axe
     return axes
 
 
+def background(axes: Axes, analysis: Analysis, frame: tuple[float, float, float, float]) -> Axes:
+    """Draw the critical manifold and the special points alone, for x and y in frame = (left, right, low, high)."""
+    axes.set_xlim(*frame[:2])
+    axes.set_ylim(*frame[2:])
+    _arcs(axes, analysis)
+    _special_points(axes, analysis)
+    return axes
+
+
 def _title(analysis: Analysis) -> str:
     table = analysis.model.table
     if analysis.model.name == "two_layer":
