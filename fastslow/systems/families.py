@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ class Axis:
     high: Fraction
     count: int | None = None
 
-    @property
+    @cached_property
     def exact_values(self) -> tuple[Fraction, ...]:
         """The values of the grid, evenly spaced, both ends included."""
         steps = (self.count or 2) - 1
