@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastslow.boundary.curves import check_line_at_rest
 from fastslow.errors import InputError
-from fastslow.ode.columns import LEAST_RTOL
+from fastslow.ode.solution import LEAST_RTOL
 from fastslow.progress import Progress
 from fastslow.sweeps.fates import FATES, NOT_VALID, SET_ASIDE
 from fastslow.sweeps.methods import METHODS, Fill
