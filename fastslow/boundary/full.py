@@ -36,8 +36,7 @@ _MORE_PLACES = (0.02, 0.13, 0.25, 0.382, 0.5, 0.62, 0.75, 0.87, 0.98)
 """More where there may be cycles."""
 _SAMPLE = 0.41
 _THIN, _TIGHT_RTOL = 1e-4, 1e-12
-_SAME = 1e-5
-_MEETS = 1e-3
+_SAME, _MEETS = 1e-5, 1e-3
 _SLIVER = 1e-4
 _INSIDE, _UNDECIDED = Fraction(31, 83), ("undecided", "")
 

@@ -96,6 +96,41 @@ def test_another_model():
     assert np.all(_named(found)[:, np.abs(found.x.values) < 1.0] == "relaxation oscillation")
 
 
+@pytest.mark.parametrize("method", ["exact", "singular", "ode"])
+@pytest.mark.parametrize("x", ["slow_rate=-1:2:7", "noise=-1:2:7", "slow_rate=-2:-1:3"])
+def test_models_that_are_valid_on_one_side(method, x):
+    """A slow rate is positive, a noise not negative; nothing is set aside or undecided on the other side."""
+    found = phase_map(fs.TwoLayer([1, 1, 1], [1, -1, 1]), x, "a0=1:4:4", method=method)
+    valid = found.x.values > 0.0 if x.startswith("slow_rate") else found.x.values >= 0.0
+    assert np.all((_named(found) != "not valid") == valid[None, :])
+    assert set(found.fates) <= {"learning", "unlearning", "not valid"}
+
+
+def test_cycles_of_one_strip_are_told_apart():
+    """At a large slow rate van der Pol's cycle is a small one near its birth; the boundaries do not say so."""
+    axes = "a=-3/4:0:2", "slow_rate=1/100:2:2"
+    exact, ode = (phase_map(fs.van_der_pol(), *axes, a0="1/3", method=method) for method in ("exact", "ode"))
+    np.testing.assert_array_equal(_named(exact), _named(ode))
+    assert {"small oscillation", "relaxation oscillation"} <= set(exact.fates)
+
+
+def test_starts_parted_at_the_edge_of_the_window(tmp_path):
+    """An orbit that touches the window's edge is no stable manifold, but parts the starts that leave from others."""
+    model = tmp_path / "model.toml"
+    model.write_text(
+        'model = "polynomial"\nfast = "x"\nslow = "y"\nslow_rate = "1/10"\ng = "x - y + 1/3"\n'
+        'f = "-(x^2 + y^2 - r)*(x + y - 2)"\n[parameters]\nr = 1\n'
+    )
+    axes = "r=-2:2:5", "y0=-2:2:9"
+    exact, ode = (phase_map(str(model), *axes, method=method) for method in ("exact", "ode"))
+    np.testing.assert_array_equal(_named(exact), _named(ode))
+    assert {"settles", "leaves the window"} <= set(exact.fates)
+    # The circle crosses itself at r = 0 only: one value is left out, not the chunk.
+    assert np.all((_named(ode) == "undecided") == (ode.x.values == 0.0)[None, :])
+    with pytest.raises(fs.InputError, match="start_fast"):
+        phase_map(str(model), "start_fast=-1:1:3", "y0=-2:2:3")
+
+
 @pytest.mark.parametrize(
     ("x", "y", "a0", "field"),
     [
@@ -106,12 +141,19 @@ def test_another_model():
         ("c_star[2]=1:2:3", "a0=1:2:3", 5, "a0"),
         ("c_star[2]=2:1:3", "a0=1:2:3", None, "x"),
         ("c_star[2]=1:2", "a0=1:2:0", None, "y"),
+        ("c_star[2]=1:2:3", "c_star[3]=1:2:3", 0, "a0"),
+        ("c_star[2]=1:2:1000000", "a0=1:2:1000000", None, "x"),
     ],
 )
 def test_bad_input(x, y, a0, field):
     with pytest.raises(fs.InputError) as caught:
         phase_map(FIG5_LEFT, x, y, a0=a0)
     assert caught.value.field.startswith(field)
+
+
+def test_a_tolerance_is_checked_before_the_work():
+    with pytest.raises(fs.InputError, match="rtol"):
+        phase_map(FIG5_LEFT, "c_star[2]=1:2:3", "a0=1:2:3", rtol=float("nan"))
 
 
 def test_axes_with_a_default_count():
