@@ -130,7 +130,8 @@ def full_boundary(
         corners += changes
     for cut in places:
         corners += _corners_at(cut, strips)
-    corners.sort(key=lambda corner: (corner.parameter, corner.y))
+    inside = (corner for corner in corners if not (corner.y < wanted[0] or corner.y > wanted[1]))
+    corners = sorted(inside, key=lambda corner: (corner.parameter, corner.y))
     curves = [*_joined(strips), *_upright(strips, wanted)]
     public = tuple(Strip(s.low, s.high, tuple(wall.at for wall in s.walls), s.fates) for s in strips)
     return FullBoundary(

@@ -136,6 +136,8 @@ def axis_label(name: str) -> str:
 
 
 Frame = tuple[float, float, float, float]
+Box = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""The corners of a label, as shares of the frame."""
 
 
 def _framed(axes: Axes, frame: Frame, names: tuple[str, str], handles: list[Any]) -> Axes:
@@ -155,6 +157,7 @@ def _curves(axes: Axes, boundaries: Sequence[Boundary], upright: bool, frame: Fr
     from matplotlib.lines import Line2D
 
     taken: list[NDArray[np.float64]] = []
+    labels: list[Box] = []
     corners: list[tuple[NDArray[np.float64], str]] = []
     only_ends = False
     for boundary in boundaries:
@@ -178,8 +181,9 @@ def _curves(axes: Axes, boundaries: Sequence[Boundary], upright: bool, frame: Fr
             if all(np.abs(share - other).max() > _SAME for other, _ in corners):
                 corners.append((share, f"{corner.kind}\n({corner.parameter:.6g}, {corner.y:.6g})"))
     for share, text in corners:
-        right, up = _free_side(share, taken)
-        taken.append(_filled(share, share + np.array((right, up)) * _LABEL))
+        right, up = _free_side(share, taken, labels)
+        far = share + np.array((right, up)) * _LABEL
+        labels.append((np.minimum(share, far), np.maximum(share, far)))
         axes.annotate(
             text,
             (float(share[0]), float(share[1])),
@@ -206,20 +210,17 @@ def _resampled(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([np.interp(t, np.arange(len(points)), column) for column in points.T], axis=-1)
 
 
-def _filled(corner: NDArray[np.float64], opposite: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return points all over a rectangle."""
-    x, y = (np.linspace(a, b, 25) for a, b in zip(corner, opposite, strict=True))
-    return np.stack([v.ravel() for v in np.meshgrid(x, y)], axis=-1)
-
-
-def _free_side(share: NDArray[np.float64], taken: Sequence[NDArray[np.float64]]) -> tuple[int, int]:
-    """Return the directions in which a label beside a point covers least of what is there, and stays in the frame."""
+def _free_side(
+    share: NDArray[np.float64], curves: Sequence[NDArray[np.float64]], labels: Sequence[Box]
+) -> tuple[int, int]:
+    """Return the directions in which a label beside a point covers no label, little of the curves, and is inside."""
 
     def cost(side: tuple[int, int]) -> float:
         ends = share + np.array(side) * _LABEL
         low, high = np.minimum(share, ends), np.maximum(share, ends)
-        covered = sum(int(np.all((c > low) & (c < high), axis=1).sum()) for c in taken)
-        return covered + 1e6 * float(np.any((ends < 0.0) | (ends > 1.0)))
+        covered = sum(int(np.all((c > low) & (c < high), axis=1).sum()) for c in curves)
+        met = sum(bool(np.all((low < b) & (a < high))) for a, b in labels)
+        return covered + 1e4 * met + 1e6 * float(np.any((ends < 0.0) | (ends > 1.0)))
 
     return min(((1, -1), (-1, 1), (1, 1), (-1, -1)), key=cost)
 

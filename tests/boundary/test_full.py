@@ -101,6 +101,7 @@ def test_a_range_of_starts_leaves_out_the_rest(left: FullBoundary) -> None:
     for i, j in different:
         assert np.abs(left.thresholds_at(values[i])[0] - y[j]).min() < 1e-5
     assert len(different) < 3
+    assert all(0.5 <= corner.y <= 15.0 for corner in part.corners)  # where a curve is cut off is no corner
 
 
 def test_negative_scales_are_the_mirror_image(left: FullBoundary) -> None:
