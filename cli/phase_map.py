@@ -37,6 +37,7 @@ _MOST_CELLS_JSON = 4_000_000
 @click.option(
     "--compare", type=click.Choice(METHODS), multiple=True, help="Fill the map by this method too, and explain."
 )
+@click.option("--loss", is_flag=True, help="Integrate each cell for the energy (test loss) at its end, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a summary.")
 @click.option("-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Write the map into DIR.")
 @click.option("--resume", is_flag=True, help="Go on with the map in DIR that was interrupted.")
@@ -49,6 +50,7 @@ def phase_map(
     a0: str | None,
     method: str,
     rtol: float,
+    loss: bool,
     compare: tuple[str, ...],
     as_json: bool,
     output: Path | None,
@@ -70,6 +72,7 @@ def phase_map(
       fates     the fates that occur
       fate      for each y the index of the fate at each x
       notes     cells that are not valid or were set aside, and why
+      loss      (with --loss) for each y the energy at the end at each x
       differences (with --compare) parts of the map with another fate by the other method:
                 method, cells, fate, other_fate, place {x, y}, explanation
 
@@ -92,7 +95,9 @@ def phase_map(
     try:
         with progress_bar("Cells") as progress:
             store = None if output is None else output / _STORE
-            found = build(system, x, y, method=method, store=store, resume=resume, progress=progress, **options)
+            found = build(
+                system, x, y, method=method, loss=loss, store=store, resume=resume, progress=progress, **options
+            )
             others = [
                 build(system, x, y, method=other, progress=progress, **options) for other in dict.fromkeys(compare)
             ]
@@ -132,7 +137,7 @@ def _words(found: PhaseMap, differences: Sequence[Difference]) -> Iterator[str]:
 def _write(found: PhaseMap, words: str, directory: Path) -> None:
     """Write the map beside its store; the picture has the boundaries of both limits where they can be computed."""
     from fastslow.files import write_whole
-    from fastslow.plot.phase_map import phase_map_figure
+    from fastslow.plot.phase_map import loss_figure, phase_map_figure
     from fastslow.plot.time_courses import png_of
 
     write_whole(directory / "phase_map.txt", words + "\n")
@@ -140,6 +145,9 @@ def _write(found: PhaseMap, words: str, directory: Path) -> None:
     if found.index.size <= _MOST_CELLS_JSON:
         write_whole(directory / "phase_map.json", json.dumps(found.document(), allow_nan=False) + "\n")
         names.insert(0, "phase_map.json")
+    if found.loss is not None:
+        write_whole(directory / "final_loss.png", png_of(loss_figure(found, found.boundaries()), found.system))
+        names.append("final_loss.png")
     figure = phase_map_figure(found, found.boundaries(), found.lines())
     write_whole(directory / "phase_map.png", png_of(figure, found.system))
     click.echo(f"Wrote {', '.join(names)} to {directory}", err=True)

@@ -101,6 +101,36 @@ def phase_map(
     return _framed(axes, (x0, x1, y0, y1), (found.x.name, found.y.name), handles)
 
 
+def loss_figure(
+    found: PhaseMap, boundaries: Sequence[Boundary] = (), *, size: tuple[float, float] = (7.6, 5.6)
+) -> Figure:
+    """Return a figure of the energy at the ends, with boundary curves over it."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(RC):  # type: ignore[arg-type]
+        figure = Figure(figsize=size)
+        FigureCanvasAgg(figure)
+        axes = figure.add_axes((0.1, 0.1, 0.72, 0.76))
+        frame = (*_edges(found.x.values), *_edges(found.y.values))
+        image = axes.imshow(
+            np.asarray(found.loss),
+            origin="lower",
+            extent=frame,
+            aspect="auto",
+            interpolation="nearest",
+            cmap="cividis",
+            zorder=0,
+        )
+        handles = _curves(axes, boundaries, found.y.name == found.plane.slow_start, frame)
+        _framed(axes, frame, (found.x.name, found.y.name), handles)
+        bar = figure.colorbar(image, cax=figure.add_axes((0.85, 0.1, 0.025, 0.76)))
+        bar.set_label(f"{found.system.energy_name} at the end")
+        axes.set_title(_title(found.system, (found.x.name, found.y.name)), fontsize=9.5, loc="left", pad=40)
+    return figure
+
+
 def boundary_figure(
     boundaries: Sequence[Boundary],
     system: FastSlowSystem,

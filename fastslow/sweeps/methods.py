@@ -148,6 +148,23 @@ METHODS: dict[str, Callable[[float], Fill]] = {"exact": _exact, "singular": _sin
 """For each method, by its relative tolerance, what fills cells."""
 
 
+def final_energies(column: Column, rtol: float) -> NDArray[np.float64]:
+    """Return the energy at the end of each cell's solution, its limit where y runs to infinity; NaN where none is."""
+    found = fates(column.family.build, column.values, column.starts, rtol=rtol)
+    energies = np.full(found.fate.shape, np.nan)
+    for i, value in enumerate(column.values):
+        known = found.fate[i] >= 0
+        if not known.any():
+            continue
+        system, x, y = column.family.at(value), found.x[i], found.y[i]
+        finite = known & np.isfinite(y)
+        energies[i, finite] = system.energy(x[finite], y[finite])
+        for k in np.flatnonzero(known & np.isinf(y)):
+            limit = system.energy_at_infinity(float(x[k]), int(np.sign(y[k])))
+            energies[i, k] = np.nan if limit is None else limit
+    return energies
+
+
 def _marked(column: Column, codes: Codes, suspects: NDArray[np.int64]) -> Codes:
     """Mark the cells where there is no model, which is asked for the suspects, or no start."""
     system: FastSlowSystem | None = None

@@ -17,7 +17,7 @@ from fastslow.errors import InputError
 from fastslow.ode.solution import LEAST_RTOL
 from fastslow.progress import Progress
 from fastslow.sweeps.fates import FATES, NOT_VALID, SET_ASIDE
-from fastslow.sweeps.methods import METHODS, Fill
+from fastslow.sweeps.methods import METHODS, Fill, final_energies
 from fastslow.sweeps.plane import Plane, plane_of
 from fastslow.systems.exact import Real
 from fastslow.systems.families import Axis, axis_of, family_of
@@ -55,6 +55,9 @@ class PhaseMap:
         The index of each cell's fate in `fates`; row by row from the lowest y.
     notes : tuple of str
         What is to be known about it: where the model is not valid and why, cells that were set aside.
+    loss : ndarray, shape (y.count, x.count), or None
+        The energy (of a network the test loss) at the end of each cell's solution, NaN where there is none; None if
+        it was not asked for.
     """
 
     plane: Plane
@@ -62,6 +65,7 @@ class PhaseMap:
     fates: tuple[str, ...]
     index: NDArray[np.int8]
     notes: tuple[str, ...] = ()
+    loss: NDArray[np.float64] | None = None
 
     @property
     def system(self) -> FastSlowSystem:
@@ -89,6 +93,7 @@ class PhaseMap:
             "fates": list(self.fates),
             "fate": self.index.tolist(),
             "notes": list(self.notes),
+            **({} if self.loss is None else {"loss": _with_none(self.loss)}),
         }
 
     def boundaries(self) -> tuple[SingularBoundary | FullBoundary, ...]:
@@ -124,6 +129,7 @@ def phase_map(
     method: Method = "exact",
     a0: Real | None = None,
     rtol: float = 1e-8,
+    loss: bool = False,
     store: str | Path | None = None,
     resume: bool = False,
     workers: int = 0,
@@ -146,6 +152,8 @@ def phase_map(
         The slow coordinate of all starts, where neither axis is that.
     rtol : float
         Relative tolerance of "ode".
+    loss : bool
+        Whether to integrate each cell for the energy at its end too.
     store : path, optional
         Directory for the map, chunk by chunk; without it the map is kept in memory only.
     resume : bool
@@ -174,6 +182,9 @@ def phase_map(
     if method != "ode":
         for axis in (plane.x, plane.y):
             check_line_at_rest(axis)
+    if loss and (method == "singular" or plane.system.energy_polynomial is None):
+        rule = "is that of the full system" if method == "singular" else "is asked for, but the model has no energy"
+        raise InputError("loss", loss, rule, "Leave it out")
     job = {
         "model": plane.system.table(),
         "x": str(plane.x),
@@ -181,15 +192,19 @@ def phase_map(
         "a0": None if plane.start is None else str(plane.start),
         "method": method,
         "rtol": rtol,
+        "loss": loss,
     }
     meanings = {"flag_values": list(range(len(FATES))), "flag_meanings": ", ".join(FATES)}
+    variables = {"fate": Variable("int8", fill=FATES.index(SET_ASIDE), long_name="fate", attrs=meanings)}
+    if loss:
+        variables["loss"] = Variable("float64", fill=np.nan, long_name=f"final {plane.system.energy_name}")
     sweep = Sweep(
         "fate",
         fill,
         job,
         coords={plane.y.name: plane.y.values, plane.x.name: plane.x.values},
-        variables={"fate": Variable("int8", fill=FATES.index(SET_ASIDE), long_name="fate", attrs=meanings)},
-        chunks=_chunks(plane, method),
+        variables=variables,
+        chunks=_chunks(plane, "ode" if loss else method),
     )
     result = run(sweep, store, workers=workers, scheduler=scheduler, progress=progress, resume=resume)
     codes = result["fate"][...]
@@ -197,7 +212,8 @@ def phase_map(
     rank = np.zeros(len(FATES), np.int8)
     rank[occurring] = np.arange(len(occurring))
     notes = [*_not_valid(plane, codes), *(f"set aside: {error.message}" for error in result.errors)]
-    return PhaseMap(plane, method, tuple(FATES[k] for k in occurring), rank[codes], tuple(notes))
+    fates = tuple(FATES[k] for k in occurring)
+    return PhaseMap(plane, method, fates, rank[codes], tuple(notes), result["loss"][...] if loss else None)
 
 
 @dataclass(frozen=True)
@@ -272,14 +288,17 @@ def _difference(found: PhaseMap, other: PhaseMap, cells: int, place: tuple[int, 
 
 
 def fill(job: dict[str, Any], chunk: Any) -> dict[str, NDArray[Any]]:
-    """Return the fates of one chunk of a phase map: the work of its sweep."""
+    """Return the fates of one chunk of a phase map, and the energies at the ends if asked for: its sweep's work."""
     plane, fill_column = _prepared(json.dumps(job))
     rows, columns = chunk.slices
-    fate = np.full(chunk.shape, FATES.index(NOT_VALID), np.int8)
+    fate, loss = np.full(chunk.shape, FATES.index(NOT_VALID), np.int8), np.full(chunk.shape, np.nan)
     for column, part, upright in plane.columns(rows, columns):
         codes = fill_column(column)
         fate[part] = codes.T if upright else codes
-    return {"fate": fate}
+        if job["loss"]:
+            energies = final_energies(column, job["rtol"])
+            loss[part] = energies.T if upright else energies
+    return {"fate": fate, "loss": loss} if job["loss"] else {"fate": fate}
 
 
 @functools.lru_cache(maxsize=4)
@@ -289,6 +308,11 @@ def _prepared(job: str) -> tuple[Plane, Fill]:
     system = study_from(given["model"]).system
     x, y = (axis_of(given[name], name) for name in ("x", "y"))
     return plane_of(system, x, y, given["a0"]), METHODS[given["method"]](given["rtol"])
+
+
+def _with_none(values: NDArray[np.float64]) -> list[list[float | None]]:
+    """Return a table for JSON, which has no NaN."""
+    return [[None if np.isnan(value) else value for value in row] for row in values.tolist()]
 
 
 def _not_valid(plane: Plane, codes: NDArray[np.int8]) -> Iterator[str]:

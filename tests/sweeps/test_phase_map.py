@@ -1,5 +1,6 @@
 """Phase maps: three methods against each other, and against single analyses."""
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -168,3 +169,26 @@ def test_cells_beside_a_curve(value):
     low, high = (Fraction(y + side * 3e-8) for side in (-1, 1))
     found = phase_map(FIG5_LEFT, f"c_star[3]={p - 1}:{p + 1}:3", f"a0={low}:{high}:2")
     assert _named(found)[:, 1].tolist() == ["learning", "unlearning"]
+
+
+def test_the_loss_at_the_end():
+    """That of the equilibrium where the analysis ends; where it unlearns the limit (1/2) sum_{k >= 2} k! c*_k^2."""
+    found = phase_map(FIG5_LEFT, "c_star[3]=-4:4:5", "a0=1:13:4", loss=True)
+    family = family_of(FIG5_LEFT, "c_star[3]")
+    for i, value in enumerate(found.x.exact_values):
+        system = family.at(value)
+        for j, a0 in enumerate(found.y.values):
+            if _named(found)[j, i] == "unlearning":
+                wanted = 0.5 * sum(math.factorial(k) * float(c) ** 2 for k, c in enumerate(system.c_star, 1) if k > 1)
+            else:
+                (orbit,) = fs.analyze(system, [a0]).orbits
+                wanted = float(system.energy(*orbit.final))
+            assert found.loss[j, i] == pytest.approx(wanted, rel=1e-9), (value, a0)
+    assert found.document()["loss"] == found.loss.tolist()
+
+
+def test_no_loss_of_what_has_none():
+    with pytest.raises(fs.InputError, match="no energy"):
+        phase_map(fs.van_der_pol(), "a=0:1:3", "y0=0:1:3", loss=True)
+    with pytest.raises(fs.InputError, match="full system"):
+        phase_map(FIG5_LEFT, "c_star[3]=0:1:3", "a0=1:2:3", method="singular", loss=True)
