@@ -87,18 +87,14 @@ def boundary(
         check_writable(output)
     quick_while_cold()
     if in_two and second is not None and a0 is not None:
-        if limit == "singular":
-            raise InputError(
-                "--limit", limit, "is not available in a plane of two parameters", "Use phase-map --method singular"
-            )
         from fastslow.boundary.plane import boundary_in_two
         from fastslow.systems.system import Start
 
         two, start = family_of(system, first.name, second.name), exact(a0, "--a0")
         system.check_start(Start(system.start_fast, start))
         with progress_bar("Rows and columns") as progress:
-            lines = boundary_in_two(two, first, second, float(start), progress=progress)
-        return _in_two(system, first, second, a0, lines, as_json, output)
+            lines = boundary_in_two(two, first, second, float(start), limit=limit, progress=progress)  # type: ignore[arg-type]
+        return _in_two(system, first, second, a0, lines, limit, as_json, output)
     from fastslow.boundary.phase_boundary import phase_boundary
 
     starts = None if second is None else (float(second.low), float(second.high))
@@ -215,6 +211,7 @@ def _in_two(
     second: Axis,
     a0: str,
     lines: tuple[CriticalLine, ...],
+    limit: str,
     as_json: bool,
     output: Path | None,
 ) -> int:
@@ -225,7 +222,7 @@ def _in_two(
         {
             "schema": "fastslow.boundary/1",
             "model": system.table(),
-            "limit": "ode",
+            "limit": limit,
             "x": {"name": first.name, "low": float(first.low), "high": float(first.high)},
             "y": {"name": second.name, "low": float(second.low), "high": float(second.high)},
             y0: a0,
@@ -244,7 +241,8 @@ def _in_two(
         },
         allow_nan=False,
     )
-    words = [f"Where the start {y0} = {a0} is critical, over {first} and {second}"]
+    level = "singular limit" if limit == "singular" else "full system"
+    words = [f"Where the start {y0} = {a0} is critical, over {first} and {second}, {level}"]
     for n in lines:
         where = " to ".join(f"({n.x[k]:.6g}, {n.y[k]:.6g})" for k in (0, -1))
         words.append(

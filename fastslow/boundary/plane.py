@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.boundary.curves import FullBoundary
 from fastslow.boundary.full import full_boundary
+from fastslow.boundary.singular import SingularBoundary, singular_boundary
 from fastslow.errors import InputError
 from fastslow.progress import Progress, counted
 from fastslow.systems.families import Axis, Family
@@ -21,8 +21,14 @@ _ROWS = 21
 _APART = 0.5
 """Distance, in rows, from which a line that the columns give is not one that the rows gave."""
 _XTOL = 1e-13
+_POINTS = 129
+"""Values of the parameter in a row at which fates are compared, beside the points of the curves."""
 _JUMP = 0.15
 """Distance between rows, as a share of the plane's width, beyond which two points are not joined."""
+
+
+Limit = Literal["ode", "singular"]
+Compute = Callable[[Family, Axis], FullBoundary | SingularBoundary]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,15 +59,15 @@ def boundary_in_two(
     a0: float,
     *,
     rows: int = _ROWS,
+    limit: Limit = "ode",
     tolerance: float = 1e-9,
     progress: Progress | None = None,
 ) -> tuple[CriticalLine, ...]:
-    """Return where in a plane of two parameters the fate of the start (start_fast, a0) changes in the full system.
+    """Return where in a plane of two parameters the fate of the start (start_fast, a0) changes.
 
-    On rows of constant second parameter, the places where a critical start y_c passes a0 are the roots of its
-    interpolant; those of neighbouring rows with the same fates on both sides are joined, the nearest first. The values
-    of the parameter at which the fates change for all starts beside a0 are taken too. Columns of constant first
-    parameter give the parts that run along the rows.
+    On rows of constant second parameter, the places where a critical start y_c passes a0, or all fates change, are
+    bisected on the boundary of the row; those of neighbouring rows with the same fates on both sides are joined, the
+    nearest first. Columns of constant first parameter give the parts that run along the rows.
 
     Parameters
     ----------
@@ -71,6 +77,10 @@ def boundary_in_two(
         Slow coordinate of the start.
     rows : int
         How many rows and columns.
+    limit : {"ode", "singular"}
+        The full system, or the limit slow_rate -> 0.
+    tolerance : float
+        Of the boundaries of the full system.
     progress : callable, optional
         Called as progress(rows and columns done, all).
 
@@ -86,9 +96,15 @@ def boundary_in_two(
     def halfway(offset: int) -> Progress | None:
         return None if progress is None else lambda done, total: progress(offset + done, 2 * total)
 
+    def compute(member: Family, axis: Axis) -> FullBoundary | SingularBoundary:
+        if limit == "singular":
+            return singular_boundary(member, axis)
+        reach = 0.1 * (abs(a0) or 1.0)
+        return full_boundary(member, axis, starts=(a0 - reach, a0 + reach), tolerance=tolerance)
+
     turned = Family(family.names[::-1], lambda q, p: family.build(p, q))
-    along_rows = _scanned(family, x_axis, y_axis, a0, rows, tolerance, halfway(0))
-    along_columns = _scanned(turned, y_axis, x_axis, a0, rows, tolerance, halfway(rows))
+    along_rows = _scanned(family, x_axis, y_axis, a0, rows, compute, halfway(0))
+    along_columns = _scanned(turned, y_axis, x_axis, a0, rows, compute, halfway(rows))
     size = np.array([float(axis.high - axis.low) for axis in (x_axis, y_axis)])
     found = [_line(part, x_axis.name) for part in along_rows]
     known = [np.stack((line.x, line.y), axis=-1) / size for line in found]
@@ -107,17 +123,16 @@ _Line = list[tuple[float, float, str, str]]
 
 
 def _scanned(
-    family: Family, across: Axis, along: Axis, a0: float, rows: int, tolerance: float, progress: Progress | None
+    family: Family, across: Axis, along: Axis, a0: float, rows: int, compute: Compute, progress: Progress | None
 ) -> list[_Line]:
     """Return the lines that are met by varying the first parameter on rows of the second: (first, second, fates)."""
     width = float(across.high - across.low)
     heights = [along.low + (along.high - along.low) * Fraction(k, rows - 1) for k in range(rows)]
-    reach = abs(a0) or 1.0
     open_: list[_Line] = []
     done: list[_Line] = []
     for q in counted(heights, progress):
         member = Family((across.name,), lambda p, q=q: family.build(p, q))
-        boundary = full_boundary(member, across, starts=(a0 - 0.1 * reach, a0 + 0.1 * reach), tolerance=tolerance)
+        boundary = compute(member, across)
         going: list[_Line] = []
         for place, below, above in _row(boundary, a0):
             fitting = [
@@ -154,36 +169,25 @@ def _runs(mask: NDArray[np.bool_]) -> list[slice]:
     return [slice(max(0, a - 1), min(len(mask), b + 1)) for a, b in zip(ends[::2], ends[1::2], strict=True)]
 
 
-def _excess(value: Callable[[NDArray[np.float64]], NDArray[np.float64]], a0: float, p: float) -> float:
-    return float(value(np.array([p]))[0]) - a0
-
-
 def _expected(line: _Line) -> float:
     """Return where a line is expected in the next row."""
     return line[-1][0] if len(line) < 2 else 2.0 * line[-1][0] - line[-2][0]
 
 
-def _row(boundary: FullBoundary, a0: float) -> list[tuple[float, str, str]]:
+def _row(boundary: FullBoundary | SingularBoundary, a0: float) -> list[tuple[float, str, str]]:
     """Return the values of the parameter at which the fate of a start changes, with the fates on both sides."""
-    from scipy.optimize import brentq
-
-    places = {math.nextafter(strip.low, math.inf) for strip in boundary.strips if strip.low > float(boundary.axis.low)}
-    for curve in boundary.curves:
-        if curve.value is None:
-            continue
-        value = curve.value
-        excess = curve.y - a0
-        for k in np.flatnonzero((excess[1:] > 0.0) != (excess[:-1] > 0.0)):
-            a, b = float(curve.parameter[k]), float(curve.parameter[k + 1])
-            ends = [_excess(value, a0, p) for p in (a, b)]
-            if ends[0] * ends[1] <= 0.0 and a < b:
-                excess_at = partial(_excess, value, a0)
-                places.add(float(brentq(excess_at, a, b, xtol=_XTOL * max(abs(a), abs(b)))))
+    nodes = [curve.parameter for curve in boundary.curves]
+    low, high = float(boundary.axis.low), float(boundary.axis.high)
+    grid = np.unique(np.concatenate([np.linspace(low, high, _POINTS), boundary.ends, *nodes]))
+    codes = boundary.fates_at(grid, [a0])[:, 0]
     found = []
-    ordered = [float(boundary.axis.low), *sorted(places), float(boundary.axis.high)]
-    for before, place, after in zip(ordered, ordered[1:], ordered[2:], strict=False):
-        codes = boundary.fates_at([0.5 * (before + place), 0.5 * (place + after)], [a0])
-        below, above = (boundary.names[code] if code >= 0 else "unknown" for code in codes[:, 0])
-        if below != above:
-            found.append((place, below, above))
+    for k in np.flatnonzero((codes[1:] != codes[:-1]) & (codes[1:] >= 0) & (codes[:-1] >= 0)):
+        left, right = float(grid[k]), float(grid[k + 1])
+        while right - left > _XTOL * max(abs(left), abs(right), high - low):
+            middle = 0.5 * (left + right)
+            if boundary.fates_at([middle], [a0])[0, 0] == codes[k]:
+                left = middle
+            else:
+                right = middle
+        found.append((0.5 * (left + right), boundary.names[codes[k]], boundary.names[codes[k + 1]]))
     return found

@@ -140,6 +140,18 @@ def test_a_line_in_a_plane_of_two_parameters() -> None:
         assert fates == [line.below, line.above]
 
 
+def test_a_line_in_the_singular_limit() -> None:
+    two = family_of(fs.TwoLayer(ONES, [1, -1, 1, 1, 1]), "c_star[3]", "c_star[2]")
+    across, up = axis_of("c_star[3]=-3:3", "x"), axis_of("c_star[2]=-2:1", "y")
+    lines = boundary_in_two(two, across, up, 6.0, rows=4, limit="singular")
+    assert {line.across for line in lines} == {across.name, up.name}  # one part runs along the rows
+    for line in lines:
+        for x, y in zip(line.x, line.y, strict=True):
+            steps = ((s, 0.0) if line.across == across.name else (0.0, s) for s in (-1e-6, 1e-6))
+            members = [two.at(Fraction(x + u), Fraction(y + v)) for u, v in steps]
+            assert [fs.analyze(m, [6]).orbits[0].verdict.singular for m in members] == [line.below, line.above]
+
+
 @pytest.mark.parametrize("name", ["c_star[2]", "c[3]"])
 def test_the_axis_must_be_that_of_the_family(left: FullBoundary, name: str) -> None:
     with pytest.raises(fs.InputError, match="one parameter"):
