@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -9,7 +10,7 @@ from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.systems.algebraic import nearest_double, real_roots
-from fastslow.systems.polynomials import by_slow_power, fraction, rational
+from fastslow.systems.polynomials import Univariate, by_slow_power, fraction, rational
 from fastslow.systems.system import FastSlowSystem
 
 _BEYOND = 1e300
@@ -51,31 +52,35 @@ def tails_of(manifold: CriticalManifold) -> list[Tail]:
     has more than one curve that is not a line.
     """
     curved = [b for b in manifold.branches if b.curve.shape in (Shape.GRAPH, Shape.ALGEBRAIC)]
-    arcs = manifold.arcs if len(curved) == 1 else ()
-    return [tail for arc in arcs if (tail := tail_of(manifold.system, arc)) is not None]
-
-
-def tail_of(system: FastSlowSystem, arc: Arc) -> Tail | None:
-    """Return the region along an attracting arc of a graph to its end, None where there is none."""
-    node, g = arc.target, by_slow_power(system.slow_field)
-    ends_here = node.kind is Kind.INFINITY or node.is_a(Kind.EQUILIBRIUM)
-    if arc.curve.shape is not Shape.GRAPH or arc.flow == 0 or not ends_here or len(g) != 2:
-        return None
-    if arc.stability is not FastStability.ATTRACTING:
-        return None
-    last, side = arc.other_end(node).x, 1.0 if arc.other_end(node).x > node.x else -1.0
+    system, g = manifold.system, by_slow_power(manifold.system.slow_field)
+    arcs = [arc for arc in manifold.arcs if _may_have_one(arc)]
+    if len(curved) != 1 or len(g) != 2 or not arcs:
+        return []
     # G = -g_0 / g_1 must be regular and monotone between the end and `last`.
     turn = g[0] * g[1].derivative() - g[0].derivative() * g[1]
-    for p in (g[1], turn):
-        for root in real_roots(p, system.lower, system.upper) if p.degree() > 0 else []:
-            x = nearest_double(root)
-            if side * (x - node.x) > 1e-12 and side * (last - x) > 0:
-                last = x
-    middle = Fraction(0.5 * (node.x + last))
+    roots = [root for p in (g[1], turn) if p.degree() > 0 for root in real_roots(p, system.lower, system.upper)]
+    stops = [nearest_double(root) for root in roots]
+    return [tail for arc in arcs if (tail := _tail_of(arc, g[1], turn, stops)) is not None]
+
+
+def _may_have_one(arc: Arc) -> bool:
+    node = arc.target
+    ends_here = node.kind is Kind.INFINITY or node.is_a(Kind.EQUILIBRIUM)
+    return arc.curve.shape is Shape.GRAPH and arc.flow != 0 and ends_here and arc.stability is FastStability.ATTRACTING
+
+
+def _tail_of(arc: Arc, slope_of_g: Univariate, turn: Univariate, stops: Sequence[float]) -> Tail | None:
+    """Return the region along an attracting arc of a graph to its end, None where there is none."""
+    node = arc.target
+    last, side = arc.other_end(node).x, 1.0 if arc.other_end(node).x > node.x else -1.0
+    for x in stops:
+        if side * (x - node.x) > 1e-12 and side * (last - x) > 0:
+            last = x
+    middle = rational(Fraction(0.5 * (node.x + last)))
     sign = float(arc.rise * arc.flow)
-    if side * sign * fraction(turn(rational(middle))) >= 0:
+    if side * sign * fraction(turn(middle)) >= 0:
         return None  # G falls where h rises
-    if fraction(g[1](rational(middle))) >= 0:
+    if fraction(slope_of_g(middle)) >= 0:
         return None  # G is on the other side of h
     if last == arc.other_end(node).x:
         y_last = arc.other_end(node).y
