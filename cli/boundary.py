@@ -52,7 +52,8 @@ def boundary(
     JSON, schema fastslow.boundary/1:
       model     what a model file would say
       limit     singular, ode
-      curves    kind, x, a0, R (of the responsible special point), below, above
+      curves    kind, x, a0, R (of the responsible special point), below, above;
+                a fast variable that is called x is written as fast
       corners   kind, x, a0, R, radius, certified
       gaps      intervals of x without a model or a result
       notes     what could not be decided, in words
@@ -114,7 +115,8 @@ def boundary(
 
 
 def _document(system: FastSlowSystem, found: Boundary) -> dict[str, Any]:
-    x, y0 = system.fast[0], f"{system.slow[0]}0"
+    y0 = f"{system.slow[0]}0"
+    x = "fast" if system.fast[0] == "x" else system.fast[0]  # x is the parameter
     return {
         "schema": "fastslow.boundary/1",
         "model": system.table(),

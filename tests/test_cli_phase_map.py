@@ -83,3 +83,11 @@ def test_an_interrupted_map_goes_on(tmp_path):
     resumed = run(*again, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert "1200 x 1200 cells" in resumed.stdout
+
+
+def test_a_fast_variable_called_x_is_not_the_parameter():
+    done = run("boundary", "van_der_pol", "--x", "a=-2:2", "--limit", "singular", "--json")
+    document = json.loads(done.stdout)
+    assert document["x"] == {"name": "a", "low": -2.0, "high": 2.0} and document["curves"]
+    for curve in document["curves"]:
+        assert curve["x"] == sorted(curve["x"]) and set(curve) == {"kind", "x", "y0", "fast", "below", "above"}
