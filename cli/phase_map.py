@@ -145,9 +145,10 @@ def _write(found: PhaseMap, words: str, directory: Path) -> None:
     if found.index.size <= _MOST_CELLS_JSON:
         write_whole(directory / "phase_map.json", json.dumps(found.document(), allow_nan=False) + "\n")
         names.insert(0, "phase_map.json")
+    boundaries = found.boundaries()
     if found.loss is not None:
-        write_whole(directory / "final_loss.png", png_of(loss_figure(found, found.boundaries()), found.system))
+        write_whole(directory / "final_loss.png", png_of(loss_figure(found, boundaries), found.system))
         names.append("final_loss.png")
-    figure = phase_map_figure(found, found.boundaries(), found.lines())
+    figure = phase_map_figure(found, boundaries, found.lines())
     write_whole(directory / "phase_map.png", png_of(figure, found.system))
     click.echo(f"Wrote {', '.join(names)} to {directory}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastslow.bifurcation.events import is_valid
 from fastslow.errors import InputError
-from fastslow.ode.columns import fates, forbidden
+from fastslow.ode.columns import FateTable, fates, forbidden
 from fastslow.sweeps.fates import FATES, NOT_VALID, fate_codes
 from fastslow.sweeps.plane import Column
 from fastslow.systems.system import FastSlowSystem
@@ -136,7 +137,7 @@ def _ode(rtol: float) -> Fill:
             return codes
 
     def followed(column: Column) -> Codes:
-        found = fates(column.family.build, column.values, column.starts, rtol=rtol)
+        found = _table(column, rtol)
         # Below zero: undecided, forbidden and refused; the last two are marked below.
         codes = np.append(fate_codes(found.fates), np.int8(FATES.index("undecided")))[np.maximum(found.fate, -1)]
         return _marked(column, codes, np.array(sorted(found.refused), dtype=np.int64))
@@ -148,9 +149,15 @@ METHODS: dict[str, Callable[[float], Fill]] = {"exact": _exact, "singular": _sin
 """For each method, by its relative tolerance, what fills cells."""
 
 
+@functools.lru_cache(maxsize=1)
+def _table(column: Column, rtol: float) -> FateTable:
+    """Return the integrated fates of a column, kept for whoever asks for the same one next."""
+    return fates(column.family.build, column.values, column.starts, rtol=rtol)
+
+
 def final_energies(column: Column, rtol: float) -> NDArray[np.float64]:
     """Return the energy at the end of each cell's solution, its limit where y runs to infinity; NaN where none is."""
-    found = fates(column.family.build, column.values, column.starts, rtol=rtol)
+    found = _table(column, rtol)
     energies = np.full(found.fate.shape, np.nan)
     for i, value in enumerate(column.values):
         known = found.fate[i] >= 0

@@ -19,7 +19,7 @@ _MOST_CELLS = 10**9
 """A map is looked at as a whole, a byte a cell."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Column:
     """Systems of one family in one parameter, each with the same starts (start_fast, y).
 
