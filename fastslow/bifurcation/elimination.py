@@ -11,29 +11,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
 
 import flint
 
 from fastslow.manifold.certificates import CommonCurveError, CommonZero, common_zeros, rational_between
 from fastslow.systems.algebraic import FIRST_BITS, MOST_BITS, Ball, Number, Rational, RealRoot, compare, real_roots
-from fastslow.systems.polynomials import Polynomial, Univariate, by_fast_power, rational
+from fastslow.systems.polynomials import (
+    Polynomial,
+    Univariate,
+    at_value,
+    by_fast_power,
+    coefficients,
+    enclose,
+    rational,
+)
 
 _DISCRIMINATION_BITS = 1024
 SLOW = 1
 """Place of y among the variables (x, y, p)."""
-
-
-def enclosed(p: Polynomial, balls: Sequence[Ball]) -> Ball:
-    """Return an enclosure of p at balls of flint, one for each variable."""
-    total = flint.arb(0)
-    for powers, value in p.to_dict().items():
-        term = flint.arb(value)
-        for ball, power in zip(balls, powers, strict=True):
-            for _ in range(int(power)):
-                term *= ball  # the power of a ball around zero is NaN in flint
-        total += term
-    return total
 
 
 def without(p: Polynomial, place: int) -> Polynomial:
@@ -45,15 +40,12 @@ def without(p: Polynomial, place: int) -> Polynomial:
 
 def specialised(p: Polynomial, place: int, value: Fraction) -> Polynomial:
     """Return a polynomial at a value of one variable, in a context that lacks it."""
-    return without(p.subs({str(p.context().names()[place]): rational(value)}), place)
+    return without(at_value(p, place, value), place)
 
 
 def slow_rows(p: Polynomial) -> list[Polynomial]:
     """Return [p_0, p_1, ...] in (x, p) with p = sum_j p_j y^j."""
-    rows: list[dict[Any, Any]] = [{} for _ in range(max(p.degrees()[SLOW], 0) + 1)]
-    for powers, value in p.to_dict().items():
-        rows[powers[SLOW]][(*powers[:SLOW], 0, *powers[SLOW + 1 :])] = value
-    return [without(p.context().from_dict(row), SLOW) for row in rows]
+    return [without(row, SLOW) for row in coefficients(p, SLOW)]
 
 
 def irreducible(p: Polynomial) -> list[Polynomial]:
@@ -201,7 +193,7 @@ class SpacePoint:
         while True:
             with flint.ctx.workprec(work):
                 at = (self.x.ball(work), self.p.ball(work))
-                y = -enclosed(self.lower, at) / enclosed(self.upper, at)
+                y = -enclose(self.lower, *at) / enclose(self.upper, *at)
             if (y.is_finite() and y.rad() < flint.arb(2) ** (-bits // 2)) or work >= MOST_BITS:
                 return at[0], y, at[1]
             work *= 2
@@ -258,4 +250,4 @@ def _within(number: Number, between: tuple[Fraction, Fraction]) -> bool:
 
 def _vanishes(p: Polynomial, x: Number, y: Number) -> bool:
     with flint.ctx.workprec(_DISCRIMINATION_BITS):
-        return bool(enclosed(p, (x.ball(_DISCRIMINATION_BITS), y.ball(_DISCRIMINATION_BITS))).contains(0))
+        return bool(enclose(p, x.ball(_DISCRIMINATION_BITS), y.ball(_DISCRIMINATION_BITS)).contains(0))

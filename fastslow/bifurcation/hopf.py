@@ -7,9 +7,8 @@ from typing import Any
 
 import flint
 
-from fastslow.bifurcation.elimination import enclosed
 from fastslow.systems.algebraic import Ball
-from fastslow.systems.polynomials import Polynomial
+from fastslow.systems.polynomials import Polynomial, enclose
 
 _ORDERS = [(i, j) for i in range(4) for j in range(4) if 1 <= i + j <= 3]
 _FACTORIAL = (1, 1, 2, 6)
@@ -70,7 +69,7 @@ def lyapunov_coefficient(f: Polynomial, g: Polynomial, balls: Sequence[Ball]) ->
     Yu. A. Kuznetsov, Elements of Applied Bifurcation Theory, 3rd ed., equation (5.39), with eigenvector (1, q_2).
     """
     coefficients = [
-        {o: enclosed(p, balls) / (_FACTORIAL[o[0]] * _FACTORIAL[o[1]]) for o, p in derivatives(each).items()}
+        {o: enclose(p, *balls) / (_FACTORIAL[o[0]] * _FACTORIAL[o[1]]) for o, p in derivatives(each).items()}
         for each in (f, g)
     ]
     value = focal_value(lambda i, j: coefficients[0][i, j], lambda i, j: coefficients[1][i, j])

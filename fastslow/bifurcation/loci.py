@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-import flint
-
 from fastslow.errors import InputError
 from fastslow.systems.family_polynomials import FamilyPolynomials
-from fastslow.systems.polynomials import Polynomial, Univariate, formatted, rational
+from fastslow.systems.polynomials import Polynomial, Univariate, at_value, coefficients, formatted, rational, univariate
 
 
 class Role(StrEnum):
@@ -85,30 +83,11 @@ class Locus:
 
     def at(self, value: Fraction) -> Univariate:
         """Return u -> q(u, value), exact."""
-        return univariate(self.polynomial.subs({self.polynomial.context().names()[2]: rational(value)}), self.variable)
+        return univariate(at_value(self.polynomial, PARAMETER, value), self.variable)
 
     def place(self, role: Role) -> Place | None:
         """Return the first meaning with a role."""
         return next((place for place in self.places if place.role is role), None)
-
-
-def univariate(p: Polynomial, variable: int) -> Univariate:
-    """Return a polynomial of which one variable is left as a univariate one."""
-    terms = p.to_dict()
-    row = [flint.fmpq(0)] * (max((powers[variable] for powers in terms), default=0) + 1)
-    for powers, value in terms.items():
-        row[powers[variable]] = value
-    return flint.fmpq_poly(row)
-
-
-def coefficients(p: Polynomial, variable: int) -> list[Polynomial]:
-    """Return [p_0, p_1, ...], polynomials in the other variables, with p = sum_i p_i u^i; no zero at the end."""
-    context = p.context()
-    rows: list[dict[tuple[int, ...], object]] = [{} for _ in range(max(p.degrees()[variable], 0) + 1)]
-    for powers, value in p.to_dict().items():
-        rest = tuple(0 if k == variable else power for k, power in enumerate(powers))
-        rows[powers[variable]][rest] = value
-    return [context.from_dict(row) for row in rows]
 
 
 @dataclass(frozen=True, eq=False)

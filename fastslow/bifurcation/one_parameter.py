@@ -11,7 +11,7 @@ import flint
 import numpy as np
 
 from fastslow.bifurcation.diagrams import BifurcationCurve, BifurcationPoint
-from fastslow.bifurcation.elimination import cells, critical_values, enclosed, exact_points, section, specialised
+from fastslow.bifurcation.elimination import cells, critical_values, exact_points, section, specialised
 from fastslow.bifurcation.equations import Problem, typical_size
 from fastslow.bifurcation.hopf import lyapunov_coefficient
 from fastslow.bifurcation.space_curves import Array, SpaceCurve, middle_of, proved_zero, traced_through
@@ -19,7 +19,7 @@ from fastslow.errors import CertificateError
 from fastslow.manifold.certificates import CommonCurveError
 from fastslow.manifold.continuation import TracedCurve
 from fastslow.systems.algebraic import Ball, RealRoot, nearest_double
-from fastslow.systems.polynomials import Polynomial, formatted
+from fastslow.systems.polynomials import Polynomial, enclose, formatted
 
 _LETTER = {"fold": "F", "equilibrium": "E"}
 _SAME_PLACE = 1e-6
@@ -257,23 +257,23 @@ def _point(problem: Problem, at: Located) -> BifurcationPoint | None:
     if kind == "saddle-node":
         q, g = problem.equations
         minors = (q.derivative(i) * g.derivative(2) - q.derivative(2) * g.derivative(i) for i in (0, 1))
-        if all(enclosed(minor, balls).contains(0) for minor in minors):
+        if all(enclose(minor, *balls).contains(0) for minor in minors):
             return replace(found, kind="branch point")
     if kind == "hopf":
-        if not enclosed(branch.slow_rate * branch.rest * branch.jacobian, balls) > 0:
+        if not enclose(branch.slow_rate * branch.rest * branch.jacobian, *balls) > 0:
             return None  # a neutral saddle, or a zero of higher order
         value = lyapunov_coefficient(branch.q * branch.rest, branch.slow_rate * branch.slow_field, balls)
         word = "supercritical" if value < 0 else ("subcritical" if value > 0 else "degenerate")
         known = float(value.mid()) if value.is_finite() else None
         return replace(found, lyapunov=known, note=word)
     if kind == "canard point":
-        determinant = enclosed(-branch.rest * branch.q.derivative(1) * branch.slow_field.derivative(0), balls)
+        determinant = enclose(-branch.rest * branch.q.derivative(1) * branch.slow_field.derivative(0), *balls)
         if determinant < 0:
             return replace(found, note="a saddle: passed from repelling to attracting (faux canard)")
     if kind == "singular point":
         q = branch.q
         hessian = q.derivative(0).derivative(0) * q.derivative(1).derivative(1) - q.derivative(0).derivative(1) ** 2
-        value = enclosed(hessian, balls)
+        value = enclose(hessian, *balls)
         word = "branch point" if value < 0 else ("isola centre" if value > 0 else "singular point")
         return replace(found, kind=word, note=f"{formatted(q)} = 0 is singular there" if value.contains(0) else "")
     return found

@@ -8,9 +8,9 @@ from typing import Any
 
 import flint
 
-from fastslow.bifurcation.loci import FAST, PARAMETER, SLOW, Loci, Locus, Meeting, Place, Role, coefficients, univariate
+from fastslow.bifurcation.loci import FAST, PARAMETER, SLOW, Loci, Locus, Meeting, Place, Role
 from fastslow.systems.algebraic import Ball, RealRoot
-from fastslow.systems.polynomials import Polynomial, evaluate, rational
+from fastslow.systems.polynomials import Polynomial, coefficients, evaluate, rational, univariate
 
 _BITS = 320
 

@@ -11,11 +11,10 @@ import flint
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastslow.bifurcation.elimination import enclosed
 from fastslow.core.polynomial_curve import space_curve
 from fastslow.manifold.continuation import ContinuationOptions, StopReason, TracedCurve, trace_curve
 from fastslow.systems.algebraic import Ball
-from fastslow.systems.polynomials import Polynomial, fraction
+from fastslow.systems.polynomials import Polynomial, enclose, fraction
 
 Array = NDArray[np.float64]
 
@@ -238,7 +237,7 @@ def proved_zero(equations: Sequence[Polynomial], guess: ArrayLike) -> tuple[Ball
                 inverse = _matrix(slopes, at).inv()
             except (ZeroDivisionError, ValueError, ArithmeticError):
                 return None
-            step = _product(inverse, [enclosed(p, at) for p in equations])
+            step = _product(inverse, [enclose(p, *at) for p in equations])
             at = [(v - d).mid() for v, d in zip(at, step, strict=True)]
             if all(abs(d) < flint.arb(2) ** (24 - _NEWTON_BITS) * (1 + abs(v)) for d, v in zip(step, at, strict=True)):
                 break
@@ -247,7 +246,7 @@ def proved_zero(equations: Sequence[Polynomial], guess: ArrayLike) -> tuple[Ball
         around = [flint.arb(0, 1e-30 * (1.0 + abs(float(v)))) for v in at]
         slope = _matrix(slopes, [v + d for v, d in zip(at, around, strict=True)])
         columns = [_product(inverse, [slope[i, k] for i in range(n)]) for k in range(n)]
-        image = [-d for d in _product(inverse, [enclosed(p, at) for p in equations])]
+        image = [-d for d in _product(inverse, [enclose(p, *at) for p in equations])]
         for k, column in enumerate(columns):
             image = [v + (int(i == k) - c) * around[k] for i, (v, c) in enumerate(zip(image, column, strict=True))]
         inside = all(d.contains_interior(v) for d, v in zip(around, image, strict=True))
@@ -260,4 +259,4 @@ def _product(matrix: Any, vector: Sequence[Ball]) -> list[Ball]:
 
 
 def _matrix(slopes: list[list[Polynomial]], at: list[Ball]) -> Any:
-    return flint.arb_mat([[enclosed(p, at) for p in row] for row in slopes])
+    return flint.arb_mat([[enclose(p, *at) for p in row] for row in slopes])

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.bifurcation.events import Events, distinct
-from fastslow.bifurcation.loci import FAST, PARAMETER, SLOW, Locus, Place, Role, coefficients, univariate
+from fastslow.bifurcation.loci import FAST, PARAMETER, SLOW, Locus, Place, Role
 from fastslow.errors import CertificateError
 from fastslow.manifold.certificates import rational_between
 from fastslow.systems.algebraic import Rational, RealRoot, nearest_double, real_roots
-from fastslow.systems.polynomials import Polynomial, fraction
+from fastslow.systems.polynomials import Polynomial, coefficients, fraction, univariate
 
 Values = NDArray[np.float64]
 

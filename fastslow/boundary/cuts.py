@@ -12,7 +12,16 @@ import flint
 from fastslow.boundary.members import Members, lines_of
 from fastslow.flow.flow_graph import forbidden
 from fastslow.systems.algebraic import RealRoot, nearest_double, radius, real_roots
-from fastslow.systems.polynomials import Polynomial, Univariate, at_fast, by_slow_power, rational
+from fastslow.systems.polynomials import (
+    Polynomial,
+    Univariate,
+    at_fast,
+    at_value,
+    by_slow_power,
+    coefficients,
+    rational,
+    univariate,
+)
 
 _X, _Y, _P = range(3)
 
@@ -71,15 +80,15 @@ def _conditions(members: Members) -> Iterator[tuple[str, Univariate]]:
             if unreached and q.degrees() == (0, 1, 0):
                 continue
             for pole in (q, g):
-                for factor in _factors(_leading(pole, _Y)):
+                for factor in _factors(coefficients(pole, _Y)[-1]):
                     if factor.degrees()[_X] > 0:
                         yield "equilibrium at infinity", _in_parameter(e.resultant(factor, _X))
             for x in edges:
                 kind = "crossing meets equilibrium" if x in lines else "equilibrium on the window's edge"
-                yield kind, _in_parameter(_at(e, _X, x))
-            yield "equilibrium on the line of starts", _in_parameter(_at(e, _X, system.start_fast))
+                yield kind, _in_parameter(at_value(e, _X, x))
+            yield "equilibrium on the line of starts", _in_parameter(at_value(e, _X, system.start_fast))
             if system.energy_polynomial is None:
-                trace = _fast_field(members).derivative(_X) + members.slow_rate * g.derivative(_Y)
+                trace = members.fast_field.derivative(_X) + members.slow_rate * g.derivative(_Y)
                 for factor in _factors(q.resultant(trace, _Y)):
                     if factor.degrees()[_X] > 0 and factor != e:
                         yield "trace vanishes", _in_parameter(e.resultant(factor, _X))
@@ -88,17 +97,17 @@ def _conditions(members: Members) -> Iterator[tuple[str, Univariate]]:
         if first != second:
             yield "equilibria collide", _in_parameter(first.resultant(second, _X))
     for line in lines:
-        for e in _factors(_at(g, _X, line)):
+        for e in _factors(at_value(g, _X, line)):
             if e.degrees()[_Y] > 0:
                 yield "equilibria collide", _in_parameter(e.discriminant(_Y))
-                yield "equilibrium at infinity", _in_parameter(_leading(e, _Y))
-    on_line = [e for e in _factors(_at(_fast_field(members), _X, system.start_fast)) if e.degrees()[_P] > 0]
+                yield "equilibrium at infinity", _in_parameter(coefficients(e, _Y)[-1])
+    on_line = [e for e in _factors(at_value(members.fast_field, _X, system.start_fast)) if e.degrees()[_P] > 0]
     for e in on_line:
         if e.degrees()[_Y] > 0:
             yield "tangency to the line of starts", _in_parameter(e.discriminant(_Y))
             if forbidden(system, 0.0):
-                yield "start at rest", _in_parameter(_at(e, _Y, Fraction(0)))
-        yield "start at rest", _in_parameter(_leading(e, _Y))
+                yield "start at rest", _in_parameter(at_value(e, _Y, Fraction(0)))
+        yield "start at rest", _in_parameter(coefficients(e, _Y)[-1])
 
 
 def _beyond_reach(members: Members) -> bool:
@@ -129,42 +138,14 @@ def _collisions(members: Members, kind: str, e: Polynomial) -> Iterator[tuple[st
 
 def _count(e: Polynomial, value: Fraction, low: Fraction, high: Fraction) -> int | None:
     """Return the number of real roots x in the window for a value of the parameter."""
-    p = _univariate(_at(e, _P, value), _X)
+    p = univariate(at_value(e, _P, value), _X)
     return len(real_roots(p, low, high)) if p.degree() > 0 else None
-
-
-def _fast_field(members: Members) -> Polynomial:
-    product = members.slow_field * 0 + members.constant
-    for part, times in members.parts:
-        product *= part**times
-    return product
 
 
 def _factors(p: Polynomial) -> Sequence[Polynomial]:
     return [factor for factor, _ in p.factor()[1]] if p else []
 
 
-def _leading(p: Polynomial, variable: int) -> Polynomial:
-    """Return the coefficient of the highest power of a variable."""
-    degree = p.degrees()[variable]
-    terms = {}
-    for powers, value in p.to_dict().items():
-        if powers[variable] == degree:
-            terms[tuple(0 if k == variable else power for k, power in enumerate(powers))] = value
-    return p.context().from_dict(terms)
-
-
-def _at(p: Polynomial, variable: int, value: Fraction) -> Polynomial:
-    return p.subs({p.context().names()[variable]: rational(value)})
-
-
 def _in_parameter(p: Polynomial) -> Univariate:
     """Return a polynomial in p alone; zero where it also has another variable."""
-    return _univariate(p, _P) if all(p.degrees()[k] <= 0 for k in (_X, _Y)) else flint.fmpq_poly([])
-
-
-def _univariate(p: Polynomial, variable: int) -> Univariate:
-    coefficients = [flint.fmpq(0)] * (max(p.degrees()[variable], 0) + 1)
-    for powers, value in p.to_dict().items():
-        coefficients[powers[variable]] = value
-    return flint.fmpq_poly(coefficients)
+    return univariate(p, _P) if all(p.degrees()[k] <= 0 for k in (_X, _Y)) else flint.fmpq_poly([])

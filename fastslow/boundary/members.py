@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from fastslow.core.equilibrium_path import follow_zero
 from fastslow.errors import InputError
-from fastslow.systems.chart import Chart, ChartKind
+from fastslow.systems.chart import Chart, without_lines
 from fastslow.systems.families import Axis, Family
 from fastslow.systems.family_polynomials import polynomials_of
-from fastslow.systems.polynomials import Polynomial, fraction
+from fastslow.systems.polynomials import Polynomial, fraction, vertical_line
 from fastslow.systems.system import FastSlowSystem
 
 FloatArray = NDArray[np.float64]
@@ -28,8 +28,8 @@ class Members:
     ----------
     parts : list of (Polynomial, int)
         The irreducible factors of f over the rationals, in (x, y, p), and their multiplicities.
-    slow_field, slow_rate : Polynomial
-        g and the slow rate.
+    fast_field, slow_field, slow_rate : Polynomial
+        f, g and the slow rate.
     sample : FastSlowSystem
         Some member.
 
@@ -43,7 +43,8 @@ class Members:
         self.family, self.axis = family, axis
         polynomials = polynomials_of(family, [(axis.low, axis.high)])
         self.slow_field, self.slow_rate = polynomials.slow_field, polynomials.slow_rate
-        self.constant, parts = polynomials.fast_field.factor()
+        self.fast_field = polynomials.fast_field
+        self.constant, parts = self.fast_field.factor()
         self.parts: list[tuple[Polynomial, int]] = [(part, int(times)) for part, times in parts]
         for part, times in self.parts:
             if part.degrees()[:2] == (1, 0) and part.degrees()[2] > 0 and times == 1:
@@ -82,16 +83,7 @@ class Members:
 
         As ``FastSlowSystem.field_parameters`` does for one system, with a table of one size for all.
         """
-        constant, left = fraction(self.constant), []
-        for part, times in self.parts:
-            line = _line(part)
-            if line is not None and line[0] in chart.lines and times == 1:
-                below = line[0] == chart.lines[0] and not (chart.kind is ChartKind.BESIDE and chart.size < 0)
-                constant *= line[1] if below else -line[1]
-            else:
-                left += [part] * times
-        if chart.kind is ChartKind.BESIDE:
-            constant *= chart.size
+        constant, left = without_lines(fraction(self.constant), self.parts, chart)
         head = np.zeros((len(values), 8))
         head[:, :6] = [direction, 0.0, *map(float, (chart.kind, chart.origin, chart.size, chart.scaled))]
         head[:, 1] = self.slow_rates(values)
@@ -188,15 +180,7 @@ class Path:
 
 def lines_of(parts: Sequence[tuple[Polynomial, int]]) -> list[Fraction]:
     """Return the x of the factors x - const."""
-    return [line[0] for part, _ in parts if (line := _line(part)) is not None]
-
-
-def _line(part: Polynomial) -> tuple[Fraction, Fraction] | None:
-    """Return (x, slope) of a polynomial slope (X - x), None for any other."""
-    if part.degrees() != (1, 0, 0):
-        return None
-    terms = {powers[0]: fraction(value) for powers, value in part.to_dict().items()}
-    return -terms.get(0, Fraction(0)) / terms[1], terms[1]
+    return [line[0] for part, _ in parts if (line := vertical_line(part)) is not None]
 
 
 def _rows(p: Polynomial) -> FloatArray:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from fastslow.systems.polynomials import Polynomial, vertical_line
 
 
 class ChartKind(IntEnum):
@@ -72,6 +75,25 @@ class Chart:
             return True
         scaled = (x - float(self.origin)) / float(self.size)
         return bool(-1.0 < scaled < 1.0 if self.kind is ChartKind.BETWEEN else scaled > 0.0)
+
+
+def without_lines(
+    constant: Fraction, parts: Iterable[tuple[Polynomial, int]], chart: Chart
+) -> tuple[Fraction, list[Polynomial]]:
+    """Return a product of powers of irreducible factors without the invariant lines that a chart takes care of.
+
+    The constant gets the slopes of the lines, with the sign of x - line in the chart, and the chart's orientation.
+    """
+    left: list[Polynomial] = []
+    for part, multiplicity in parts:
+        line = vertical_line(part)
+        if line is not None and line[0] in chart.lines and multiplicity == 1:
+            # The chart takes the line out: x - lo where it is below, hi - x where it is above.
+            below = line[0] == chart.lines[0] and not (chart.kind is ChartKind.BESIDE and chart.size < 0)
+            constant *= line[1] if below else -line[1]
+        else:
+            left += [part] * multiplicity
+    return (constant * chart.size if chart.kind is ChartKind.BESIDE else constant), left
 
 
 def chart_between(below: Fraction | None, above: Fraction | None) -> Chart:

@@ -91,17 +91,51 @@ def _horner(rows: list[Univariate], value: Any) -> Univariate:
     return total
 
 
+def at_value(p: Polynomial, variable: int, value: Fraction) -> Polynomial:
+    """Return a polynomial at a value of one of its variables, in the same context."""
+    return p.subs({str(p.context().names()[variable]): rational(value)})
+
+
+def univariate(p: Polynomial, variable: int) -> Univariate:
+    """Return a polynomial of which one variable is left as a univariate one."""
+    terms = p.to_dict()
+    row = [flint.fmpq(0)] * (max((powers[variable] for powers in terms), default=0) + 1)
+    for powers, value in terms.items():
+        row[powers[variable]] = value
+    return flint.fmpq_poly(row)
+
+
+def coefficients(p: Polynomial, variable: int) -> list[Polynomial]:
+    """Return [p_0, p_1, ...], polynomials in the other variables, with p = sum_i p_i u^i; no zero at the end."""
+    context = p.context()
+    rows: list[dict[tuple[int, ...], object]] = [{} for _ in range(max(p.degrees()[variable], 0) + 1)]
+    for powers, value in p.to_dict().items():
+        rest = tuple(0 if k == variable else power for k, power in enumerate(powers))
+        rows[powers[variable]][rest] = value
+    return [context.from_dict(row) for row in rows]
+
+
+def vertical_line(p: Polynomial) -> tuple[Fraction, Fraction] | None:
+    """Return (x, slope) of a polynomial slope (X - x) in its first variable alone, None for any other."""
+    first, *others = p.degrees()
+    if first != 1 or any(degree > 0 for degree in others):
+        return None
+    constant, slope = univariate(p, 0)
+    return -fraction(constant) / fraction(slope), fraction(slope)
+
+
 def evaluate(p: Any, x: Any) -> Any:
     """Return p(x) for a univariate polynomial of flint at a ball, an enclosure."""
     return flint.arb_poly(p)(x)
 
 
-def enclose(p: Polynomial, x: Any, y: Any) -> Any:
-    """Return an enclosure of p(x, y) for flint's balls x and y, with the working precision."""
+def enclose(p: Polynomial, *balls: Any) -> Any:
+    """Return an enclosure of p at flint's balls, one for each variable, with the working precision."""
     total = flint.arb(0)
-    for (i, j), value in p.to_dict().items():
+    for powers, value in p.to_dict().items():
         # By products: flint's power of a ball round zero is NaN.
-        total += flint.arb(value) * math.prod([x] * i + [y] * j, start=flint.arb(1))
+        factors = [ball for ball, power in zip(balls, powers, strict=True) for _ in range(int(power))]
+        total += math.prod(factors, start=flint.arb(value))
     return total
 
 

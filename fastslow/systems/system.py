@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastslow.errors import InputError
-from fastslow.systems.chart import Chart, ChartKind, chart_between
+from fastslow.systems.chart import Chart, ChartKind, chart_between, without_lines
 from fastslow.systems.exact import Real, exact, plain
 from fastslow.systems.formulas import parse_polynomial
 from fastslow.systems.polynomials import (
@@ -24,6 +24,7 @@ from fastslow.systems.polynomials import (
     fraction,
     packed,
     rational,
+    vertical_line,
 )
 
 RESERVED_NAMES = frozenset(
@@ -223,7 +224,7 @@ class FastSlowSystem:
     @cached_property
     def invariant_lines(self) -> tuple[Fraction, ...]:
         """The rational x for which x = const is a simple factor of f: solutions never meet or leave these lines."""
-        found = (_vertical_line(part) for part, multiplicity in self._irreducible[1] if multiplicity == 1)
+        found = (vertical_line(part) for part, multiplicity in self._irreducible[1] if multiplicity == 1)
         return tuple(sorted(line[0] for line in found if line is not None))
 
     @property
@@ -245,18 +246,7 @@ class FastSlowSystem:
 
     def factors_in(self, chart: Chart) -> list[Polynomial]:
         """Return the factors of f without the invariant lines of a chart, which its coordinate takes care of."""
-        constant, parts = self._irreducible
-        left = []
-        for part, multiplicity in parts:
-            line = _vertical_line(part)
-            if line is not None and line[0] in chart.lines and multiplicity == 1:
-                # The chart takes the line out: x - lo where it is below, hi - x where it is above.
-                below = line[0] == chart.lines[0] and not (chart.kind is ChartKind.BESIDE and chart.size < 0)
-                constant *= line[1] if below else -line[1]
-            else:
-                left += [part] * multiplicity
-        if chart.kind is ChartKind.BESIDE:
-            constant *= chart.size
+        constant, left = without_lines(*self._irreducible, chart)
         left = left or [self.fast_field * 0 + 1]
         left[0] = left[0] * rational(constant)
         return left
@@ -361,14 +351,6 @@ class FastSlowSystem:
 
     notes: tuple[str, ...] = ()
     """Remarks on the input that the reader should see."""
-
-
-def _vertical_line(part: Polynomial) -> tuple[Fraction, Fraction] | None:
-    """Return (x, slope) of a polynomial slope (X - x), None for any other."""
-    if part.degrees() != (1, 0):
-        return None
-    rows = by_slow_power(part)[0]
-    return -fraction(rows[0]) / fraction(rows[1]), fraction(rows[1])
 
 
 def _evaluate(coefficients: NDArray[np.float64], x: Any, y: Any) -> Any:
