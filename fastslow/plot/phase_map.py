@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.plot.style import INK, NEUTRAL, RC, fate_color
+from fastslow.plot.style import INK, NEUTRAL, fate_color, new_figure
 from fastslow.systems.families import start_names
 
 if TYPE_CHECKING:
@@ -65,13 +65,7 @@ def phase_map_figure(
     size: tuple[float, float] = (7.6, 5.6),
 ) -> Figure:
     """Return a figure of a phase map with boundary curves over it, in a plane of two parameters with lines."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
+    with new_figure(*size) as figure:
         axes = phase_map(figure.add_axes((0.1, 0.1, 0.86, 0.76)), found, boundaries, lines)
         axes.set_title(_title(found.system, (found.x.name, found.y.name)), fontsize=9.5, loc="left", pad=40)
     return figure
@@ -105,13 +99,7 @@ def loss_figure(
     found: PhaseMap, boundaries: Sequence[Boundary] = (), *, size: tuple[float, float] = (7.6, 5.6)
 ) -> Figure:
     """Return a figure of the energy at the ends, with boundary curves over it."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
+    with new_figure(*size) as figure:
         axes = figure.add_axes((0.1, 0.1, 0.72, 0.76))
         frame = (*_edges(found.x.values), *_edges(found.y.values))
         image = axes.imshow(
@@ -139,13 +127,7 @@ def boundary_figure(
     size: tuple[float, float] = (7.6, 5.6),
 ) -> Figure:
     """Return a figure of phase boundaries alone, with their corners."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
+    with new_figure(*size) as figure:
         axes = figure.add_axes((0.1, 0.1, 0.86, 0.76))
         axis = boundaries[0].axis
         axes.set_title(_title(system, (axis.name,)), fontsize=9.5, loc="left", pad=40)

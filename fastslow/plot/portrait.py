@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastslow.plot.style import ARCS, INK, LABELS, POINTS, RC, SEPARATRIX, fate_color
+from fastslow.plot.style import ARCS, INK, LABELS, POINTS, SEPARATRIX, fate_color, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,13 +33,7 @@ def portrait_figure(analysis: Analysis, *, size: tuple[float, float] = (9.2, 5.6
     full_system : bool
         Whether to draw the trajectories of the full system as well.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
+    with new_figure(*size) as figure:
         axes = figure.add_axes((0.09, 0.105, 0.605, 0.80))
         portrait(axes, analysis, full_system=full_system)
         axes.legend(loc="upper left", bbox_to_anchor=(1.06, 1.01), handlelength=2.8, labelspacing=0.55)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from fastslow.plot.style import INK, NEUTRAL, RC, fate_color
+from fastslow.plot.style import INK, NEUTRAL, fate_color, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,14 +73,8 @@ def time_courses_figure(
     size : (float, float)
         Width and height in inches.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     panels = 2 if run.energy is None else 3
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        figure = Figure(figsize=(size[0], size[1] * panels / 3))
-        FigureCanvasAgg(figure)
+    with new_figure(size[0], size[1] * panels / 3) as figure:
         axes = figure.subplots(panels, 1, sharex=True, gridspec_kw={"hspace": 0.12})
         told = run.energy is not None and course is not None and course.jump_times
         right = 0.79 if told else 0.97  # the levels of the energy are told beside it
