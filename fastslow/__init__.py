@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastslow.errors import FastSlowError as FastSlowError
     from fastslow.errors import InputError as InputError
     from fastslow.errors import RecordError as RecordError
+    from fastslow.flow.singular_course import singular_course as singular_course
     from fastslow.flow.slow_manifold import first_order_correction as first_order_correction
     from fastslow.levels.validate import Validation as Validation
     from fastslow.levels.validate import validate as validate
@@ -94,6 +95,7 @@ _HOMES = {
     "simulate": "fastslow.ode.simulation",
     "simulate_neurons": "fastslow.sgd.neurons",
     "simulate_sgd": "fastslow.sgd.simulation",
+    "singular_course": "fastslow.flow.singular_course",
     "thresholds": "fastslow.separatrices.thresholds",
     "time_scales": "fastslow.scales.timescales",
     "trace_curve": "fastslow.manifold.continuation",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fastslow.results import ArcResult, OrbitResult, SegmentResult
 
 _MOST_THRESHOLD_LABELS = 4
+_SMALL = 3.6
+"""Inches: on narrower axes thresholds are told with four digits."""
 
 
 def portrait_figure(analysis: Analysis, *, size: tuple[float, float] = (9.2, 5.6), full_system: bool = True) -> Figure:
@@ -53,8 +55,8 @@ def portrait_png(analysis: Analysis, dpi: int = 150) -> bytes:
     return stream.getvalue()
 
 
-def portrait(axes: Axes, analysis: Analysis, *, full_system: bool = True) -> Axes:
-    """Draw the portrait on given axes and return them.
+def portrait(axes: Axes, analysis: Analysis, *, full_system: bool = True, names: bool = True) -> Axes:
+    """Draw the portrait on given axes and return them; `names` are the ids of the special points.
 
     Attracting arcs are solid, repelling dashed, neutral dotted; small triangles show the slow flow. Orbits of
     the singular limit have the colour of their fate in the full system, jumps dashed and drift solid.
@@ -69,13 +71,13 @@ def portrait(axes: Axes, analysis: Analysis, *, full_system: bool = True) -> Axe
     _orbits(axes, analysis)
     _stable_manifolds(axes, analysis)
     _special_points(axes, analysis)
-    _names(axes, analysis)
+    if names:
+        _names(axes, analysis)
     _axis_thresholds(axes, analysis)
-    names = {"R": "alignment R", "a": "second-layer scale a"}
     x, y = analysis.model.fast[0], analysis.model.slow[0]
     two_layer = analysis.model.name == "two_layer"
-    axes.set_xlabel(names.get(x, x) if two_layer else f"{x} (fast)")
-    axes.set_ylabel(names.get(y, y) if two_layer else f"{y} (slow)")
+    axes.set_xlabel("alignment R" if two_layer else f"{x} (fast)")
+    axes.set_ylabel("second-layer scale a" if two_layer else f"{y} (slow)")
     axes.set_title(_title(analysis), fontsize=9.5, loc="left")
     return axes
 
@@ -357,6 +359,7 @@ def _axis_thresholds(axes: Axes, analysis: Analysis) -> None:
     low, high = axes.get_ylim()
     x = float(analysis.system.start_fast)
     shown = [t for t in analysis.thresholds if low <= t.y <= high]
+    small = axes.get_position().width * axes.figure.bbox.width < _SMALL * axes.figure.dpi  # type: ignore[union-attr]
     for i, threshold in enumerate(shown):
         # On the side away from the saddle, where no orbit from this start can be.
         side = -1 if analysis.point(threshold.saddle).x >= x else 1
@@ -374,13 +377,13 @@ def _axis_thresholds(axes: Axes, analysis: Analysis) -> None:
         )
         if i < _MOST_THRESHOLD_LABELS:
             axes.annotate(
-                f"{threshold.y:.6g}",
+                f"{threshold.y:.{4 if small else 6}g}",
                 (x, threshold.y),
                 xytext=(7 * side, 0),
                 textcoords="offset points",
                 ha="right" if side < 0 else "left",
                 va="center",
-                fontsize=7.5,
+                fontsize=6.5 if small else 7.5,
                 color=INK,
                 annotation_clip=False,
                 zorder=8,
