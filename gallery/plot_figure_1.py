@@ -26,12 +26,12 @@ figure, axes = plt.subplot_mosaic([["plane", "R"], ["plane", "loss"]], figsize=(
 figure.subplots_adjust(left=0.07, right=0.98, top=0.94, bottom=0.1, wspace=0.2, hspace=0.16)
 
 network = fs.TwoLayer(c=[1, "1/2", "1/2"], c_star=[1, -2, 3])
-starts = ("7.5", "8.5")
+starts = ("8.5", "6.8")
 portrait(axes["plane"], fs.analyze(network, starts))
 for a0 in starts:
     run, course = fs.simulate(network, a0, tau=1000), fs.singular_course(network, a0, 1000)
     time_course(axes["R"], run, "x", course)
-    time_course(axes["loss"], run, "energy", course)
+    time_course(axes["loss"], run, "energy", course, levels="inside" if a0 == starts[-1] else "nowhere")
 axes["R"].tick_params(labelbottom=False)
 axes["R"].set_xlabel("")
 plt.show()

@@ -15,8 +15,8 @@ from fastslow.plot.portrait import portrait
 from fastslow.plot.style import STYLE
 
 plt.style.use(STYLE)
-figure, axes = plt.subplots(1, 2, figsize=(12, 6))
-figure.subplots_adjust(left=0.055, right=0.99, top=0.93, bottom=0.09, wspace=0.06)
+figure, axes = plt.subplots(1, 2, figsize=(14, 6), width_ratios=(1, 1.6))
+figure.subplots_adjust(left=0.045, right=0.99, top=0.93, bottom=0.09, wspace=0.06)
 result = fs.analyze("fig4")
 portrait(axes[0], result, full_system=False)
 flow_graph(axes[1], result)

@@ -19,8 +19,8 @@ figure, axes = plt.subplots(figsize=(8.4, 5.8))
 figure.subplots_adjust(left=0.09, right=0.98, top=0.89, bottom=0.1)
 found = fs.phase_map("fig7", "slow_rate=0.001:0.5:300", "a0=0.01:0.6:300")
 phase_map(axes, found, found.boundaries())
-(connection,) = fs.connections("fig7", "slow_rate", (0.2, 0.4))
-axes.axvline(connection.parameter, color=INK, linewidth=0.8, linestyle=":")
-axes.annotate(f"saddle connection\n$\\eta_c$ = {connection.parameter:.8f}", (connection.parameter, 0.5), (8, 0),
+(connection,) = fs.connections("fig7", "slow_rate", (0.2, 0.4)).found
+axes.axvline(connection.value, color=INK, linewidth=0.8, linestyle=":")
+axes.annotate(f"saddle connection\n$\\eta_c$ = {connection.value:.8f}", (connection.value, 0.5), (8, 0),
               textcoords="offset points", fontsize=9)  # fmt: skip
 plt.show()

@@ -72,7 +72,7 @@ def flow_graph(axes: Axes, analysis: Analysis, *, repelling: bool = False) -> Ax
         )
     for id, (x, y) in place.items():
         _node(axes, points[id], (x, y), fates.get(id, ""))
-    axes.set_xlim(0.0, 1.0)
+    axes.set_xlim(0.02, 1.1)
     axes.set_ylim(-0.5, max(rows.values(), default=0) + 0.45)
     axes.set_axis_off()
     return axes
@@ -119,7 +119,7 @@ def _node(axes: Axes, point: Point, place: tuple[float, float], fate: str) -> No
     kind = _KINDS.get(point.kind, point.stability)
     text = f"{fate}\n{where}" if fate else f"{kind}\n{where}"
     axes.annotate(
-        text, place, (0, -19), textcoords="offset points", ha="center", va="top", fontsize=7.5, color=INK, zorder=5,
+        text, place, (18, 4), textcoords="offset points", ha="left", va="center", fontsize=7.5, color=INK, zorder=3,
         bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
     )  # fmt: skip
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _STRENGTH = 0.42
 """Share of the colour of a fate in its area; the rest is white, so that curves stand out."""
 _MOST_PIXELS = 1500
+_DENSE = 400
+"""Least points of a curve."""
 
 LIMITS: dict[str, dict[str, Any]] = {
     "ode": {"color": INK, "linestyle": "-", "linewidth": 1.7},
@@ -175,7 +177,8 @@ def _curves(axes: Axes, boundaries: Sequence[Boundary], upright: bool, frame: Fr
     for boundary in boundaries:
         ends: list[NDArray[np.float64]] = []
         for curve in boundary.curves:
-            points = np.stack((curve.parameter, np.clip(curve.y, -1e300, 1e300))[:: 1 if upright else -1], axis=-1)
+            parameter, y = _dense(curve)
+            points = np.stack((parameter, np.clip(y, -1e300, 1e300))[:: 1 if upright else -1], axis=-1)
             axes.plot(*points.T, **(LIMITS[boundary.limit] if curve.changes_fate else _ONLY_ENDS), zorder=4)
             share = (points - frame[::2]) / _widths(frame)
             shown = bool(np.any(np.all((share >= 0.0) & (share <= 1.0), axis=1)))
@@ -210,6 +213,18 @@ def _curves(axes: Axes, boundaries: Sequence[Boundary], upright: bool, frame: Fr
         )
     handles = [Line2D([], [], **LIMITS[boundary.limit], label=_LABELS[boundary.limit]) for boundary in boundaries]
     return [*handles, Line2D([], [], **_ONLY_ENDS, label="another end, same fate")] if only_ends else handles
+
+
+def _dense(curve: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return points of a curve near enough to each other that it looks smooth."""
+    if curve.value is None or curve.parameter[0] == curve.parameter[-1]:
+        return curve.parameter, curve.y
+    between = np.linspace(curve.parameter[0], curve.parameter[-1], _DENSE)
+    parameter = np.unique(np.concatenate((curve.parameter, between[1:-1])))
+    known = np.isin(parameter, curve.parameter)
+    y = np.empty_like(parameter)
+    y[known], y[~known] = np.interp(parameter[known], curve.parameter, curve.y), curve.value(parameter[~known])
+    return parameter, y
 
 
 def _widths(frame: Frame) -> NDArray[np.float64]:

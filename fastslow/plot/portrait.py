@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from fastslow.analysis import Analysis
     from fastslow.results import ArcResult, OrbitResult, SegmentResult
 
+Frame = tuple[float, float, float, float]
+
 _MOST_THRESHOLD_LABELS = 4
 _SMALL = 3.6
 """Inches: on narrower axes thresholds are told with four digits."""
@@ -55,13 +57,17 @@ def portrait_png(analysis: Analysis, dpi: int = 150) -> bytes:
     return stream.getvalue()
 
 
-def portrait(axes: Axes, analysis: Analysis, *, full_system: bool = True, names: bool = True) -> Axes:
-    """Draw the portrait on given axes and return them; `names` are the ids of the special points.
+def portrait(
+    axes: Axes, analysis: Analysis, *, full_system: bool = True, names: bool = True, frame: Frame | None = None
+) -> Axes:
+    """Draw the portrait on given axes and return them.
+
+    `names` are the ids of the special points; `frame` is (left, right, low, high), where it is not to be chosen.
 
     Attracting arcs are solid, repelling dashed, neutral dotted; small triangles show the slow flow. Orbits of
     the singular limit have the colour of their fate in the full system, jumps dashed and drift solid.
     """
-    low, high, left, right = _frame(analysis)
+    left, right, low, high = _frame(analysis) if frame is None else frame
     axes.set_xlim(left, right)
     axes.set_ylim(low, high)
     _arcs(axes, analysis)
@@ -82,7 +88,7 @@ def portrait(axes: Axes, analysis: Analysis, *, full_system: bool = True, names:
     return axes
 
 
-def background(axes: Axes, analysis: Analysis, frame: tuple[float, float, float, float]) -> Axes:
+def background(axes: Axes, analysis: Analysis, frame: Frame) -> Axes:
     """Draw the critical manifold and the special points alone, for x and y in frame = (left, right, low, high)."""
     axes.set_xlim(*frame[:2])
     axes.set_ylim(*frame[2:])
@@ -94,10 +100,14 @@ def background(axes: Axes, analysis: Analysis, frame: tuple[float, float, float,
 def _title(analysis: Analysis) -> str:
     table = analysis.model.table
     if analysis.model.name == "two_layer":
-        c, c_star = (", ".join(_short(v) for v in table[key]) for key in ("c", "c_star"))
+        named = (("c", "c", "activation", "σ"), ("c_star", "c*", "link", "σ*"))
+        parts = [
+            f"{letter} = ({', '.join(_short(v) for v in table[key])})" if key in table else f"{sigma} = {table[text]}"
+            for key, letter, text, sigma in named
+        ]
         rate = "" if table.get("slow_rate", 1) == 1 else f",  slow rate {table['slow_rate']}"
-        text = f"c = ({c}),  c* = ({c_star}){rate}"
-        return text if len(text) < 110 else f"two-layer network, {len(table['c'])} Hermite coefficients{rate}"
+        text = ",  ".join(parts) + rate
+        return text if len(text) < 110 else f"two-layer network, {len(analysis.system.c)} Hermite coefficients{rate}"
     values = ", ".join(f"{k} = {v}" for k, v in table.items() if isinstance(v, int | float | str) and k in _SHOWN)
     return analysis.model.title or f"{analysis.model.name}  {values}"
 
@@ -109,8 +119,8 @@ def _short(value: Any) -> str:
     return f"{float(Fraction(value)):.4g}" if isinstance(value, float | str) else str(value)
 
 
-def _frame(analysis: Analysis) -> tuple[float, float, float, float]:
-    """Return (low, high, left, right): room for the orbits and what they meet."""
+def _frame(analysis: Analysis) -> Frame:
+    """Return (left, right, low, high): room for the orbits and what they meet."""
     system = analysis.system
     left, right = float(system.lower), float(system.upper)
     heights = [0.0]
@@ -146,7 +156,7 @@ def _frame(analysis: Analysis) -> tuple[float, float, float, float]:
         right, span = 0.0, -left
     # Room for the labels of thresholds beside the line of starts.
     before, after = (0.13 if left == 0 else 0.06), (0.13 if right == 0 else 0.06)
-    return (low - margin, high + margin, left - before * span, right + after * span)
+    return (left - before * span, right + after * span, low - margin, high + margin)
 
 
 def _seen(x: float, widths: list[float]) -> bool:
