@@ -30,6 +30,8 @@ _MOST_LINES = 24
 @click.option("--dtype", metavar="NAME", default="float64", show_default=True, help="float64 or float32.")
 @click.option("--every", metavar="N", type=int, help="Steps between records; about 200 records unless given.")
 @click.option("--threads", metavar="N", type=int, default=1, show_default=True, help="Threads of matrix products.")
+@click.option("--backend", metavar="NAME", default="numpy", show_default=True, help="For direct: numpy or torch.")
+@click.option("--device", metavar="NAME", default="cpu", show_default=True, help="For torch: cpu or cuda.")
 @click.option("--checkpoint", metavar="FILE", type=click.Path(path_type=Path), help="Save the state every minute.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
@@ -48,6 +50,8 @@ def sgd(
     dtype: str,
     every: int | None,
     threads: int,
+    backend: str,
+    device: str,
     checkpoint: Path | None,
     resume: bool,
     as_json: bool,
@@ -89,6 +93,8 @@ def sgd(
             dtype=dtype,  # type: ignore[arg-type]
             every=every,
             threads=threads,
+            backend=backend,  # type: ignore[arg-type]
+            device=device,  # type: ignore[arg-type]
             checkpoint=checkpoint,
             resume=resume,
             progress=progress,
