@@ -47,7 +47,8 @@ class SGDRun:
     R, a : ndarray, shape (P, m)
         The last alignments and second layers.
     ended : ndarray of int, shape (P,)
-        The step at which each replica ended: `steps`, or fewer where it diverged.
+        The step at which each replica ended: `steps`, or fewer where it diverged; -1 for one that failed, which only
+        happens in other processes (`sgd_ensemble`).
     sentences : tuple of str
         How each ended, in words.
     """
@@ -75,6 +76,9 @@ class SGDRun:
         """Return one of `COLUMNS`, shape (P, T)."""
         return self.records[:, :, COLUMNS.index(name)]
 
+    def _status(self, end: int) -> str:
+        return "failed" if end < 0 else "done" if end == self.options["steps"] else "diverged"
+
     def document(self) -> dict[str, Any]:
         """Return the run as plain numbers and text, ready for JSON; null where there is no number."""
         courses = {name: [[_plain(v) for v in row] for row in self.course(name)] for name in COLUMNS}
@@ -82,7 +86,7 @@ class SGDRun:
             "schema": SCHEMA,
             "model": self.system.table(),
             **self.options,
-            "status": ["done" if end == self.options["steps"] else "diverged" for end in self.ended],
+            "status": [self._status(end) for end in self.ended],
             "sentences": list(self.sentences),
             "ended": self.ended.tolist(),
             "step": self.step.tolist(),
