@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from fastslow.sgd.window import validity_window as validity_window
     from fastslow.sweeps.phase_map import PhaseMap as PhaseMap
     from fastslow.sweeps.phase_map import phase_map as phase_map
+    from fastslow.sweeps.replicas import sgd_ensemble as sgd_ensemble
     from fastslow.systems.activations import HermiteExpansion as HermiteExpansion
     from fastslow.systems.activations import hermite_expansion as hermite_expansion
     from fastslow.systems.classics import fitzhugh_nagumo as fitzhugh_nagumo
@@ -92,6 +93,7 @@ _HOMES = {
     "phase_boundary": "fastslow.boundary.phase_boundary",
     "phase_map": "fastslow.sweeps.phase_map",
     "scaling": "fastslow.scales.scaling",
+    "sgd_ensemble": "fastslow.sweeps.replicas",
     "simulate": "fastslow.ode.simulation",
     "simulate_neurons": "fastslow.sgd.neurons",
     "simulate_sgd": "fastslow.sgd.simulation",
