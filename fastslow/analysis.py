@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ from fastslow.separatrices.thresholds import Threshold
 from fastslow.systems.exact import Real
 from fastslow.systems.model_files import plane_starts, slow_starts, study_from, study_of
 from fastslow.systems.system import FastSlowSystem, Start
-from fastslow.validation import Comparison, compare_levels, scale_ratio
+from fastslow.validation import Comparison, checked_sizes, compare_levels, scale_ratio, window_of
 
 if TYPE_CHECKING:
     import networkx
@@ -152,6 +152,10 @@ def analyze(
     a0: Real | Sequence[Real] | None = None,
     *,
     starts: Iterable[tuple[Real, Real]] | None = None,
+    n: int | None = None,
+    d: int | None = None,
+    m: int | None = None,
+    gamma: float | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
     """Analyse a fast-slow system: critical manifold, special points, flow graph, singular orbits, verdicts.
@@ -164,6 +168,9 @@ def analyze(
         Slow coordinates of starts (start_fast, a0); for the two-layer network the initial scale.
     starts : iterable of pairs, optional
         Starts (fast, slow) anywhere in the window.
+    n, d, m, gamma : numbers, optional
+        Batch size, dimension, width and learning rate (1) of a network: each orbit of the two-layer network then gets
+        the window in which two variables speak for SGD; see `validity_window`.
     progress : callable, optional
         Called as progress(starts done, starts) after each start.
 
@@ -200,10 +207,12 @@ def analyze(
         raise InputError(
             "a0", f"{len(chosen)} starts", f"are more than {_MOST_STARTS}", "Split them over several calls"
         )
-    return _analyze(model, chosen, progress)
+    return _analyze(model, chosen, checked_sizes(model, chosen, n=n, d=d, m=m, gamma=gamma), progress)
 
 
-def _analyze(system: FastSlowSystem, starts: tuple[Start, ...], progress: Progress | None) -> Analysis:
+def _analyze(
+    system: FastSlowSystem, starts: tuple[Start, ...], sizes: dict[str, Any], progress: Progress | None
+) -> Analysis:
     manifold = critical_manifold(system)
     flow = SingularFlow(manifold)
     orbits = tuple(flow.orbit(start) for start in starts)
@@ -215,7 +224,9 @@ def _analyze(system: FastSlowSystem, starts: tuple[Start, ...], progress: Progre
     for k, orbit in counted([*enumerate(orbits)], progress):
         trajectory = first[k] if k < _KNOWN else settling.run(orbit.start)
         comparison = compare_levels(system, orbit, trajectory, graph.basins, full.thresholds, manifold.points)
-        reports.append(_orbit(system, orbit, trajectory, comparison, whole=len(reports) < _MOST_PATHS))
+        report = _orbit(system, orbit, trajectory, comparison, whole=len(reports) < _MOST_PATHS)
+        window = window_of(system, trajectory, orbit.start, sizes) if sizes else None
+        reports.append(replace(report, window=window))
     branch_ids = {id(branch.curve): branch.id for branch in manifold.branches}
     points = [entry for point in graph.points for entry in _points(point, branch_ids)]
     return Analysis(

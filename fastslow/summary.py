@@ -53,6 +53,7 @@ def summary_lines(analysis: Analysis, width: int = 100) -> Iterator[Line]:
         yield from _table(analysis)
         yield ("", "")
         yield from _reasons(analysis, width)
+    yield from _windows(analysis, width)
     yield from _thresholds(analysis, width)
     yield from _points(analysis, width)
     yield from _certificate(analysis, width)
@@ -133,6 +134,14 @@ def _reasons(analysis: Analysis, width: int) -> Iterator[Line]:
             yield from _wrapped(f"    {'. '.join(kept)}.", width)
     if len(analysis.orbits) > _MOST_ORBITS:
         yield (f"  ... and {len(analysis.orbits) - _MOST_ORBITS} more starts", "")
+
+
+def _windows(analysis: Analysis, width: int) -> Iterator[Line]:
+    y = analysis.model.slow[0]
+    windows = [(orbit, orbit.window) for orbit in analysis.orbits if orbit.window is not None]
+    for orbit, window in windows[:_MOST_ORBITS]:
+        text = f"{'' if window.valid else 'Warning: '}{y}0 = {_start_name(analysis, orbit)}: {window.sentence}."
+        yield from _wrapped(text, width, "" if window.valid else "bold")
 
 
 def _step(analysis: Analysis, segment: SegmentResult) -> str:

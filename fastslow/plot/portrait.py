@@ -350,6 +350,7 @@ def _names(axes: Axes, analysis: Analysis) -> None:
                 textcoords="offset points",
                 fontsize=8,
                 color=fate_color(orbit.verdict.singular, []),
+                bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
             )
             break
 
