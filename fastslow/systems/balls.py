@@ -107,6 +107,11 @@ def enclosed(e: Expression, balls: Mapping[str, Ball]) -> Ball:
     return at(e)
 
 
+def function_of(function: str, x: Ball) -> Ball:
+    """Return an enclosure of a listed function, not one of the Hermite polynomials, on a ball."""
+    return _BALLS[function](x)
+
+
 def powered(x: Ball, exponent: int) -> Ball:
     """Return an integer power of a ball; flint's own is no number for a ball round zero."""
     if exponent < 0:
