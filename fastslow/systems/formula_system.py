@@ -32,6 +32,7 @@ from fastslow.systems.expressions import (
 from fastslow.systems.formulas import parse_formula
 from fastslow.systems.polynomial_system import Factor, PolynomialSystem
 from fastslow.systems.system import FastSlowSystem, numbers_of
+from fastslow.systems.tapes import tape
 
 _CHECK_BITS = 64
 _MOST_BOXES = 400
@@ -104,6 +105,12 @@ class FormulaSystem(FastSlowSystem):
         self.notes = tuple(self._kinks())
 
     @property
+    def slow_window(self) -> tuple[Fraction, Fraction]:
+        """Bounds of the slow variable."""
+        assert self.slow_lower is not None and self.slow_upper is not None
+        return self.slow_lower, self.slow_upper
+
+    @property
     def names(self) -> tuple[str, str]:
         """The names of the two variables."""
         return self.fast[0], self.slow[0]
@@ -123,8 +130,7 @@ class FormulaSystem(FastSlowSystem):
     # What is proved of the formulas in the window ---------------------------------------------------------
 
     def _boxes(self) -> tuple[Ball, Ball]:
-        assert self.slow_lower is not None and self.slow_upper is not None
-        return _ball(self.lower, self.upper), _ball(self.slow_lower, self.slow_upper)
+        return _ball(self.lower, self.upper), _ball(*self.slow_window)
 
     def _check_finite(self, formulas: Sequence[Expression]) -> None:
         """Refuse poles, logarithms and roots of negative numbers in the window, and jumps."""
@@ -239,7 +245,20 @@ class FormulaSystem(FastSlowSystem):
 
     def field_parameters(self, chart: Chart, direction: float = 1.0) -> NDArray[np.float64]:
         """Return the parameter array of ``core.polynomial.polynomial_field`` in a chart, 1 forward or -1 backward."""
-        raise NotImplementedError
+        head = [
+            direction,
+            float(self.slow_rate),
+            chart.kind,
+            float(chart.origin),
+            float(chart.size),
+            chart.scaled,
+            -1.0,
+        ]
+        return np.concatenate((head, tape([self.fast_expression, self.slow_expression], self.names)))
+
+    def packed(self, of: str) -> NDArray[np.float64]:
+        """Return "f" or "g" as ``core.polynomial_events`` reads it."""
+        return np.concatenate(([-1.0], tape([self.derivative(of, 0, 0)], self.names)))
 
     def time_reversed(self) -> FormulaSystem:
         """Return the system x' = -f, y' = -slow_rate g."""
@@ -249,9 +268,9 @@ class FormulaSystem(FastSlowSystem):
     def check_start(self, start: Any) -> None:
         """Raise InputError where a start cannot be used."""
         super().check_start(start)
-        assert self.slow_lower is not None and self.slow_upper is not None
-        if not self.slow_lower <= start.slow <= self.slow_upper:
-            rule = f"must lie in the window [{float(self.slow_lower):g}, {float(self.slow_upper):g}]"
+        low, high = self.slow_window
+        if not low <= start.slow <= high:
+            rule = f"must lie in the window [{float(low):g}, {float(high):g}]"
             raise InputError(f"start {self.slow[0]}", float(start.slow), rule, "Widen the window or move the start")
 
 
