@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from fastslow.manifold.arcs import Arc
+from fastslow.systems.polynomial_system import exactly
 from fastslow.systems.polynomials import dense
 from fastslow.systems.system import FastSlowSystem
 
@@ -40,6 +41,7 @@ def exit_height(system: FastSlowSystem, arc: Arc, entry: float) -> float | None:
     ----------
     Schecter, SIAM J. Math. Anal. 16 (1985) 1142; De Maesschalck, J. Differ. Equ. 244 (2008) 1448.
     """
+    system = exactly(system, "a delayed loss of stability")
     x = float(arc.x[0])
     direction = 1.0 if arc.target.y > arc.source.y else -1.0
     f_x = _along(dense(system.fast_field.derivative(0)), x)

@@ -15,7 +15,7 @@ from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.systems.algebraic import Number, Rational, compare
-from fastslow.systems.polynomials import exact_sign, rational
+from fastslow.systems.polynomials import rational
 from fastslow.systems.system import Start
 
 _MOST_SEGMENTS = 200
@@ -145,7 +145,7 @@ class SingularFlow:
     def depart(self, start: Start) -> tuple[int, _At | None]:
         """Return the direction of the first jump (0 where the start is at rest) and where it lands."""
         x, y = float(start.fast), Rational(start.slow)
-        direction = exact_sign(self.system.fast_field, start.fast, start.slow)
+        direction = self.system.sign("f", Rational(start.fast), y)
         if direction == 0:
             return 0, self._resting_at(start)
         return direction, self.land(x, y, float(start.slow), direction)

@@ -10,6 +10,7 @@ from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.systems.algebraic import nearest_double, real_roots
+from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.polynomials import Univariate, by_slow_power, fraction, rational
 from fastslow.systems.system import FastSlowSystem
 
@@ -52,7 +53,10 @@ def tails_of(manifold: CriticalManifold) -> list[Tail]:
     has more than one curve that is not a line.
     """
     curved = [b for b in manifold.branches if b.curve.shape in (Shape.GRAPH, Shape.ALGEBRAIC)]
-    system, g = manifold.system, by_slow_power(manifold.system.slow_field)
+    system = manifold.system
+    if not isinstance(system, PolynomialSystem):
+        return []
+    g = by_slow_power(system.slow_field)
     arcs = [arc for arc in manifold.arcs if _may_have_one(arc)]
     if len(curved) != 1 or len(g) != 2 or not arcs:
         return []

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from fastslow.errors import InputError
 from fastslow.systems.algebraic import RealRoot, nearest_double, real_roots
+from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.polynomials import Polynomial, by_fast_power, by_slow_power, formatted
-from fastslow.systems.system import FastSlowSystem
 
 
 class Shape(StrEnum):
@@ -45,7 +45,7 @@ class Curve:
     repeated: bool = False
 
 
-def irreducible_curves(system: FastSlowSystem) -> list[Curve]:
+def irreducible_curves(system: PolynomialSystem) -> list[Curve]:
     """Return the curves of f = 0 that have real points in the window, graphs first.
 
     Raises
@@ -78,7 +78,7 @@ def irreducible_curves(system: FastSlowSystem) -> list[Curve]:
     return sorted(curves, key=lambda curve: order.index(curve.shape))
 
 
-def _curves_of(system: FastSlowSystem, p: Polynomial, equation: str, repeated: bool) -> list[Curve]:
+def _curves_of(system: PolynomialSystem, p: Polynomial, equation: str, repeated: bool) -> list[Curve]:
     x, y = system.fast[0], system.slow[0]
     degree_x, degree_y = p.degrees()
     if degree_y <= 0:

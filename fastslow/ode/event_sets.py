@@ -1,4 +1,4 @@
-"""The events of trajectories of polynomial systems; their functions are in ``fastslow.core.polynomial_events``."""
+"""The events of trajectories; their functions are in ``fastslow.core.polynomial_events``."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ import numpy as np
 
 from fastslow.core.polynomial_events import SECTION, SETTLING, polynomial_events
 from fastslow.ode.solution import EventSet, FloatArray
-from fastslow.systems.polynomials import Polynomial, packed
 
 
 def section(
     field: FloatArray,
     x: float,
-    polynomial: Polynomial | None = None,
+    quantity: FloatArray | None = None,
     level: float = 0.0,
     *,
     directions: Sequence[int] | None = None,
     terminal: Sequence[bool] | None = None,
 ) -> EventSet:
-    """Return the events 0: the line at x is crossed; 1: the polynomial (an energy, say) passes the level, falling.
+    """Return the events 0: the line at x is crossed; 1: the quantity (an energy, say) passes the level, falling.
 
     Parameters
     ----------
     field : ndarray
         Parameters of the field that is followed, which name its chart.
+    quantity : ndarray, optional
+        A function of (x, y) as ``core.polynomial.evaluate_value`` reads it, such as a packed polynomial.
     """
-    energy = np.zeros(0) if polynomial is None else packed(polynomial)
-    head = [SECTION, 5.0 + len(energy), x, float(polynomial is not None), level]
+    energy = np.zeros(0) if quantity is None else quantity
+    head = [SECTION, 5.0 + len(energy), x, float(quantity is not None), level]
     return EventSet(
         polynomial_events,
         2,

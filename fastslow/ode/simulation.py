@@ -18,10 +18,12 @@ from fastslow.ode.integrate import integrate
 from fastslow.ode.rest import resting_place
 from fastslow.ode.solution import LEAST_RTOL, Solution, Status, sentence, shown
 from fastslow.ode.trajectories import Solver
+from fastslow.systems.algebraic import Rational
 from fastslow.systems.chart import Chart, ChartKind
 from fastslow.systems.exact import Real
 from fastslow.systems.model_files import start_of, system_of
-from fastslow.systems.polynomials import exact_sign, rational, variables
+from fastslow.systems.polynomial_system import PolynomialSystem, exactly
+from fastslow.systems.polynomials import rational, variables
 from fastslow.systems.system import FastSlowSystem, Start
 
 FloatArray = NDArray[np.float64]
@@ -261,7 +263,7 @@ class _Run:
     def _ended(self) -> tuple[str, str]:
         """Run to the end; return the status and what it is in words."""
         start, system = self.start, self.system
-        fast, slow = (exact_sign(p, start.fast, start.slow) for p in (system.fast_field, system.slow_field))
+        fast, slow = (system.sign(of, Rational(start.fast), Rational(start.slow)) for of in ("f", "g"))
         if fast == slow == 0:
             self._stay(self.x, self.y)
             return Status.DONE, "The start is an equilibrium, where the solution stays."
@@ -344,8 +346,9 @@ class _Run:
 
 def _on_line(system: FastSlowSystem, x: Fraction) -> FastSlowSystem:
     """Return a system with the same slow flow that keeps to the invariant line at x."""
+    system = exactly(system, "a start on an invariant line")
     fast, _ = variables(system.fast[0], system.slow[0])
-    return FastSlowSystem(
+    return PolynomialSystem(
         [rational(x) - fast],
         system.slow_field,
         fast=system.fast,

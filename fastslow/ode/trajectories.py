@@ -26,7 +26,6 @@ from fastslow.ode.integrate import EventSet, Limits
 from fastslow.ode.solution import Solution, Status
 from fastslow.systems.algebraic import Rational, compare
 from fastslow.systems.chart import Chart, ChartKind
-from fastslow.systems.polynomials import rational
 from fastslow.systems.system import FastSlowSystem, Start
 
 Solver = Literal["rodas5p", "LSODA", "Radau"]
@@ -255,7 +254,7 @@ class Settling:
                 if same and point.stability is not Stability.STABLE:
                     return self._at(start, f"undecided: at rest at the {point.stability} {point.id}", "at rest", point)
         outward = {self.system.upper: 1, self.system.lower: -1}.get(start.fast, 0)
-        if outward * self.system.fast_field(rational(start.fast), rational(start.slow)) > 0:
+        if outward and outward * self.system.sign("f", Rational(start.fast), Rational(start.slow)) > 0:
             return self._at(start, f"leaves the window of {self.system.fast[0]}", "points out of the window")
         _, events = self.equations(chart)
         if events is not None:
