@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fastslow.errors import InputError
-from fastslow.systems.algebraic import RealRoot, nearest_double, real_roots
+from fastslow.systems.algebraic import Number, nearest_double, real_roots
+from fastslow.systems.expressions import Expression
 from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.polynomials import Polynomial, by_fast_power, by_slow_power, formatted
 
@@ -18,6 +19,7 @@ class Shape(StrEnum):
     SLOW_LINE = "slow line"  # y = const: every x is a fast equilibrium
     GRAPH = "graph"  # p_0(x) + p_1(x) y = 0
     ALGEBRAIC = "algebraic"  # degree two or more in y
+    IMPLICIT = "implicit"  # a formula in both variables
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,23 +28,26 @@ class Curve:
 
     Attributes
     ----------
-    polynomial : Polynomial
-        Irreducible over the rationals.
+    polynomial : Polynomial or None
+        Irreducible over the rationals; None where the factor is a formula.
     equation : str
         Its name, such as "a = h(R)".
     shape : Shape
         How it lies in the plane.
-    position : RealRoot or None
+    position : Number or None
         The constant of a line.
     repeated : bool
         Whether the factor occurs more than once in f: then the curve is nowhere normally hyperbolic.
+    expression : Expression or None
+        The factor where it is a formula.
     """
 
     polynomial: Polynomial
     equation: str
     shape: Shape
-    position: RealRoot | None = None
+    position: Number | None = None
     repeated: bool = False
+    expression: Expression | None = None
 
 
 def irreducible_curves(system: PolynomialSystem) -> list[Curve]:

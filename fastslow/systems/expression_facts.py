@@ -20,12 +20,15 @@ from fastslow.systems.expressions import (
     Product,
     Sum,
     Variable,
+    add,
     bits,
     children,
     derivative,
     evaluate,
     hermite_order,
     hermite_rows,
+    multiply,
+    power,
 )
 from fastslow.systems.polynomials import rational
 
@@ -202,16 +205,44 @@ def exact_value(e: Expression, values: Mapping[str, Fraction | None]) -> Fractio
     return at(e)
 
 
+def substituted(e: Expression, values: Mapping[str, Fraction]) -> Expression:
+    """Return a formula with numbers for some of its variables; parts that become plainly rational are numbers."""
+    known: dict[int, Expression] = {}
+
+    def at(node: Expression) -> Expression:
+        if id(node) not in known:
+            known[id(node)] = new(node)
+        return known[id(node)]
+
+    def new(node: Expression) -> Expression:
+        match node:
+            case Variable(name):
+                return Number(values[name]) if name in values else node
+            case Sum(terms):
+                return add(*map(at, terms))
+            case Product(factors):
+                return multiply(*map(at, factors))
+            case Power(base, exponent):
+                return power(at(base), exponent)
+            case Call(function, argument):
+                inner = at(argument)
+                value = _exact_call(function, inner.value) if isinstance(inner, Number) else None
+                return Call(function, inner) if value is None else Number(value)
+        return node
+
+    return at(e)
+
+
 def _exact_call(function: str, x: Fraction) -> Fraction | None:
     order = hermite_order(function)
     if order is not None:
         *_, last = hermite_rows(x, order)
         return Fraction(last)
     if function in _KINKED:
-        slopes = {"abs": (-1, 1), "relu": (0, 1), "leaky_relu": (Fraction(1, 100), 1)}
         if function == "sign":
             return Fraction((x > 0) - (x < 0))
-        return x * slopes[function][x > 0]
+        below = {"abs": Fraction(-1), "relu": Fraction(0), "leaky_relu": Fraction(1, 100)}
+        return x if x > 0 else x * below[function]
     if function == "log" and x == 1:
         return Fraction(0)
     if function == "sqrt" and x > 0 and bits(x) < _ROOTS_BITS:
