@@ -194,9 +194,7 @@ class _Search:
         excluded = np.zeros(len(boxes), dtype=bool)
         for i in range(n):
             # where a formula jumps inside the box its derivative does not bound its changes
-            slopes[i] = [
-                (np.where(jumps[i], np.nan, low), np.where(jumps[i], np.nan, high)) for low, high in slopes[i]
-            ]
+            slopes[i] = [(np.where(jumps[i], np.nan, low), np.where(jumps[i], np.nan, high)) for low, high in slopes[i]]
             centred = at_centre[i]
             for j in range(n):
                 centred = added(centred, multiplied(slopes[i][j], away[j]))
@@ -260,7 +258,9 @@ class _Search:
                 proved &= (low > wide[:, j, 0]) & (high < wide[:, j, 1])
         for k in np.flatnonzero(proved):
             tight = np.array([[float(low[k]), float(high[k])] for low, high in images])
-            if not any(np.all((tight[:, 0] >= zero.box[:, 0]) & (tight[:, 1] <= zero.box[:, 1])) for zero in self.zeros):
+            if not any(
+                np.all((tight[:, 0] >= zero.box[:, 0]) & (tight[:, 1] <= zero.box[:, 1])) for zero in self.zeros
+            ):
                 self.zeros.append(Zero(self.tape, wide[k]))
         return np.delete(boxes, chosen[proved], axis=0)
 
@@ -283,7 +283,9 @@ class _Search:
             if not any(other.holds(zero.balls()) for other in kept):
                 kept.append(zero)
         points = [self.point(zero) for zero in kept]
-        return [point for point in points if all(self.inside(v, *ends) for v, ends in zip(point, self.bounds, strict=True))]
+        return [
+            point for point in points if all(self.inside(v, *ends) for v, ends in zip(point, self.bounds, strict=True))
+        ]
 
     def inside(self, value: Coordinate, low: Fraction, high: Fraction) -> bool:
         return compare(value, Rational(low)) >= 0 and compare(value, Rational(high)) <= 0
@@ -294,7 +296,9 @@ class _Search:
         guesses = [_rational_in(ball) for ball in balls]
         if all(guess is not None for guess in guesses):
             at = [Rational(guess).ball() for guess in guesses if guess is not None]
-            if zero.holds(at) and all(exact_value(f, dict(zip(self.tape.names, guesses, strict=True))) == 0 for f in self.values.expressions):
+            if zero.holds(at) and all(
+                exact_value(f, dict(zip(self.tape.names, guesses, strict=True))) == 0 for f in self.values.expressions
+            ):
                 return tuple(Coordinate(zero, j, guesses[j]) for j in range(self.n))
         return tuple(Coordinate(zero, j) for j in range(self.n))
 

@@ -146,8 +146,13 @@ def _single_arc(field: PlaneField, tubes: Tubes, chosen: NDArray[np.intp]) -> ND
         hessian = field.hessians(boxes)
         s, n = (_dot(v, gradient) for v in (along, across))
         mixed = _form(hessian, along, across)
-        for slope, v, rows in ((s, along, (_form(hessian, along, along), mixed)), (n, across, (mixed, _form(hessian, across, across)))):
-            centred = added(_dot(v, middle), added(multiplied(rows[0], (-reach, reach)), multiplied(rows[1], (-width, width))))
+        for slope, v, rows in (
+            (s, along, (_form(hessian, along, along), mixed)),
+            (n, across, (mixed, _form(hessian, across, across))),
+        ):
+            centred = added(
+                _dot(v, middle), added(multiplied(rows[0], (-reach, reach)), multiplied(rows[1], (-width, width)))
+            )
             known = np.isfinite(centred[0]) & np.isfinite(centred[1])
             slope[0][known] = np.fmax(slope[0], centred[0])[known]
             slope[1][known] = np.fmin(slope[1], centred[1])[known]
