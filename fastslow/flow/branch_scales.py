@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.manifold.arcs import Arc, CriticalManifold
-from fastslow.manifold.curves import Shape
+from fastslow.manifold.curves import CURVED, Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.systems.algebraic import RealRoot
 from fastslow.systems.polynomial_system import exactly
@@ -144,7 +144,7 @@ def arc_scales(system: FastSlowSystem, arc: Arc) -> ArcScales:
 
 def poles_of(manifold: CriticalManifold) -> tuple[PoleScales, ...]:
     """Return the time scales on every branch that leaves to infinity at a finite x."""
-    curved = (Shape.GRAPH, Shape.ALGEBRAIC)
+    curved = CURVED
     return tuple(
         pole_scales(manifold.system, arc, node)
         for arc in manifold.arcs

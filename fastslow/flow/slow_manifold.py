@@ -16,7 +16,7 @@ from fastslow.errors import CertificateError, InputError
 from fastslow.manifold.certificates import critical_abscissae
 from fastslow.systems.algebraic import RealRoot, nearest_double
 from fastslow.systems.model_files import system_of
-from fastslow.systems.polynomial_system import exactly
+from fastslow.systems.polynomial_system import PolynomialSystem, exactly
 from fastslow.systems.polynomials import Polynomial, Univariate, by_slow_power, rational
 from fastslow.systems.system import FastSlowSystem
 
@@ -362,9 +362,11 @@ def slow_tails(system: FastSlowSystem) -> tuple[SlowTail, ...]:
     Graphs are the simple factors p_0(x) + p_1(x) y of f; near a pole y is unbounded. Curves of higher degree in y, and
     y = const, are left out.
     """
+    if not isinstance(system, PolynomialSystem):
+        return ()  # y is bounded there
     depth = _FAR - math.log(float(system.upper - system.lower))
     tails = []
-    for curve, multiplicity in exactly(system, "a slow manifold to infinity").fast_field.factor()[1]:
+    for curve, multiplicity in system.fast_field.factor()[1]:
         if multiplicity > 1 or curve.degrees()[1] != 1:
             continue
         for pole in critical_abscissae(curve, system.lower, system.upper):

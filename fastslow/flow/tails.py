@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
-from fastslow.manifold.curves import Shape
+from fastslow.manifold.curves import CURVED, Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.systems.algebraic import nearest_double, real_roots
 from fastslow.systems.polynomial_system import PolynomialSystem
@@ -52,7 +52,7 @@ def tails_of(manifold: CriticalManifold) -> list[Tail]:
     The proof needs that no other curve of f = 0 comes between h and G, so there are none where the manifold
     has more than one curve that is not a line.
     """
-    curved = [b for b in manifold.branches if b.curve.shape in (Shape.GRAPH, Shape.ALGEBRAIC)]
+    curved = [b for b in manifold.branches if b.curve.shape in CURVED]
     system = manifold.system
     if not isinstance(system, PolynomialSystem):
         return []

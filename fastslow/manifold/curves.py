@@ -22,6 +22,10 @@ class Shape(StrEnum):
     IMPLICIT = "implicit"  # a formula in both variables
 
 
+CURVED = (Shape.GRAPH, Shape.ALGEBRAIC, Shape.IMPLICIT)
+"""The shapes of curves that are no lines."""
+
+
 @dataclass(frozen=True, eq=False)
 class Curve:
     """The zero set of one irreducible factor of f (of one real root of it, where it is a line).
@@ -40,6 +44,8 @@ class Curve:
         Whether the factor occurs more than once in f: then the curve is nowhere normally hyperbolic.
     expression : Expression or None
         The factor where it is a formula.
+    names : tuple of str
+        The fast and the slow variable of `expression`.
     """
 
     polynomial: Polynomial
@@ -48,6 +54,7 @@ class Curve:
     position: Number | None = None
     repeated: bool = False
     expression: Expression | None = None
+    names: tuple[str, str] = ("x", "y")
 
 
 def irreducible_curves(system: PolynomialSystem) -> list[Curve]:

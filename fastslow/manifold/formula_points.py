@@ -125,7 +125,7 @@ class _Search:
     def curves_of(self, e: Expression, repeated: bool) -> list[Curve]:
         used = {node.name for node in nodes(e) if isinstance(node, Variable)}
         if used == set(self.names):
-            return [Curve(None, f"{e} = 0", Shape.IMPLICIT, None, repeated, e)]
+            return [Curve(None, f"{e} = 0", Shape.IMPLICIT, None, repeated, e, self.system.names)]
         k = self.names.index(used.pop())
         name, shape = self.names[k], (Shape.FAST_LINE, Shape.SLOW_LINE)[k]
         roots = self.isolated([e], [name], [self.bounds[k]], f"{e} = 0")

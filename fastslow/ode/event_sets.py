@@ -45,7 +45,7 @@ def settling(
     field: FloatArray,
     targets: Sequence[Sequence[float]] = (),
     tails: Sequence[Sequence[float]] = (),
-    window: tuple[float, float] | None = None,
+    window: Sequence[float] = (),
 ) -> EventSet | None:
     """Return the events that end a run when its fate is known; None where there are none.
 
@@ -55,13 +55,13 @@ def settling(
         Ellipses round attracting equilibria.
     tails : sequence of (x_end, side, x_last, sign, y_last, y_end)
         Regions towards the ends of attracting arcs (``fastslow.flow.tails``).
-    window : (lower, upper), optional
-        Edges of x that end a run.
+    window : (lower, upper) or (lower, upper, lower, upper), optional
+        Edges of x, and of y, that end a run.
     """
-    fates, exits = len(targets) + len(tails), 2 * (window is not None)
+    fates, exits = len(targets) + len(tails), len(window)
     if not fates + exits:
         return None
-    rows = [number for row in (*targets, *tails, window or ()) for number in row]
+    rows = [number for row in (*targets, *tails, window) for number in row]
     head = [SETTLING, 5.0 + len(rows), len(targets), len(tails), exits]
     # No solution leaves what decides its fate, so that it is enough to ask at the end of each step.
     at_step_end: Literal["step end"] = "step end"

@@ -276,10 +276,8 @@ class _Run:
         self.u = self.chart.to_state(self.x, self.y)
         moving = system if chart is not None else _on_line(system, start.fast)
         self.field = moving.field_parameters(self.chart)
-        window = (float(system.lower), float(system.upper))
-        self.events = settling(
-            self.field, window=None if self.chart.kind is ChartKind.BETWEEN or chart is None else window
-        )
+        inside = (self.chart.kind is ChartKind.BETWEEN or chart is None) and system.slow_window is None
+        self.events = settling(self.field, window=() if inside else system.edges)
         tails = slow_tails(system) if chart is not None else ()
         pause = _fastest_time(system, start)
         piece = _TAIL_PIECE if tails else _PIECE
@@ -287,7 +285,8 @@ class _Run:
             # In pieces: to ask where the solution is, and because steps are not resolved in any span.
             solution = self._integrate(min(self.tau, max(piece * self.t, self.t + pause)))
             if solution.status is Status.EVENT:
-                return LEFT, f"Left the window of {system.fast[0]} at t = {shown(self.t)}."
+                edge = system.edge_left(solution.events[-1].index)
+                return LEFT, f"Left the window of {edge} at t = {shown(self.t)}."
             if solution.status is not Status.DONE:
                 return solution.status, sentence(solution.status, self.t)
             if self.t < self.tau and (rest := resting_place(moving, self.x, self.y, self.rtol)):

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastslow.errors import MISSING, InputError
 from fastslow.systems.algebraic import Ball, Number
 from fastslow.systems.balls import enclosed
-from fastslow.systems.chart import Chart
+from fastslow.systems.chart import Chart, chart_at, line_constant
 from fastslow.systems.expression_factors import Factored, factored, polynomial_of, written
 from fastslow.systems.expression_facts import nodes
 from fastslow.systems.expressions import (
@@ -29,9 +29,12 @@ from fastslow.systems.expressions import (
     negative,
     power,
 )
+from fastslow.systems.expressions import Number as Exact
 from fastslow.systems.formulas import parse_formula
 from fastslow.systems.polynomial_system import Factor, PolynomialSystem
+from fastslow.systems.polynomials import rational, vertical_line
 from fastslow.systems.system import FastSlowSystem, numbers_of
+from fastslow.systems.tapes import tape
 
 _CHECK_BITS = 64
 _MOST_BOXES = 400
@@ -104,6 +107,12 @@ class FormulaSystem(FastSlowSystem):
         self.notes = tuple(self._kinks())
 
     @property
+    def slow_window(self) -> tuple[Fraction, Fraction]:
+        """Bounds of the slow variable."""
+        assert self.slow_lower is not None and self.slow_upper is not None
+        return self.slow_lower, self.slow_upper
+
+    @property
     def names(self) -> tuple[str, str]:
         """The names of the two variables."""
         return self.fast[0], self.slow[0]
@@ -123,8 +132,7 @@ class FormulaSystem(FastSlowSystem):
     # What is proved of the formulas in the window ---------------------------------------------------------
 
     def _boxes(self) -> tuple[Ball, Ball]:
-        assert self.slow_lower is not None and self.slow_upper is not None
-        return _ball(self.lower, self.upper), _ball(self.slow_lower, self.slow_upper)
+        return _ball(self.lower, self.upper), _ball(*self.slow_window)
 
     def _check_finite(self, formulas: Sequence[Expression]) -> None:
         """Refuse poles, logarithms and roots of negative numbers in the window, and jumps."""
@@ -185,8 +193,11 @@ class FormulaSystem(FastSlowSystem):
     @cached_property
     def fast_expression(self) -> Expression:
         """The formula f, the product of its factors."""
-        powers = (power(e, n) for e, n in zip(self.fast_expressions, self.multiplicities, strict=True))
-        return multiply(self.unit, *powers)
+        return multiply(self.unit, *(power(e, n) for e, n in self._factors))
+
+    @property
+    def _factors(self) -> list[tuple[Expression, int]]:
+        return list(zip(self.fast_expressions, self.multiplicities, strict=True))
 
     def derivative(self, of: str, fast: int, slow: int) -> Expression:
         """Return a partial derivative of "f" or "g" as a formula, exact."""
@@ -228,18 +239,36 @@ class FormulaSystem(FastSlowSystem):
 
     # Charts and kernels ---------------------------------------------------------------------------------
 
-    @property
+    @cached_property
+    def _lines(self) -> dict[int, tuple[Fraction, Fraction]]:
+        """The factors slope (x - line), by their number."""
+        polynomials = (polynomial_of(e, self.names) for e in self.fast_expressions)
+        found = {
+            i: vertical_line(p) for i, p in enumerate(polynomials) if p is not None and self.multiplicities[i] == 1
+        }
+        return {i: line for i, line in found.items() if line is not None}
+
+    @cached_property
     def invariant_lines(self) -> tuple[Fraction, ...]:
-        """The rational x for which x = const is a simple factor of f."""
-        return ()
+        """The rational x for which x = const is a simple factor of f: solutions never meet or leave these lines."""
+        return tuple(sorted(line for line, _ in self._lines.values()))
 
     def chart_of(self, x: Fraction) -> Chart | None:
         """Return the chart of the region of x between invariant lines; None on such a line."""
-        return Chart()
+        return chart_at(x, self.invariant_lines)
 
     def field_parameters(self, chart: Chart, direction: float = 1.0) -> NDArray[np.float64]:
         """Return the parameter array of ``core.polynomial.polynomial_field`` in a chart, 1 forward or -1 backward."""
-        raise NotImplementedError
+        head = [direction, float(self.slow_rate), chart.kind, float(chart.origin), float(chart.size), chart.scaled]
+        out = {i for i, (line, _) in self._lines.items() if line in chart.lines}
+        constant = line_constant([self._lines[i] for i in sorted(out)], chart)
+        powers = [power(e, n) for i, (e, n) in enumerate(self._factors) if i not in out]
+        f = multiply(self.unit, Exact(constant), *powers)
+        return np.concatenate((head, [-1.0], tape([f, self.slow_expression], self.names)))
+
+    def packed(self, of: str) -> NDArray[np.float64]:
+        """Return "f" or "g" as ``core.polynomial_events`` reads it."""
+        return np.concatenate(([-1.0], tape([self.derivative(of, 0, 0)], self.names)))
 
     def time_reversed(self) -> FormulaSystem:
         """Return the system x' = -f, y' = -slow_rate g."""
@@ -249,9 +278,9 @@ class FormulaSystem(FastSlowSystem):
     def check_start(self, start: Any) -> None:
         """Raise InputError where a start cannot be used."""
         super().check_start(start)
-        assert self.slow_lower is not None and self.slow_upper is not None
-        if not self.slow_lower <= start.slow <= self.slow_upper:
-            rule = f"must lie in the window [{float(self.slow_lower):g}, {float(self.slow_upper):g}]"
+        low, high = self.slow_window
+        if not low <= start.slow <= high:
+            rule = f"must lie in the window [{float(low):g}, {float(high):g}]"
             raise InputError(f"start {self.slow[0]}", float(start.slow), rule, "Widen the window or move the start")
 
 
@@ -277,8 +306,6 @@ def _powers(found: Factored, chosen: Sequence[bool]) -> list[Expression]:
 
 
 def _ball(low: Fraction, high: Fraction) -> Ball:
-    from fastslow.systems.polynomials import rational
-
     return flint.arb(rational(low)).union(flint.arb(rational(high)))
 
 

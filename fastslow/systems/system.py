@@ -237,6 +237,20 @@ class FastSlowSystem:
         }
 
     @property
+    def slow_window(self) -> tuple[Fraction, Fraction] | None:
+        """Bounds of the slow variable at which a solution leaves the window; None where there are none."""
+        return None
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """The bounds at which a solution leaves the window: of x, and then of y where it has any."""
+        return tuple(map(float, (self.lower, self.upper, *(self.slow_window or ()))))
+
+    def edge_left(self, number: int) -> str:
+        """Return the name of the variable that the bound `edges[number]` is of."""
+        return (self.fast if number < 2 else self.slow)[0]
+
+    @property
     def window(self) -> list[Any]:
         """Bounds of the fast variable, or of the fast and the slow one, as a model file writes them."""
         bounds = [plain(self.lower), plain(self.upper)]
