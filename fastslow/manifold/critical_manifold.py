@@ -32,8 +32,8 @@ def critical_manifold(system: FastSlowSystem) -> CriticalManifold:
     """Return the critical manifold of a planar system, traced and certified.
 
     For systems of formulas see ``formula_manifold``. In polynomial systems every irreducible factor of
-    f gives a branch; special points are isolated exactly; graphs y = h(x) are traced by pseudo-arclength continuation and the events found on
-    the way are matched with the exact points, both ways.
+    f gives a branch. Special points are isolated exactly; graphs y = h(x) are traced by pseudo-arclength
+    continuation and the events found on the way are matched with the exact points, both ways.
 
     Raises
     ------

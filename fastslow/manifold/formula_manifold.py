@@ -66,7 +66,7 @@ class _Builder:
         self.unmatched = list(geometry.undecided)
 
     def build(self) -> CriticalManifold:
-        branches = []
+        branches: list[Branch] = []
         for curve in self.geometry.curves:
             name = f"B{len(branches) + 1}"
             arcs = self.implicit(curve, name) if curve.shape is Shape.IMPLICIT else self.line(curve, name)
@@ -74,7 +74,6 @@ class _Builder:
                 branches.append(Branch(name, curve, tuple(arcs)))
         if not branches and not self.unmatched:
             raise InputError("f", self.system.formula()[0], "has no zero in the window", "Widen the window")
-        # A point where two factors meet outside of every branch that is kept cannot be: all are traced.
         return CriticalManifold(
             self.system, tuple(branches), (*self.points, *self.ends), not self.unmatched, tuple(self.unmatched)
         )
@@ -279,7 +278,7 @@ class _Builder:
                 (low, high), _ = plane.values(ends)
                 if (low[0] > 0 and high[1] < 0) or (high[0] < 0 and low[1] > 0):
                     box = plane.real(ends)
-                    yield tuple(_hull(box[:, j]) for j in (0, 1))  # type: ignore[misc]
+                    yield tuple(_hull(box[:, j]) for j in (0, 1))
                     break
 
     def signs(self, name: str, boxes: Iterable[tuple[Ball, Ball]], repeated: bool) -> tuple[int, int]:
