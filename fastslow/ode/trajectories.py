@@ -360,9 +360,14 @@ class Settling:
         return open_fate
 
     def _oscillation(self, turn: Turn) -> str:
-        """Name a cycle: it passes folds on both sides, or is a small one, as after a Hopf point."""
+        """Name a cycle: it passes two folds, or a fold and a loss of stability of a line, or is a small one."""
         passed = [fold for fold in self.manifold.of_kind(Kind.FOLD) if turn.x.min() < fold.x < turn.x.max()]
-        return "relaxation oscillation" if len(passed) >= 2 else "small oscillation"
+        along = [p for p in self.manifold.of_kind(Kind.CROSSING) if _on_fast_line(p) and turn.runs_beside(p)]
+        return "relaxation oscillation" if len(passed) + len(along) >= 2 else "small oscillation"
+
+
+def _on_fast_line(point: SpecialPoint) -> bool:
+    return any(curve.shape is Shape.FAST_LINE for curve in point.curves)
 
 
 def _on_slow_line(point: SpecialPoint) -> bool:
