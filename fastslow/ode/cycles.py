@@ -16,6 +16,8 @@ from fastslow.ode.solution import Solution
 from fastslow.systems.chart import Chart
 from fastslow.systems.system import FastSlowSystem
 
+_BESIDE = 0.02
+"""Distance from an invariant line, as a share of the width of a turn, at which it runs beside it."""
 _MOST_MAXIMA = 4
 """Maxima of y on one turn, at most."""
 
@@ -71,6 +73,11 @@ class Turn:
             return f"errors grow to {self.strayed:.1g} of the size of a turn, as along a canard,"
         return "one turn changes less than its error"
 
+    def runs_beside(self, crossing: SpecialPoint) -> bool:
+        """Whether the turn comes to the line x = const of a crossing and runs beside it past the crossing."""
+        near = np.abs(self.x - crossing.x) <= _BESIDE * np.ptp(self.x)
+        return bool(np.any(near & (self.y < crossing.y)) and np.any(near & (self.y > crossing.y)))
+
     def shrinks_to(self, point: SpecialPoint, distance: float) -> bool:
         """Whether the turn surrounds an equilibrium, and P shrinks to within a distance of it.
 
@@ -110,7 +117,7 @@ def last_turns(system: FastSlowSystem, chart: Chart, field: NDArray[np.float64],
         (0.0, float(solution.t[-1] - solution.t[k])),
         rtol=solution.rtol,
         atol=solution.atol,
-        events=section(field, 0.0, system.slow_field, directions=[0, 1], terminal=[False, False]),
+        events=section(field, 0.0, system.packed("g"), directions=[0, 1], terminal=[False, False]),
     )
     tops = [hit for hit in again.events if hit.index == 1]
     for first in tops[-2 : -_MOST_MAXIMA - 2 : -1]:
