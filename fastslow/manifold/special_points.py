@@ -11,8 +11,8 @@ import flint
 from fastslow.manifold.certificates import common_zeros
 from fastslow.manifold.curves import Curve, Shape
 from fastslow.systems.algebraic import Number, RealRoot, compare, nearest_double, radius
+from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.polynomials import Polynomial, enclose, rational
-from fastslow.systems.system import FastSlowSystem
 
 _EIGENVALUE_BITS = 512
 
@@ -117,7 +117,7 @@ class _Candidate:
         return compare(self.y, other.y) == 0
 
 
-def finite_points(system: FastSlowSystem, curves: list[Curve]) -> list[SpecialPoint]:
+def finite_points(system: PolynomialSystem, curves: list[Curve]) -> list[SpecialPoint]:
     """Return every fold, equilibrium and crossing of the curves in the window, each place once, in order of x.
 
     Folds are p = p_x = 0 on a curve p = 0, equilibria p = g = 0, crossings p = q = 0
@@ -150,7 +150,7 @@ def _first_of_its_polynomial(curves: list[Curve], index: int) -> bool:
 
 def _collect(
     found: list[_Candidate],
-    system: FastSlowSystem,
+    system: PolynomialSystem,
     kind: Kind,
     p: Polynomial,
     q: Polynomial,
@@ -176,7 +176,7 @@ def _lies_on(curve: Curve, x: Number, y: Number) -> bool:
     return bool(value.ball().overlaps(curve.position.ball()))
 
 
-def _classified(system: FastSlowSystem, candidate: _Candidate) -> SpecialPoint:
+def _classified(system: PolynomialSystem, candidate: _Candidate) -> SpecialPoint:
     kinds = [kind for kind in Kind if kind in candidate.kinds]
     curves = candidate.curves
     if kinds[0] is Kind.EQUILIBRIUM and len(curves) > 1:
@@ -201,7 +201,7 @@ def _classified(system: FastSlowSystem, candidate: _Candidate) -> SpecialPoint:
     return replace(point, note=_degeneracy(point))
 
 
-def _linearised(system: FastSlowSystem, x: Number, y: Number) -> tuple[Stability, tuple[complex, ...]]:
+def _linearised(system: PolynomialSystem, x: Number, y: Number) -> tuple[Stability, tuple[complex, ...]]:
     """Return stability and eigenvalues; the signs of trace and determinant are proved or the answer is CENTER."""
     f, g = system.fast_field, system.slow_field
     with flint.ctx.workprec(_EIGENVALUE_BITS):

@@ -22,7 +22,7 @@ from fastslow.ode.integrate import Limits
 from fastslow.ode.trajectories import Settling, Solver, Trajectory
 from fastslow.separatrices.corners import corners_of
 from fastslow.systems.chart import Chart
-from fastslow.systems.system import Factor, FastSlowSystem, Start
+from fastslow.systems.system import FastSlowSystem, Start
 
 _DEPARTURE = 1e-7
 """Distance from the saddle at which a half is begun, in units of the window and of the height; the error is quadratic
@@ -185,19 +185,7 @@ def time_reversed(manifold: CriticalManifold) -> CriticalManifold:
     The curves and points are the same, with the same ids; stabilities and slow directions are opposite.
     """
     system = manifold.system
-    first, *rest = system.factors
-    reversed_system = FastSlowSystem(
-        [Factor(-first.polynomial, first.equation), *rest],
-        -system.slow_field,
-        fast=system.fast,
-        slow=system.slow,
-        slow_rate=system.slow_rate,
-        window=(system.lower, system.upper),
-        start_fast=system.start_fast,
-        name=f"{system.name} backward",
-    )
-    if system.energy_polynomial is not None:
-        reversed_system.energy_polynomial = -system.energy_polynomial
+    reversed_system = system.time_reversed()
     points = {id(point): _reversed_point(point) for point in manifold.points}
 
     def turned(arc: Arc) -> Arc:

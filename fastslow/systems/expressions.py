@@ -237,6 +237,11 @@ FUNCTIONS = frozenset(_VALUES)
 """The functions of formulas, beside he1, ..., he40."""
 
 
+def value_of(function: str, x: Any) -> Any:
+    """Return a listed function, not one of the Hermite polynomials, of doubles."""
+    return _VALUES[function](x)
+
+
 def hermite_rows(x: Any, order: int) -> Iterator[Any]:
     """Yield He_0(x), ..., He_order(x) for anything that can be added and multiplied."""
     before, now = x * 0, x * 0 + 1
