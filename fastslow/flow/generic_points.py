@@ -15,7 +15,6 @@ from fastslow.manifold.arcs import FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.systems.algebraic import Ball
-from fastslow.systems.polynomials import enclose
 from fastslow.systems.system import FastSlowSystem, Start
 
 _BITS = 256
@@ -224,12 +223,8 @@ def _excursion(flow: SingularFlow, rest: SpecialPoint, fold: SpecialPoint) -> Ex
 def _derivative(system: FastSlowSystem, of: str, fast: int, slow: int, point: SpecialPoint) -> Ball:
     """Return an enclosure of a partial derivative at a special point."""
     assert point.exact_x is not None and point.exact_y is not None
-    p = system.fast_field if of == "f" else system.slow_field
-    for variable, order in enumerate((fast, slow)):
-        for _ in range(order):
-            p = p.derivative(variable)
     with flint.ctx.workprec(_BITS):
-        return enclose(p, point.exact_x.ball(_BITS), point.exact_y.ball(_BITS))
+        return system.enclose(of, fast, slow, point.exact_x.ball(_BITS), point.exact_y.ball(_BITS))
 
 
 def _double(ball: Ball) -> float:

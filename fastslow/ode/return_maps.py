@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from fastslow.ode.event_sets import section
 from fastslow.ode.integrate import EventSet, Limits, integrate
 from fastslow.ode.solution import Solution, Status
 from fastslow.systems.exact import exact
-from fastslow.systems.polynomials import rational
+from fastslow.systems.polynomials import packed, rational, variables
 from fastslow.systems.system import FastSlowSystem
 
 _SLOW_TIMES = 100.0
@@ -49,8 +50,11 @@ class ReturnMap:
 
     def allows(self, y: float) -> bool:
         """Whether orbits cross the section at a height: it is no place at rest, and not beyond the window."""
+        bounds = self.system.slow_window
+        if self.chart is None or (bounds is not None and not bounds[0] < y < bounds[1]):
+            return False
         f = self.system.f(self.x, y)
-        return self.chart is not None and math.isfinite(f) and f != 0.0
+        return math.isfinite(f) and f != 0.0
 
     def crossings(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> list[float]:
         """Return the last heights at which a polygon crosses the section."""
@@ -113,9 +117,7 @@ class ReturnMap:
         key = (direction, sign)
         field = self._fields[direction]
         if key not in self._events:
-            # Beyond the window's edges the polynomial (x - lower) (upper - x) is negative.
-            x = self.system.fast_field.context().gens()[0]
-            inside = (x - rational(self.system.lower)) * (rational(self.system.upper) - x)
+            inside = _inside(self.system.edges)
             self._events[key] = section(field, self.x, inside, 0.0, directions=[sign, 1], terminal=[True, True])
         return integrate(
             polynomial_field,
@@ -133,3 +135,11 @@ class ReturnMap:
         """Whether f has one sign on the line between two heights."""
         values = self.system.partial("f", 0, 0, self.x, np.linspace(a, b, _PROBES))
         return bool((values > 0.0).all() or (values < 0.0).all())
+
+
+def _inside(edges: tuple[float, ...]) -> NDArray[np.float64]:
+    """Return the polynomial (x - lower) (upper - x), and the same of y where it is bounded: negative beyond an edge."""
+    product = variables()[0] * 0 + 1
+    for variable, low, high in zip(variables(), edges[::2], edges[1::2], strict=False):
+        product *= (variable - rational(Fraction(low))) * (rational(Fraction(high)) - variable)
+    return packed(product)
