@@ -74,8 +74,10 @@ _FORMULAS = ("activation", "link")
 
 def _doubles(value: Any) -> Any:
     """Return exact numbers of a model's table as the nearest doubles; the table itself keeps them exactly."""
-    if isinstance(value, list | dict):
-        return {k: _doubles(v) for k, v in value.items()} if isinstance(value, dict) else [_doubles(v) for v in value]
+    if isinstance(value, dict):
+        return {key: _doubles(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_doubles(entry) for entry in value]
     return value if isinstance(value, bool) else float(Fraction(value))
 
 

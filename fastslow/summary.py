@@ -58,14 +58,27 @@ def summary_lines(analysis: Analysis, width: int = 100) -> Iterator[Line]:
 
 
 def _title(analysis: Analysis) -> str:
+    if "f" in analysis.model.table:
+        return _written_title(analysis)
     parameters = "  ".join(
         f"{key} = {_listed(value)}" for key, value in analysis.model.table.items() if key not in ("model", "title")
     )
     return f"{analysis.model.name}  {parameters}"
 
 
+def _written_title(analysis: Analysis) -> str:
+    """Return the equations of a model that writes them out, with its parameters, window and slow rate."""
+    model, table = analysis.model, analysis.model.table
+    f, g = table["f"], table["g"]
+    product = f if isinstance(f, str) else f[0] if len(f) == 1 else " * ".join(f"({factor})" for factor in f)
+    values = {k: v["value"] if isinstance(v, dict) else v for k, v in table.get("parameters", {}).items()}
+    settings = {**values, "window": table["window"], "slow_rate": table["slow_rate"]}
+    shown = "  ".join(f"{key} = {_listed(value)}" for key, value in settings.items())
+    return f"{model.name}  {model.fast[0]}' = {product}  {model.slow[0]}' = slow_rate ({g})  {shown}"
+
+
 def _listed(value: object) -> str:
-    return f"({', '.join(str(v) for v in value)})" if isinstance(value, list) else str(value)
+    return f"({', '.join(map(_listed, value))})" if isinstance(value, list) else str(value)
 
 
 def _start_name(analysis: Analysis, orbit: OrbitResult) -> str:

@@ -212,8 +212,8 @@ def basins_of(flow: SingularFlow) -> tuple[Basin, ...]:
         cuts += heights_of(system, branch.curve, system.start_fast)
     bounds: list[Number | None] = [None, *_distinct(cuts), None]
     if system.slow_window is not None:
-        first, last = map(Rational, system.slow_window)
-        bounds = [*_distinct([first, last, *(cut for cut in cuts if compare(first, cut) < 0 < compare(last, cut))])]
+        bottom, top = map(Rational, system.slow_window)
+        bounds = [*_distinct([bottom, top, *(cut for cut in cuts if compare(bottom, cut) < 0 < compare(top, cut))])]
     basins: list[Basin] = []
     for low, high in itertools.pairwise(bounds):
         sample = rational_inside(low, high)

@@ -14,9 +14,11 @@ from fastslow.manifold.algebraic_branch import Component, components
 from fastslow.manifold.arcs import Arc, Branch, CriticalManifold, FastStability
 from fastslow.manifold.certificates import critical_abscissae, numbers_above, rational_between, rational_inside
 from fastslow.manifold.curves import Curve, Shape, irreducible_curves
+from fastslow.manifold.formula_manifold import formula_manifold
 from fastslow.manifold.special_points import Kind, SpecialPoint, end_point, finite_points
 from fastslow.manifold.tracing import Trace, trace_graph
 from fastslow.systems.algebraic import Number, Rational, RealRoot, compare, nearest_double
+from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.polynomial_system import PolynomialSystem, exactly, sign_at
 from fastslow.systems.polynomials import Polynomial, by_slow_power, evaluate, fraction, rational
 from fastslow.systems.system import FastSlowSystem
@@ -27,17 +29,19 @@ Points = NDArray[np.float64]
 
 
 def critical_manifold(system: FastSlowSystem) -> CriticalManifold:
-    """Return the critical manifold of a planar polynomial system, traced and certified.
+    """Return the critical manifold of a planar system, traced and certified.
 
-    Every irreducible factor of f gives a branch. Special points are isolated exactly;
-    graphs y = h(x) are traced by pseudo-arclength continuation and the events found on
-    the way are matched with the exact points, both ways.
+    For systems of formulas see ``formula_manifold``. In polynomial systems every irreducible factor of
+    f gives a branch. Special points are isolated exactly; graphs y = h(x) are traced by pseudo-arclength
+    continuation and the events found on the way are matched with the exact points, both ways.
 
     Raises
     ------
     InputError
         If f and g vanish together on a curve, or f has no zero in the window.
     """
+    if isinstance(system, FormulaSystem):
+        return formula_manifold(system)
     system = exactly(system, "the critical manifold")
     curves = irreducible_curves(system)
     return _Builder(system, curves, finite_points(system, curves)).build()
@@ -76,7 +80,7 @@ class _Builder:
     # Lines need no continuation -----------------------------------------------------------------
 
     def fast_line(self, curve: Curve, branch: str) -> list[Arc]:
-        assert curve.position is not None
+        assert isinstance(curve.position, RealRoot)
         position, x = curve.position, nearest_double(curve.position)
         inner = sorted(self.on(curve), key=lambda p: p.y)
         nodes = [

@@ -116,7 +116,7 @@ class _Walker:
         ends = np.linspace(0.0, 1.0, _FIRST_CUTS + 1)
         i, j = np.divmod(np.arange(_FIRST_CUTS**2), _FIRST_CUTS)
         boxes = np.stack([np.stack([ends[i], ends[i + 1]], 1), np.stack([ends[j], ends[j + 1]], 1)], axis=1)
-        tubes_seen, fresh = 0, 0
+        failed = 0
         while True:
             boxes = self.without(boxes, self.found.chains)
             with np.errstate(all="ignore"):
@@ -126,8 +126,8 @@ class _Walker:
                 before = len(self.found.chains)
                 self.follow(start, self.tangent(start), None)
                 if len(self.found.chains) == before:
-                    fresh += 1
-                    if fresh > 8:
+                    failed += 1
+                    if failed > 8:
                         break
                     boxes = boxes[np.abs(boxes.mean(axis=2) - start).max(axis=1) > 1e-3]
                     continue
@@ -170,7 +170,7 @@ class _Walker:
     def tangent(self, point: Array) -> Array:
         _, gradient = self.plane.at(point)
         tangent = np.array([-gradient[1], gradient[0]])
-        return tangent / np.linalg.norm(tangent)
+        return np.asarray(tangent / np.linalg.norm(tangent))
 
     def follow(self, start: Array, tangent: Array, end: End | None) -> None:
         """Follow the curve from a point, prove the chain, and keep it."""

@@ -23,7 +23,8 @@ from fastslow.errors import CertificateError
 from fastslow.systems.algebraic import FIRST_BITS, Ball, Rational, compare
 from fastslow.systems.expression_facts import exact_value
 from fastslow.systems.expressions import Expression, derivative
-from fastslow.systems.interval_tapes import Interval, Tape, added, multiplied, rounded_out, subtracted
+from fastslow.systems.interval_tapes import Tape
+from fastslow.systems.intervals import Interval, added, multiplied, rounded_out, subtracted
 
 Array = NDArray[np.float64]
 Bounds = Sequence[tuple[Fraction, Fraction]]
@@ -194,9 +195,7 @@ class _Search:
         excluded = np.zeros(len(boxes), dtype=bool)
         for i in range(n):
             # where a formula jumps inside the box its derivative does not bound its changes
-            slopes[i] = [
-                (np.where(jumps[i], np.nan, low), np.where(jumps[i], np.nan, high)) for low, high in slopes[i]
-            ]
+            slopes[i] = [(np.where(jumps[i], np.nan, low), np.where(jumps[i], np.nan, high)) for low, high in slopes[i]]
             centred = at_centre[i]
             for j in range(n):
                 centred = added(centred, multiplied(slopes[i][j], away[j]))
@@ -260,7 +259,8 @@ class _Search:
                 proved &= (low > wide[:, j, 0]) & (high < wide[:, j, 1])
         for k in np.flatnonzero(proved):
             tight = np.array([[float(low[k]), float(high[k])] for low, high in images])
-            if not any(np.all((tight[:, 0] >= zero.box[:, 0]) & (tight[:, 1] <= zero.box[:, 1])) for zero in self.zeros):
+            known = (np.all((tight[:, 0] >= z.box[:, 0]) & (tight[:, 1] <= z.box[:, 1])) for z in self.zeros)
+            if not any(known):
                 self.zeros.append(Zero(self.tape, wide[k]))
         return np.delete(boxes, chosen[proved], axis=0)
 
@@ -282,11 +282,12 @@ class _Search:
         for zero in self.zeros:
             if not any(other.holds(zero.balls()) for other in kept):
                 kept.append(zero)
-        points = [self.point(zero) for zero in kept]
-        return [point for point in points if all(self.inside(v, *ends) for v, ends in zip(point, self.bounds, strict=True))]
+        points = (self.point(zero) for zero in kept)
+        return [point for point in points if all(map(self.inside, point, self.bounds))]
 
-    def inside(self, value: Coordinate, low: Fraction, high: Fraction) -> bool:
-        return compare(value, Rational(low)) >= 0 and compare(value, Rational(high)) <= 0
+    def inside(self, value: Coordinate, bounds: tuple[Fraction, Fraction]) -> bool:
+        """Whether a coordinate lies within bounds, or cannot be told from one of them."""
+        return compare(value, Rational(bounds[0])) >= 0 and compare(value, Rational(bounds[1])) <= 0
 
     def point(self, zero: Zero) -> tuple[Coordinate, ...]:
         """Return the coordinates, as rational numbers where it is proved that these are the zero."""
@@ -294,7 +295,8 @@ class _Search:
         guesses = [_rational_in(ball) for ball in balls]
         if all(guess is not None for guess in guesses):
             at = [Rational(guess).ball() for guess in guesses if guess is not None]
-            if zero.holds(at) and all(exact_value(f, dict(zip(self.tape.names, guesses, strict=True))) == 0 for f in self.values.expressions):
+            values = dict(zip(self.tape.names, guesses, strict=True))
+            if zero.holds(at) and all(exact_value(f, values) == 0 for f in self.values.expressions):
                 return tuple(Coordinate(zero, j, guesses[j]) for j in range(self.n))
         return tuple(Coordinate(zero, j) for j in range(self.n))
 
@@ -334,9 +336,9 @@ def _hull(low: float, high: float) -> Ball:
 
 
 def _clusters(boxes: Array, width: Array) -> list[Array]:
-    """Return the hulls of boxes that touch."""
+    """Return the hulls of boxes that touch or nearly do."""
     hulls: list[Array] = []
-    slack = 0.5 * _SMALLEST * width
+    slack = 16 * _SMALLEST * width
     for box in boxes:
         joined = box
         apart = []

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.systems.expressions import Expression, derivative
-from fastslow.systems.interval_tapes import Interval, Tape, added, multiplied, rounded_out, subtracted, up
+from fastslow.systems.interval_tapes import Tape
+from fastslow.systems.intervals import Interval, added, multiplied, rounded_out, subtracted, up
 
 Array = NDArray[np.float64]
 _DIRTY = 1e-14
@@ -34,11 +35,11 @@ class PlaneField:
 
     def scaled(self, points: Array) -> Array:
         """Return points of the window in coordinates from 0 to 1."""
-        return (points - self.low) / self.width
+        return np.asarray((points - self.low) / self.width)
 
     def real(self, points: Array) -> Array:
         """Return points of the window as they are."""
-        return self.low + points * self.width
+        return np.asarray(self.low + points * self.width)
 
     def at(self, points: Array) -> tuple[Array, Array]:
         """Return values and scaled gradients at points, shapes (N,) and (N, 2), in doubles."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.manifold.plane_field import PlaneField
-from fastslow.systems.interval_tapes import Interval, added, multiplied
+from fastslow.systems.intervals import Interval, added, multiplied
 
 Array = NDArray[np.float64]
 
@@ -145,9 +145,10 @@ def _single_arc(field: PlaneField, tubes: Tubes, chosen: NDArray[np.intp]) -> ND
         value, middle = field.values(centre)
         hessian = field.hessians(boxes)
         s, n = (_dot(v, gradient) for v in (along, across))
-        mixed = _form(hessian, along, across)
-        for slope, v, rows in ((s, along, (_form(hessian, along, along), mixed)), (n, across, (mixed, _form(hessian, across, across)))):
-            centred = added(_dot(v, middle), added(multiplied(rows[0], (-reach, reach)), multiplied(rows[1], (-width, width))))
+        bend, mixed, spread = (_form(hessian, p, q) for p, q in ((along, along), (along, across), (across, across)))
+        for slope, v, rows in ((s, along, (bend, mixed)), (n, across, (mixed, spread))):
+            change = added(multiplied(rows[0], (-reach, reach)), multiplied(rows[1], (-width, width)))
+            centred = added(_dot(v, middle), change)
             known = np.isfinite(centred[0]) & np.isfinite(centred[1])
             slope[0][known] = np.fmax(slope[0], centred[0])[known]
             slope[1][known] = np.fmin(slope[1], centred[1])[known]
@@ -169,7 +170,7 @@ def _few_edges(tubes: Tubes, chosen: NDArray[np.intp], edges: Array) -> NDArray[
     inside = (np.abs(n) <= tubes.width[chosen] + 1e-12) & (np.abs(s) <= _OVERLAP * half + 1e-12)
     between = (inside & (np.abs(s) < half - 1e-11)).any(axis=0)
     beyond = [(inside & side).sum(axis=0) for side in (s >= half - 1e-11, s <= -half + 1e-11)]
-    return ~between & (beyond[0] <= 1) & (beyond[1] <= 1)
+    return np.asarray(~between & (beyond[0] <= 1) & (beyond[1] <= 1))
 
 
 def _joined(field: PlaneField, tubes: Tubes, closed: bool, known_ends: tuple[bool, bool]) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastslow.errors import MISSING, InputError
 from fastslow.systems.algebraic import Ball, Number
 from fastslow.systems.balls import enclosed
-from fastslow.systems.chart import Chart
+from fastslow.systems.chart import Chart, chart_at, line_constant
 from fastslow.systems.expression_factors import Factored, factored, polynomial_of, written
 from fastslow.systems.expression_facts import nodes
 from fastslow.systems.expressions import (
@@ -29,8 +29,10 @@ from fastslow.systems.expressions import (
     negative,
     power,
 )
+from fastslow.systems.expressions import Number as Exact
 from fastslow.systems.formulas import parse_formula
 from fastslow.systems.polynomial_system import Factor, PolynomialSystem
+from fastslow.systems.polynomials import rational, vertical_line
 from fastslow.systems.system import FastSlowSystem, numbers_of
 from fastslow.systems.tapes import tape
 
@@ -191,8 +193,11 @@ class FormulaSystem(FastSlowSystem):
     @cached_property
     def fast_expression(self) -> Expression:
         """The formula f, the product of its factors."""
-        powers = (power(e, n) for e, n in zip(self.fast_expressions, self.multiplicities, strict=True))
-        return multiply(self.unit, *powers)
+        return multiply(self.unit, *(power(e, n) for e, n in self._factors))
+
+    @property
+    def _factors(self) -> list[tuple[Expression, int]]:
+        return list(zip(self.fast_expressions, self.multiplicities, strict=True))
 
     def derivative(self, of: str, fast: int, slow: int) -> Expression:
         """Return a partial derivative of "f" or "g" as a formula, exact."""
@@ -234,27 +239,32 @@ class FormulaSystem(FastSlowSystem):
 
     # Charts and kernels ---------------------------------------------------------------------------------
 
-    @property
+    @cached_property
+    def _lines(self) -> dict[int, tuple[Fraction, Fraction]]:
+        """The factors slope (x - line), by their number."""
+        polynomials = (polynomial_of(e, self.names) for e in self.fast_expressions)
+        found = {
+            i: vertical_line(p) for i, p in enumerate(polynomials) if p is not None and self.multiplicities[i] == 1
+        }
+        return {i: line for i, line in found.items() if line is not None}
+
+    @cached_property
     def invariant_lines(self) -> tuple[Fraction, ...]:
-        """The rational x for which x = const is a simple factor of f."""
-        return ()
+        """The rational x for which x = const is a simple factor of f: solutions never meet or leave these lines."""
+        return tuple(sorted(line for line, _ in self._lines.values()))
 
     def chart_of(self, x: Fraction) -> Chart | None:
         """Return the chart of the region of x between invariant lines; None on such a line."""
-        return Chart()
+        return chart_at(x, self.invariant_lines)
 
     def field_parameters(self, chart: Chart, direction: float = 1.0) -> NDArray[np.float64]:
         """Return the parameter array of ``core.polynomial.polynomial_field`` in a chart, 1 forward or -1 backward."""
-        head = [
-            direction,
-            float(self.slow_rate),
-            chart.kind,
-            float(chart.origin),
-            float(chart.size),
-            chart.scaled,
-            -1.0,
-        ]
-        return np.concatenate((head, tape([self.fast_expression, self.slow_expression], self.names)))
+        head = [direction, float(self.slow_rate), chart.kind, float(chart.origin), float(chart.size), chart.scaled]
+        out = {i for i, (line, _) in self._lines.items() if line in chart.lines}
+        constant = line_constant([self._lines[i] for i in sorted(out)], chart)
+        powers = [power(e, n) for i, (e, n) in enumerate(self._factors) if i not in out]
+        f = multiply(self.unit, Exact(constant), *powers)
+        return np.concatenate((head, [-1.0], tape([f, self.slow_expression], self.names)))
 
     def packed(self, of: str) -> NDArray[np.float64]:
         """Return "f" or "g" as ``core.polynomial_events`` reads it."""
@@ -296,8 +306,6 @@ def _powers(found: Factored, chosen: Sequence[bool]) -> list[Expression]:
 
 
 def _ball(low: Fraction, high: Fraction) -> Ball:
-    from fastslow.systems.polynomials import rational
-
     return flint.arb(rational(low)).union(flint.arb(rational(high)))
 
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastslow.errors import InputError
 from fastslow.systems.algebraic import Ball, Number
-from fastslow.systems.chart import Chart, ChartKind, chart_between, without_lines
+from fastslow.systems.chart import Chart, ChartKind, chart_at, without_lines
 from fastslow.systems.expression_factors import polynomial_of
 from fastslow.systems.expressions import Expression
 from fastslow.systems.formulas import parse_polynomial
@@ -148,11 +148,9 @@ class PolynomialSystem(FastSlowSystem):
 
     def chart_of(self, x: Fraction) -> Chart | None:
         """Return the chart of the region of x between invariant lines; None on such a line."""
-        if x in self.invariant_lines:
+        chart = chart_at(x, self.invariant_lines)
+        if chart is None:
             return None
-        below = max((line for line in self.invariant_lines if line < x), default=None)
-        above = min((line for line in self.invariant_lines if line > x), default=None)
-        chart = chart_between(below, above)
         has_pole = chart.kind is not ChartKind.BESIDE and any(
             _has_pole(part, chart.origin) for part, _ in self._irreducible[1]
         )

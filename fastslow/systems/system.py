@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -240,6 +241,13 @@ class FastSlowSystem:
     def slow_window(self) -> tuple[Fraction, Fraction] | None:
         """Bounds of the slow variable at which a solution leaves the window; None where there are none."""
         return None
+
+    @property
+    def slow_ends(self) -> tuple[float, float]:
+        """The bounds of the slow variable, infinite where every value is covered."""
+        if self.slow_window is None:
+            return -math.inf, math.inf
+        return float(self.slow_window[0]), float(self.slow_window[1])
 
     @property
     def edges(self) -> tuple[float, ...]:

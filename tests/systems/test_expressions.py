@@ -15,8 +15,9 @@ from scipy import special
 
 import fastslow as fs
 from fastslow.systems.expression_facts import as_polynomial, coefficients, kinks, nodes, polynomially_bounded
+from fastslow.systems.expression_format import formatted
 from fastslow.systems.expression_text import LONGEST, NAMES, parse_expression
-from fastslow.systems.expressions import FUNCTIONS, derivative, evaluate, formatted
+from fastslow.systems.expressions import FUNCTIONS, derivative, evaluate
 
 GRID = np.linspace(-2.31, 2.4, 48)
 REFERENCES = {
