@@ -8,12 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fastslow.bifurcation.canard_points import canard_points
 from fastslow.errors import InputError
 from fastslow.flow.flow_graph import FlowGraph, flow_graph
+from fastslow.flow.generic_points import crossing_reports, excitable_equilibria, fold_reports
+from fastslow.flow.relaxation import relaxation_cycles
 from fastslow.flow.singular_orbit import Segment, SingularFlow, SingularOrbit
 from fastslow.manifold.arcs import CriticalManifold
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.special_points import Kind, SpecialPoint
+from fastslow.ode.limit_cycles import LimitCycles, cycle_at, cycles_of
 from fastslow.ode.trajectories import Settling, Trajectory
 from fastslow.progress import Progress, counted
 from fastslow.results import (
@@ -25,11 +29,12 @@ from fastslow.results import (
     OrbitResult,
     Point,
     SegmentResult,
+    Theory,
     ThresholdResult,
     TrajectoryResult,
     Verdict,
 )
-from fastslow.separatrices.full_graph import full_graph
+from fastslow.separatrices.full_graph import full_graph, joined_to_cycles
 from fastslow.separatrices.thresholds import Threshold
 from fastslow.systems.exact import Real
 from fastslow.systems.model_files import plane_starts, slow_starts, study_from, study_of
@@ -67,6 +72,10 @@ class Analysis:
         Where the fate in the full system changes on the line of starts.
     full_flow : FullGraphResult
         Separatrices of the full system, its basins, and how it differs from the singular limit.
+    limit_cycles : LimitCycles
+        Those of the full system, stable and unstable.
+    theory : Theory
+        What local theorems say of folds, crossings, relaxation cycles, canards and excitability.
     complete : bool
         Whether every special point is certified and every certificate was met by the traced branches.
     unmatched : tuple of str
@@ -82,6 +91,8 @@ class Analysis:
     full_flow: FullGraphResult
     complete: bool
     unmatched: tuple[str, ...] = ()
+    limit_cycles: LimitCycles = field(default_factory=LimitCycles)
+    theory: Theory = field(default_factory=Theory)
     _system: list[FastSlowSystem] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -220,11 +231,12 @@ def _analyze(
     settling = Settling(manifold)
     first = [settling.run(orbit.start) for orbit in orbits[:_KNOWN]]
     full = full_graph(settling, graph.basins, first)
+    cycles = cycles_of(manifold, first)
     reports: list[OrbitResult] = []
     for k, orbit in counted([*enumerate(orbits)], progress):
         trajectory = first[k] if k < _KNOWN else settling.run(orbit.start)
         comparison = compare_levels(system, orbit, trajectory, graph.basins, full.thresholds, manifold.points)
-        report = _orbit(system, orbit, trajectory, comparison, whole=len(reports) < _MOST_PATHS)
+        report = _orbit(system, orbit, trajectory, comparison, cycles, whole=len(reports) < _MOST_PATHS)
         window = window_of(system, trajectory, orbit.start, sizes) if sizes else None
         reports.append(replace(report, window=window))
     branch_ids = {id(branch.curve): branch.id for branch in manifold.branches}
@@ -245,10 +257,23 @@ def _analyze(
         flow=_graph(graph),
         orbits=tuple(reports),
         thresholds=tuple(threshold_result(t) for t in full.thresholds),
-        full_flow=FullGraphResult(full.edges, full.basins, full.differences),
+        full_flow=FullGraphResult(joined_to_cycles(full.edges, cycles.cycles), full.basins, full.differences),
         complete=manifold.complete and all(point.certified for point in points),
         unmatched=manifold.unmatched,
+        limit_cycles=cycles,
+        theory=_theory(flow),
         _system=[system],
+    )
+
+
+def _theory(flow: SingularFlow) -> Theory:
+    system, points = flow.system, flow.manifold.points
+    return Theory(
+        fold_reports(flow),
+        crossing_reports(system, points),
+        relaxation_cycles(flow),
+        tuple(excitable_equilibria(flow)),
+        canard_points(system, points),
     )
 
 
@@ -308,7 +333,12 @@ def _graph(graph: FlowGraph) -> GraphResult:
 
 
 def _orbit(
-    system: FastSlowSystem, orbit: SingularOrbit, trajectory: Trajectory, comparison: Comparison, whole: bool
+    system: FastSlowSystem,
+    orbit: SingularOrbit,
+    trajectory: Trajectory,
+    comparison: Comparison,
+    cycles: LimitCycles,
+    whole: bool,
 ) -> OrbitResult:
     theorem, reasons = system.theorem(orbit.start)
     energy = trajectory.energy
@@ -323,6 +353,7 @@ def _orbit(
         solver=trajectory.solver,
         proof=trajectory.proof,
         time_scale_ratio=scale_ratio(trajectory).value,
+        cycle=cycle_at(cycles.cycles, trajectory.x, trajectory.y) if trajectory.oscillates else "",
     )
     return OrbitResult(
         start=(float(orbit.start.fast), float(orbit.start.slow)),

@@ -28,10 +28,9 @@ from fastslow.results import (
 )
 from fastslow.separatrices.full_graph import FullEdge
 from fastslow.systems.model_files import study_from
+from fastslow.theory_documents import Json, cycles_in, cycles_out, theory_in, theory_out
 
 SCHEMA = "fastslow.analysis/1"
-
-Json = dict[str, Any]
 
 
 def _number(value: float) -> float | str:
@@ -63,6 +62,8 @@ def to_document(analysis: Analysis) -> Json:
         "full_graph": full_graph_out(analysis.full_flow, x, y),
         "complete": analysis.complete,
         "unmatched": list(analysis.unmatched),
+        "limit_cycles": cycles_out(analysis.limit_cycles, x, y),
+        "theory": theory_out(analysis.theory),
     }
     document["digest"] = digest(document)
     return document
@@ -213,6 +214,7 @@ def _orbit_out(orbit: OrbitResult, x: str, y: str) -> Json:
             "solver": path.solver,
             "proof": path.proof,
             "time_scale_ratio": path.time_scale_ratio,
+            "cycle": path.cycle or None,
         },
         **({} if orbit.window is None else {"window": orbit.window.document()}),
     }
@@ -281,6 +283,8 @@ def _analysis_in(document: Json) -> Analysis:
         full_flow=_full_graph_in(document["full_graph"], x, y),
         complete=_truth(document["complete"]),
         unmatched=tuple(document["unmatched"]),
+        limit_cycles=cycles_in(document.get("limit_cycles"), x, y),
+        theory=theory_in(document.get("theory")),
     )
 
 
@@ -393,6 +397,7 @@ def _orbit_in(orbit: Json, x: str, y: str) -> OrbitResult:
             path["solver"],
             path["proof"],
             path["time_scale_ratio"],
+            path.get("cycle") or "",
         ),
         window=WindowResult.of(orbit["window"]) if "window" in orbit else None,
     )

@@ -10,7 +10,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from fastslow.bifurcation.canard_points import CanardPoint
 from fastslow.flow.flow_graph import Basin, Edge
+from fastslow.flow.generic_points import CrossingReport, Excitable, FoldReport
+from fastslow.flow.relaxation import RelaxationCycle
 from fastslow.separatrices.full_graph import FullEdge
 
 
@@ -81,7 +84,10 @@ class SegmentResult:
 
 @dataclass(frozen=True)
 class TrajectoryResult:
-    """A solution of the full system, at the steps of the integrator, until its fate was known."""
+    """A solution of the full system, at the steps of the integrator, until its fate was known.
+
+    `cycle` is the id of the limit cycle that it goes to.
+    """
 
     t: tuple[float, ...]
     x: tuple[float, ...]
@@ -92,6 +98,7 @@ class TrajectoryResult:
     solver: str
     proof: str
     time_scale_ratio: float
+    cycle: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,6 +220,29 @@ class FullGraphResult:
     edges: tuple[FullEdge, ...]
     basins: tuple[Basin, ...]
     differences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Theory:
+    """What the geometric theory of planar fast-slow systems says of the model.
+
+    Attributes
+    ----------
+    folds, crossings : tuple
+        Generic conditions at each, and where orbits go from there.
+    relaxation_cycles : tuple of RelaxationCycle
+        Closed singular orbits with their periods.
+    excitable : tuple of Excitable
+        Rests from which a kick makes a long excursion.
+    canards : tuple of CanardPoint
+        Canard and singular Hopf points that one parameter of the model leads to.
+    """
+
+    folds: tuple[FoldReport, ...] = ()
+    crossings: tuple[CrossingReport, ...] = ()
+    relaxation_cycles: tuple[RelaxationCycle, ...] = ()
+    excitable: tuple[Excitable, ...] = ()
+    canards: tuple[CanardPoint, ...] = ()
 
 
 @dataclass(frozen=True)
