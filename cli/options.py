@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from fastslow.files import check_writable as check_writable
 
 if TYPE_CHECKING:
     from fastslow.systems.presets import Study
@@ -73,43 +74,37 @@ class ModelArguments:
         return Study(study_from({**study.system.table(), **changes}).system, study.starts)
 
 
+def usage_errors(command: Callable[..., int]) -> Callable[..., int]:
+    """Turn what fastslow refuses on purpose into a usage error, which has exit code 2."""
+
+    @functools.wraps(command)
+    def with_errors(*arguments: Any, **options: Any) -> int:
+        from fastslow.errors import FastSlowError
+
+        try:
+            return command(*arguments, **options)
+        except FastSlowError as error:
+            raise click.UsageError(str(error), click.get_current_context()) from None
+
+    return with_errors
+
+
 def model_arguments(command: Callable[..., int]) -> Callable[..., int]:
     """Give a command the arguments that name a model, as one `ModelArguments`, and bad input exit code 2.
 
     The command gets them as its first argument, and the others by name.
     """
 
+    @usage_errors
     @functools.wraps(command)
     def with_model(**arguments: Any) -> int:
-        from fastslow.errors import FastSlowError
-
         names = ModelArguments.__dataclass_fields__
         named = ModelArguments(**{name: arguments.pop(name) for name in names})
-        try:
-            return command(named, **arguments)
-        except FastSlowError as error:
-            raise click.UsageError(str(error), click.get_current_context()) from None
+        return command(named, **arguments)
 
     for option in reversed(_OPTIONS):
         with_model = option(with_model)
     return with_model
-
-
-def check_writable(directory: Path) -> None:
-    """Fail before the work, not after it."""
-    import tempfile
-
-    from fastslow.errors import InputError
-
-    if directory.exists() and not directory.is_dir():
-        raise InputError("-o", str(directory), "is a file", "Name a directory, or one that can be made")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError("-o", str(directory), f"cannot be written ({reason})", "Choose another directory") from None
 
 
 def quick_while_cold() -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastslow.errors import FastSlowError as FastSlowError
     from fastslow.errors import InputError as InputError
     from fastslow.errors import RecordError as RecordError
+    from fastslow.flow.singular_course import singular_course as singular_course
     from fastslow.flow.slow_manifold import first_order_correction as first_order_correction
     from fastslow.levels.validate import Validation as Validation
     from fastslow.levels.validate import validate as validate
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from fastslow.sgd.window import validity_window as validity_window
     from fastslow.sweeps.phase_map import PhaseMap as PhaseMap
     from fastslow.sweeps.phase_map import phase_map as phase_map
+    from fastslow.sweeps.replicas import sgd_ensemble as sgd_ensemble
     from fastslow.systems.activations import HermiteExpansion as HermiteExpansion
     from fastslow.systems.activations import hermite_expansion as hermite_expansion
     from fastslow.systems.classics import fitzhugh_nagumo as fitzhugh_nagumo
@@ -91,9 +93,11 @@ _HOMES = {
     "phase_boundary": "fastslow.boundary.phase_boundary",
     "phase_map": "fastslow.sweeps.phase_map",
     "scaling": "fastslow.scales.scaling",
+    "sgd_ensemble": "fastslow.sweeps.replicas",
     "simulate": "fastslow.ode.simulation",
     "simulate_neurons": "fastslow.sgd.neurons",
     "simulate_sgd": "fastslow.sgd.simulation",
+    "singular_course": "fastslow.flow.singular_course",
     "thresholds": "fastslow.separatrices.thresholds",
     "time_scales": "fastslow.scales.timescales",
     "trace_curve": "fastslow.manifold.continuation",

@@ -1,10 +1,12 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and directories that can be written."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from pathlib import Path
+
+from fastslow.errors import InputError
 
 
 def write_whole(path: str | Path, content: bytes | str) -> Path:
@@ -23,3 +25,16 @@ def write_whole(path: str | Path, content: bytes | str) -> Path:
         Path(temporary).unlink(missing_ok=True)
         raise
     return target
+
+
+def check_writable(directory: Path) -> None:
+    """Make a directory and try to write there, so that work does not fail after it but before it."""
+    if directory.exists() and not directory.is_dir():
+        raise InputError("-o", str(directory), "is a file", "Name a directory, or one that can be made")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError("-o", str(directory), f"cannot be written ({reason})", "Choose another directory") from None

@@ -46,6 +46,27 @@ def test_table_files_and_resume(capsys, tmp_path):
     assert run(capsys, "--replicas", "3", "--checkpoint", str(state), "--resume")[0] == 2
 
 
+def test_workers_keep_a_directory_that_is_resumed_without_them(capsys, tmp_path):
+    state = ["--replicas", "2", "--checkpoint", str(tmp_path / "state"), "--json"]
+    code, out, err = run(capsys, *state, "--workers", "1")
+    assert (code, err) == (0, "") and json.loads(out) == json.loads(run(capsys, "--replicas", "2", "--json")[1])
+    assert run(capsys, *state, "--resume") == (0, out, "")
+    assert run(capsys, *state)[0] == 2
+
+
+def test_an_interrupt_says_how_to_go_on(capsys, tmp_path, monkeypatch):
+    from fastslow.sgd.gram import GramSGD
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    (tmp_path / "state").mkdir()
+    monkeypatch.setattr(GramSGD, "step", interrupt)
+    code, out, err = run(capsys, "--checkpoint", str(tmp_path / "state"))
+    assert (code, out) == (130, "")
+    assert "0 of 1 replicas are done" in err and "--resume" in err
+
+
 def test_divergence_is_exit_code_3(capsys):
     code, out, _ = run(capsys, "--gamma", "1000")
     assert code == 3 and "Replica 0: Diverged at step" in out
@@ -58,6 +79,14 @@ def test_divergence_is_exit_code_3(capsys):
         (["--gamma", "0"], "gamma = 0.0: must be positive"),
         (["--n", "two"], "'two' is not a valid integer"),
         (["--method", "torch"], "method = 'torch': must be gram or direct"),
+        (["--backend", "torch"], "backend = 'torch': trains the weights, not their Gram matrix"),
+        (["--device", "cuda"], "device = 'cuda': the numpy backend computes on the cpu"),
+        (["--workers", "-1"], "workers = -1: must be a whole number from 0"),
+        (
+            ["--workers", "1", "--checkpoint", __file__],
+            "is a file, and an ensemble with workers is kept in a directory",
+        ),
+        (["--scheduler", "nowhere"], "the address must begin with tcp:// or tls://"),
         (["--resume"], "there is no checkpoint to go on from"),
     ],
 )

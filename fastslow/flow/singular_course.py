@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from fastslow.flow.branch_scales import on_graph
 from fastslow.flow.singular_orbit import Segment, SegmentKind, SingularFlow, SingularOrbit
 from fastslow.manifold.arcs import Arc, CriticalManifold
+from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.systems.exact import Real, exact
+from fastslow.systems.model_files import start_of, system_of
 from fastslow.systems.polynomials import Univariate, at_fast, by_slow_power, fraction, rational
 from fastslow.systems.system import FastSlowSystem, Start
 
@@ -81,8 +83,13 @@ class SingularCourse:
         return tuple(float(piece.t[0]) for piece in self.pieces if piece.jumps)
 
 
-def singular_course(manifold: CriticalManifold, start: Start, tau: Real) -> SingularCourse:
-    r"""Return the singular orbit of a start with its times.
+def singular_course(
+    model: CriticalManifold | FastSlowSystem | str, start: Start | Real | tuple[Real, Real], tau: Real
+) -> SingularCourse:
+    r"""Return the singular orbit of a start with its times, up to the time tau.
+
+    `model` is a system, a preset or file, or a critical manifold that was computed before; `start` a start, a pair
+    or a start on the line of starts.
 
     On y = h(x) the reduced flow dy/dtau = slow_rate g takes
 
@@ -97,7 +104,8 @@ def singular_course(manifold: CriticalManifold, start: Start, tau: Real) -> Sing
     InputError
         If the start cannot be used.
     """
-    orbit, end = SingularFlow(manifold).orbit(start), float(exact(tau, "tau"))
+    manifold = model if isinstance(model, CriticalManifold) else critical_manifold(system_of(model))
+    orbit, end = SingularFlow(manifold).orbit(start_of(manifold.system, start)), float(exact(tau, "tau"))
     pieces: list[CoursePiece] = []
     now = 0.0
     for segment in orbit.segments:

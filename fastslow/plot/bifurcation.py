@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.plot.style import INK, LEARNING, MANIFOLD, NEUTRAL, RC, REPELLING, UNLEARNING
+from fastslow.plot.style import INK, LEARNING, MANIFOLD, NEUTRAL, REPELLING, UNLEARNING, new_figure
 from fastslow.plot.time_courses import png_of
 
 if TYPE_CHECKING:
@@ -89,14 +89,8 @@ def bifurcation_figure(diagram: Diagram) -> Figure:
 
     With a second axis of a start there is one panel, the slow variable in that range.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        both = len(diagram.axes) == 1
-        figure = Figure(figsize=(9.4, 7.4 if both else 5.2))
-        FigureCanvasAgg(figure)
+    both = len(diagram.axes) == 1
+    with new_figure(9.4, 7.4 if both else 5.2) as figure:
         panels = figure.subplots(2 if both else 1, 1, sharex=True, squeeze=False)[:, 0]
         figure.subplots_adjust(left=0.085, right=0.71, top=0.965, bottom=0.075 if both else 0.11, hspace=0.09)
         if len(diagram.family.names) == 2:

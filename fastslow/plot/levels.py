@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastslow.levels.level import GRAM
 from fastslow.plot.portrait import background
-from fastslow.plot.style import INK, LEARNING, NEUTRAL, RC, fate_color
+from fastslow.plot.style import INK, LEARNING, NEUTRAL, fate_color, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,13 +36,7 @@ def levels_figure(found: Validation, *, size: tuple[float, float] = (11.0, 6.0))
     size : (float, float)
         Width and height in inches.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
+    with new_figure(*size) as figure:
         grid = figure.add_gridspec(
             3, 2, width_ratios=(1.35, 1.0), left=0.065, right=0.985, top=0.90, bottom=0.20, wspace=0.2, hspace=0.14
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.plot.style import INK, NEUTRAL, RC, fate_color
+from fastslow.plot.style import INK, NEUTRAL, fate_color, new_figure
 from fastslow.systems.families import start_names
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _STRENGTH = 0.42
 """Share of the colour of a fate in its area; the rest is white, so that curves stand out."""
 _MOST_PIXELS = 1500
+_DENSE = 400
+"""Least points of a curve."""
 
 LIMITS: dict[str, dict[str, Any]] = {
     "ode": {"color": INK, "linestyle": "-", "linewidth": 1.7},
@@ -65,13 +67,7 @@ def phase_map_figure(
     size: tuple[float, float] = (7.6, 5.6),
 ) -> Figure:
     """Return a figure of a phase map with boundary curves over it, in a plane of two parameters with lines."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
+    with new_figure(*size) as figure:
         axes = phase_map(figure.add_axes((0.1, 0.1, 0.86, 0.76)), found, boundaries, lines)
         axes.set_title(_title(found.system, (found.x.name, found.y.name)), fontsize=9.5, loc="left", pad=40)
     return figure
@@ -105,13 +101,7 @@ def loss_figure(
     found: PhaseMap, boundaries: Sequence[Boundary] = (), *, size: tuple[float, float] = (7.6, 5.6)
 ) -> Figure:
     """Return a figure of the energy at the ends, with boundary curves over it."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
+    with new_figure(*size) as figure:
         axes = figure.add_axes((0.1, 0.1, 0.72, 0.76))
         frame = (*_edges(found.x.values), *_edges(found.y.values))
         image = axes.imshow(
@@ -139,13 +129,7 @@ def boundary_figure(
     size: tuple[float, float] = (7.6, 5.6),
 ) -> Figure:
     """Return a figure of phase boundaries alone, with their corners."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
+    with new_figure(*size) as figure:
         axes = figure.add_axes((0.1, 0.1, 0.86, 0.76))
         axis = boundaries[0].axis
         axes.set_title(_title(system, (axis.name,)), fontsize=9.5, loc="left", pad=40)
@@ -193,7 +177,8 @@ def _curves(axes: Axes, boundaries: Sequence[Boundary], upright: bool, frame: Fr
     for boundary in boundaries:
         ends: list[NDArray[np.float64]] = []
         for curve in boundary.curves:
-            points = np.stack((curve.parameter, np.clip(curve.y, -1e300, 1e300))[:: 1 if upright else -1], axis=-1)
+            parameter, y = _dense(curve)
+            points = np.stack((parameter, np.clip(y, -1e300, 1e300))[:: 1 if upright else -1], axis=-1)
             axes.plot(*points.T, **(LIMITS[boundary.limit] if curve.changes_fate else _ONLY_ENDS), zorder=4)
             share = (points - frame[::2]) / _widths(frame)
             shown = bool(np.any(np.all((share >= 0.0) & (share <= 1.0), axis=1)))
@@ -228,6 +213,18 @@ def _curves(axes: Axes, boundaries: Sequence[Boundary], upright: bool, frame: Fr
         )
     handles = [Line2D([], [], **LIMITS[boundary.limit], label=_LABELS[boundary.limit]) for boundary in boundaries]
     return [*handles, Line2D([], [], **_ONLY_ENDS, label="another end, same fate")] if only_ends else handles
+
+
+def _dense(curve: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return points of a curve near enough to each other that it looks smooth."""
+    if curve.value is None or curve.parameter[0] == curve.parameter[-1]:
+        return curve.parameter, curve.y
+    between = np.linspace(curve.parameter[0], curve.parameter[-1], _DENSE)
+    parameter = np.unique(np.concatenate((curve.parameter, between[1:-1])))
+    known = np.isin(parameter, curve.parameter)
+    y = np.empty_like(parameter)
+    y[known], y[~known] = np.interp(parameter[known], curve.parameter, curve.y), curve.value(parameter[~known])
+    return parameter, y
 
 
 def _widths(frame: Frame) -> NDArray[np.float64]:

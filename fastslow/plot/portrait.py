@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastslow.plot.style import ARCS, INK, LABELS, POINTS, RC, SEPARATRIX, fate_color
+from fastslow.plot.style import ARCS, INK, LABELS, POINTS, SEPARATRIX, fate_color, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from fastslow.analysis import Analysis
     from fastslow.results import ArcResult, OrbitResult, SegmentResult
 
+Frame = tuple[float, float, float, float]
+
 _MOST_THRESHOLD_LABELS = 4
+_SMALL = 3.6
+"""Inches: on narrower axes thresholds are told with four digits."""
 
 
 def portrait_figure(analysis: Analysis, *, size: tuple[float, float] = (9.2, 5.6), full_system: bool = True) -> Figure:
@@ -33,13 +37,7 @@ def portrait_figure(analysis: Analysis, *, size: tuple[float, float] = (9.2, 5.6
     full_system : bool
         Whether to draw the trajectories of the full system as well.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
+    with new_figure(*size) as figure:
         axes = figure.add_axes((0.09, 0.105, 0.605, 0.80))
         portrait(axes, analysis, full_system=full_system)
         axes.legend(loc="upper left", bbox_to_anchor=(1.06, 1.01), handlelength=2.8, labelspacing=0.55)
@@ -59,13 +57,17 @@ def portrait_png(analysis: Analysis, dpi: int = 150) -> bytes:
     return stream.getvalue()
 
 
-def portrait(axes: Axes, analysis: Analysis, *, full_system: bool = True) -> Axes:
+def portrait(
+    axes: Axes, analysis: Analysis, *, full_system: bool = True, names: bool = True, frame: Frame | None = None
+) -> Axes:
     """Draw the portrait on given axes and return them.
+
+    `names` are the ids of the special points; `frame` is (left, right, low, high), where it is not to be chosen.
 
     Attracting arcs are solid, repelling dashed, neutral dotted; small triangles show the slow flow. Orbits of
     the singular limit have the colour of their fate in the full system, jumps dashed and drift solid.
     """
-    low, high, left, right = _frame(analysis)
+    left, right, low, high = _frame(analysis) if frame is None else frame
     axes.set_xlim(left, right)
     axes.set_ylim(low, high)
     _arcs(axes, analysis)
@@ -75,18 +77,18 @@ def portrait(axes: Axes, analysis: Analysis, *, full_system: bool = True) -> Axe
     _orbits(axes, analysis)
     _stable_manifolds(axes, analysis)
     _special_points(axes, analysis)
-    _names(axes, analysis)
+    if names:
+        _names(axes, analysis)
     _axis_thresholds(axes, analysis)
-    names = {"R": "alignment R", "a": "second-layer scale a"}
     x, y = analysis.model.fast[0], analysis.model.slow[0]
     two_layer = analysis.model.name == "two_layer"
-    axes.set_xlabel(names.get(x, x) if two_layer else f"{x} (fast)")
-    axes.set_ylabel(names.get(y, y) if two_layer else f"{y} (slow)")
+    axes.set_xlabel("alignment R" if two_layer else f"{x} (fast)")
+    axes.set_ylabel("second-layer scale a" if two_layer else f"{y} (slow)")
     axes.set_title(_title(analysis), fontsize=9.5, loc="left")
     return axes
 
 
-def background(axes: Axes, analysis: Analysis, frame: tuple[float, float, float, float]) -> Axes:
+def background(axes: Axes, analysis: Analysis, frame: Frame) -> Axes:
     """Draw the critical manifold and the special points alone, for x and y in frame = (left, right, low, high)."""
     axes.set_xlim(*frame[:2])
     axes.set_ylim(*frame[2:])
@@ -98,10 +100,14 @@ def background(axes: Axes, analysis: Analysis, frame: tuple[float, float, float,
 def _title(analysis: Analysis) -> str:
     table = analysis.model.table
     if analysis.model.name == "two_layer":
-        c, c_star = (", ".join(_short(v) for v in table[key]) for key in ("c", "c_star"))
+        named = (("c", "c", "activation", "σ"), ("c_star", "c*", "link", "σ*"))
+        parts = [
+            f"{letter} = ({', '.join(_short(v) for v in table[key])})" if key in table else f"{sigma} = {table[text]}"
+            for key, letter, text, sigma in named
+        ]
         rate = "" if table.get("slow_rate", 1) == 1 else f",  slow rate {table['slow_rate']}"
-        text = f"c = ({c}),  c* = ({c_star}){rate}"
-        return text if len(text) < 110 else f"two-layer network, {len(table['c'])} Hermite coefficients{rate}"
+        text = ",  ".join(parts) + rate
+        return text if len(text) < 110 else f"two-layer network, {len(analysis.system.c)} Hermite coefficients{rate}"
     values = ", ".join(f"{k} = {v}" for k, v in table.items() if isinstance(v, int | float | str) and k in _SHOWN)
     return analysis.model.title or f"{analysis.model.name}  {values}"
 
@@ -113,8 +119,8 @@ def _short(value: Any) -> str:
     return f"{float(Fraction(value)):.4g}" if isinstance(value, float | str) else str(value)
 
 
-def _frame(analysis: Analysis) -> tuple[float, float, float, float]:
-    """Return (low, high, left, right): room for the orbits and what they meet."""
+def _frame(analysis: Analysis) -> Frame:
+    """Return (left, right, low, high): room for the orbits and what they meet."""
     system = analysis.system
     left, right = float(system.lower), float(system.upper)
     heights = [0.0]
@@ -150,7 +156,7 @@ def _frame(analysis: Analysis) -> tuple[float, float, float, float]:
         right, span = 0.0, -left
     # Room for the labels of thresholds beside the line of starts.
     before, after = (0.13 if left == 0 else 0.06), (0.13 if right == 0 else 0.06)
-    return (low - margin, high + margin, left - before * span, right + after * span)
+    return (left - before * span, right + after * span, low - margin, high + margin)
 
 
 def _seen(x: float, widths: list[float]) -> bool:
@@ -363,6 +369,7 @@ def _axis_thresholds(axes: Axes, analysis: Analysis) -> None:
     low, high = axes.get_ylim()
     x = float(analysis.system.start_fast)
     shown = [t for t in analysis.thresholds if low <= t.y <= high]
+    small = axes.get_position().width * axes.figure.bbox.width < _SMALL * axes.figure.dpi  # type: ignore[union-attr]
     for i, threshold in enumerate(shown):
         # On the side away from the saddle, where no orbit from this start can be.
         side = -1 if analysis.point(threshold.saddle).x >= x else 1
@@ -380,13 +387,13 @@ def _axis_thresholds(axes: Axes, analysis: Analysis) -> None:
         )
         if i < _MOST_THRESHOLD_LABELS:
             axes.annotate(
-                f"{threshold.y:.6g}",
+                f"{threshold.y:.{4 if small else 6}g}",
                 (x, threshold.y),
                 xytext=(7 * side, 0),
                 textcoords="offset points",
                 ha="right" if side < 0 else "left",
                 va="center",
-                fontsize=7.5,
+                fontsize=6.5 if small else 7.5,
                 color=INK,
                 annotation_clip=False,
                 zorder=8,

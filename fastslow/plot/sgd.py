@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastslow.errors import FastSlowError
-from fastslow.plot.style import INK, LEARNING, NEUTRAL, RC, UNLEARNING
+from fastslow.plot.style import INK, LEARNING, NEUTRAL, UNLEARNING, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,14 +35,8 @@ def sgd_figure(run: SGDRun, *, size: tuple[float, float] = (8.6, 7.6)) -> Figure
     size : (float, float)
         Width and height in inches.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     ode = _two_variables(run)
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
+    with new_figure(*size) as figure:
         axes = figure.subplots(3, 1, sharex=True, gridspec_kw={"hspace": 0.12})
         figure.subplots_adjust(left=0.11, right=0.97, top=0.87, bottom=0.08)
         for axis, (_, label, mean, spread) in zip(axes, _PANELS, strict=False):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LEARNING = "#d55e00"
 UNLEARNING = "#0072b2"
@@ -43,7 +48,7 @@ LABELS = {
     "neutral": "neutral",
 }
 
-RC: dict[str, Any] = {
+STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.spines.top": False,
@@ -51,8 +56,30 @@ RC: dict[str, Any] = {
     "axes.linewidth": 0.8,
     "legend.frameon": False,
     "legend.fontsize": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "pdf.fonttype": 42,
     "svg.hashsalt": "fastslow",
 }
+"""What all pictures have in common, as matplotlib's parameters: ``matplotlib.pyplot.style.use(STYLE)``."""
+
+
+@contextmanager
+def new_figure(width: float, height: float) -> Iterator[Figure]:
+    """Give a figure of a size in inches, in the style; matplotlib's parameters are then as they were."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
+        figure = Figure(figsize=(width, height))
+        FigureCanvasAgg(figure)
+        yield figure
 
 
 def fate_color(fate: str, seen: list[str]) -> str:

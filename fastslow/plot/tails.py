@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.errors import InputError
-from fastslow.plot.style import INK, NEUTRAL, RC, fate_color
+from fastslow.plot.style import INK, NEUTRAL, fate_color, new_figure
 from fastslow.plot.time_courses import png_of
 
 if TYPE_CHECKING:
@@ -44,14 +44,8 @@ def tails_figure(results: Sequence[Scaling], *, width: float = 9.6) -> Figure:
     width : float
         In inches.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     shown = results[:_MOST_ROWS]
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        figure = Figure(figsize=(width, _ROW_HEIGHT * len(shown)))
-        FigureCanvasAgg(figure)
+    with new_figure(width, _ROW_HEIGHT * len(shown)) as figure:
         axes = figure.subplots(len(shown), 2, squeeze=False, gridspec_kw={"hspace": 0.46, "wspace": 0.33})
         margin = 0.5 / (_ROW_HEIGHT * len(shown))
         figure.subplots_adjust(left=0.06, right=0.975, top=1.0 - 1.15 * margin, bottom=0.95 * margin)

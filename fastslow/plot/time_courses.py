@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 
-from fastslow.plot.style import INK, NEUTRAL, RC, fate_color
+from fastslow.plot.style import INK, NEUTRAL, fate_color, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,9 +18,15 @@ if TYPE_CHECKING:
     from fastslow.flow.singular_course import CoursePiece, SingularCourse
     from fastslow.systems.system import FastSlowSystem, Start
 
+Quantity = Literal["x", "y", "energy"]
+Levels = Literal["beside", "inside", "nowhere"]
+QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+
 _MANY_SIZES = 30.0
 """From this ratio on a scale of one sign is drawn logarithmically."""
 _MOST_LEVELS = 8
+_LEVEL_APART = 0.08
+"""Levels nearer to another one, as a share of the axis, are drawn but not told inside the axes."""
 _BESIDE = 1.5
 """Room before the first time and after the last, so that a jump there is not on the edge."""
 
@@ -73,14 +79,8 @@ def time_courses_figure(
     size : (float, float)
         Width and height in inches.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     panels = 2 if run.energy is None else 3
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        figure = Figure(figsize=(size[0], size[1] * panels / 3))
-        FigureCanvasAgg(figure)
+    with new_figure(size[0], size[1] * panels / 3) as figure:
         axes = figure.subplots(panels, 1, sharex=True, gridspec_kw={"hspace": 0.12})
         told = run.energy is not None and course is not None and course.jump_times
         right = 0.79 if told else 0.97  # the levels of the energy are told beside it
@@ -116,22 +116,52 @@ def time_courses(axes: Sequence[Axes], run: Run, course: SingularCourse | None =
     The full system is a thin dark line. The singular orbit has the colour of its fate, drift solid and jumps
     dashed; its time is that of the reduced flow. Dotted levels are the energy before and after each jump.
     """
+    for axis, quantity in zip(axes, QUANTITIES[: len(_drawn(run))], strict=False):
+        time_course(axis, run, quantity, course, levels="beside")
+        axis.set_xlabel("")
+        if axis is not axes[0]:
+            for line in axis.lines:
+                line.set_label("_")
+    axes[-1].set_xlabel("time τ")
+    return axes
+
+
+def time_course(
+    axes: Axes, run: Run, quantity: Quantity, course: SingularCourse | None = None, *, levels: Levels = "inside"
+) -> Axes:
+    """Draw one quantity of a solution against log time, as `time_courses` does, and return the axes.
+
+    Parameters
+    ----------
+    axes : Axes
+        Axes; several solutions may be drawn on the same.
+    run : Run
+        The full system.
+    quantity : str
+        "x", "y" or "energy".
+    course : SingularCourse, optional
+        The singular orbit of the same start.
+    levels : str
+        Where the levels of the energy are told: "beside" the axes, "inside" or "nowhere".
+    """
+    index = QUANTITIES.index(quantity)
+    values = _drawn(run)[index]
     left = first_time(run)
     shown = from_time(run.t, left)
-    for axis, values, label in zip(axes, _drawn(run), _names(run.system), strict=False):
-        axis.plot(
-            np.maximum(run.t[shown], left), values[shown], color=INK, linewidth=1.0, zorder=5, label="full system"
-        )
-        axis.ticklabel_format(axis="y", useOffset=False)
-        axis.set_xscale("log")
-        axis.set_xlim(*time_limits(run))
-        axis.set_ylabel(label)
-    _scale_slow(axes[1], run.y[shown])
+    alone = not axes.lines
+    axes.plot(np.maximum(run.t[shown], left), values[shown], color=INK, linewidth=1.0, zorder=5, label="full system")
+    axes.ticklabel_format(axis="y", useOffset=False)
+    axes.set_xscale("log")
+    ends = time_limits(run)
+    axes.set_xlim(ends if alone else (min(ends[0], axes.get_xlim()[0]), max(ends[1], axes.get_xlim()[1])))
+    axes.set_ylabel(_names(run.system)[index])
+    if quantity == "y":
+        _scale_slow(axes, values[shown])
     if course is not None:
-        _overlay(axes, course, left)
-        if len(axes) > 2:
-            _levels(axes[2], course)
-    axes[-1].set_xlabel("time τ")
+        _overlay(axes, index, course, left)
+        if quantity == "energy" and levels != "nowhere":
+            _levels(axes, course, beside=levels == "beside")
+    axes.set_xlabel("time τ")
     return axes
 
 
@@ -183,7 +213,7 @@ def _scale_slow(axis: Axes, values: NDArray[np.float64]) -> None:
         axis.set_yscale("symlog", linthresh=least)
 
 
-def _overlay(axes: Sequence[Axes], course: SingularCourse, left: float) -> None:
+def _overlay(axes: Axes, index: int, course: SingularCourse, left: float) -> None:
     color = fate_color(course.orbit.verdict, [])
     named: set[str] = set()
     until = " until it repeats itself" if course.orbit.verdict == "relaxation oscillation" else ""
@@ -191,25 +221,28 @@ def _overlay(axes: Sequence[Axes], course: SingularCourse, left: float) -> None:
         what = "singular limit, jump" if piece.jumps else f"singular limit, drift{until}"
         kept = slice(None) if piece.jumps else from_time(piece.t, left)
         t = np.maximum(piece.t[kept], left)  # what begins at time zero begins at the edge of a logarithmic axis
-        for axis, values in zip(axes, _drawn(piece), strict=False):
-            style: dict[str, Any] = (
-                {"linestyle": (0, (5, 1.6)), "linewidth": 1.8} if piece.jumps else {"linestyle": "-", "linewidth": 3.2}
-            )
-            label = None if what in named or axis is not axes[0] else what
-            axis.plot(t, values[kept], color=color, alpha=0.8, zorder=4, label=label, solid_capstyle="butt", **style)
+        style: dict[str, Any] = (
+            {"linestyle": (0, (5, 1.6)), "linewidth": 1.8} if piece.jumps else {"linestyle": "-", "linewidth": 3.2}
+        )
+        label = None if what in named else what
+        values = _drawn(piece)[index][kept]
+        axes.plot(t, values, color=color, alpha=0.8, zorder=4, label=label, solid_capstyle="butt", **style)
         named.add(what)
 
 
-def _levels(axis: Axes, course: SingularCourse) -> None:
+def _levels(axis: Axes, course: SingularCourse, *, beside: bool) -> None:
     """Draw the energy before and after each jump as levels with their values, and what the jump takes."""
     jumps = [piece for piece in course.pieces if piece.jumps and piece.energy is not None][: _MOST_LEVELS // 2]
     levels: list[tuple[float, str]] = []
     for number, piece in enumerate(jumps, start=1):
         before, after = _ends(piece)
-        levels += [
-            (before, f"before jump {number}: {before:.5g}"),
-            (after, f"after: {after:.5g} (ΔE {before - after:.3g})"),
-        ]
+        if beside:
+            levels += [
+                (before, f"before jump {number}: {before:.5g}"),
+                (after, f"after: {after:.5g} (ΔE {before - after:.3g})"),
+            ]
+        else:
+            levels += [(before, f"{before:.4g}"), (after, f"{after:.4g}")]
     for value, _ in levels:
         axis.axhline(value, color=NEUTRAL, linestyle=":", linewidth=1.0, zorder=1)
     low, high = axis.get_ylim()
@@ -217,8 +250,16 @@ def _levels(axis: Axes, course: SingularCourse) -> None:
     high += 0.03 * (high - low)
     axis.set_ylim(low, high)
     place = [(value - low) / (high - low) for value, _ in levels]
-    for (_, text), height in zip(levels, _apart(place, 0.085), strict=True):
-        axis.text(1.01, height, text, transform=axis.transAxes, fontsize=7.5, va="center", color=INK)
+    if beside:
+        for (_, text), height in zip(levels, _apart(place, 0.085), strict=True):
+            axis.text(1.01, height, text, transform=axis.transAxes, fontsize=7.5, va="center", color=INK)
+        return
+    told: list[float] = []
+    for (_, text), height in zip(levels, place, strict=True):
+        if all(abs(height - other) > _LEVEL_APART for other in told):
+            at = {"transform": axis.transAxes, "va": "bottom" if height < 0.9 else "top", "ha": "right"}
+            axis.text(0.995, height + (0.005 if height < 0.9 else -0.02), text, fontsize=7.5, color=INK, zorder=6, **at)
+            told.append(height)
 
 
 def _ends(piece: CoursePiece) -> tuple[float, float]:

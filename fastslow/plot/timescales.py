@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastslow.plot.style import INK, MANIFOLD, NEUTRAL, OTHER_FATES, RC
+from fastslow.plot.style import INK, MANIFOLD, NEUTRAL, OTHER_FATES, new_figure
 from fastslow.plot.time_courses import first_time, from_time, start_title, time_limits
 
 if TYPE_CHECKING:
@@ -44,13 +44,7 @@ def time_scales_figure(
     size : (float, float)
         Width and height in inches.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
+    with new_figure(*size) as figure:
         axes = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.2, "height_ratios": (1.6, 1)})
         figure.subplots_adjust(left=0.11, right=0.97, top=0.85, bottom=0.10)
         time_scales_courses(list(axes), scales, poles, course)

@@ -88,9 +88,13 @@ def read_checkpoint(path: Path, configuration: dict[str, Any]) -> Arrays:
 
 @contextmanager
 def deferred_interrupt() -> Iterator[list[int]]:
-    """Collect the first interrupt (Ctrl-C) in a list instead of raising it in the middle of a step; a second raises."""
+    """Collect the first interrupt (Ctrl-C) in a list instead of raising it in the middle of a step; a second raises.
+
+    A process that ignores interrupts, a worker whose parent has them, goes on ignoring them.
+    """
     caught: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
+    alone = threading.current_thread() is threading.main_thread()
+    if not alone or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         yield caught
         return
 

@@ -12,13 +12,13 @@ from fastslow.sgd.linalg import Blas, mirrored
 from fastslow.sgd.network import Batch, Network
 
 _BLOCK_BYTES = 1 << 26
-"""Memory of the samples that are drawn and used at once."""
+"""Memory of the samples, with their pre-activations, that are drawn and used at once."""
 
 
-def _block(setting: Setting) -> int:
-    """Return the number of samples in a block."""
-    sample = setting.d * np.dtype(setting.dtype).itemsize
-    return min(setting.n, max(_BLOCK_BYTES // sample, 64))
+def block_size(setting: Setting, larger: int = 1) -> int:
+    """Return the number of samples in a block, or in one that is so many times larger."""
+    sample = (setting.d + setting.m + 1) * np.dtype(setting.dtype).itemsize
+    return min(setting.n, max(larger * _BLOCK_BYTES // sample, 64))
 
 
 class DirectSGD(Learner):
@@ -30,7 +30,7 @@ class DirectSGD(Learner):
 
     divides w_i by its norm over sqrt(d), and a_i <- a_i + (gamma / n m) sum_s r_s sigma(<w_i, x_s>/sqrt(d)).
 
-    A step takes 4 n d m operations, and memory for two copies of W and one block of samples.
+    A step takes 4 n d m operations, and memory for two copies of W and one block of samples: O(d m), never n d.
     """
 
     def __init__(self, network: Network, setting: Setting, seed: np.random.SeedSequence) -> None:
@@ -41,7 +41,7 @@ class DirectSGD(Learner):
         self.weights: NDArray[Any] = np.empty(shape, kind, order="F")
         self._streams.normals(self.weights)
         self._moved = np.empty(shape, kind, order="F")
-        block = _block(setting)
+        block = block_size(setting)
         self._samples = np.empty(setting.d * block, kind)
         self._pre = np.empty((setting.m + 1) * block, kind)
 
@@ -49,7 +49,7 @@ class DirectSGD(Learner):
         """Train on a fresh batch, and return its loss before the step."""
         s = self.setting
         root = float(np.sqrt(s.d))
-        moved, block = self._moved, _block(s)
+        moved, block = self._moved, block_size(s)
         moved[:] = self.weights
         self._batch.begin(self.a)
         for begin in range(0, s.n, block):
@@ -87,5 +87,5 @@ class DirectSGD(Learner):
     def memory(cls, setting: Setting) -> float:
         """Return the bytes that training takes: W twice, a block of samples, and the Gram matrix of a record."""
         item, size = np.dtype(setting.dtype).itemsize, setting.m + 1.0
-        block = _block(setting)
+        block = block_size(setting)
         return item * (2.0 * setting.d * size + block * (setting.d + size)) + 4.0 * 8.0 * size**2

@@ -25,7 +25,7 @@ class Diverged(FastSlowError):
 
 @dataclass(frozen=True)
 class Setting:
-    """Sizes of an experiment: batch n, dimension d, width m, learning rate gamma, scale a0, precision."""
+    """Sizes of an experiment: batch n, dimension d, width m, learning rate gamma, scale a0, precision, device."""
 
     n: int
     d: int
@@ -33,6 +33,7 @@ class Setting:
     gamma: float
     a0: float
     dtype: str
+    device: str = "cpu"
 
 
 class Learner(ABC):

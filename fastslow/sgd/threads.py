@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -14,7 +15,7 @@ _NAMES = ("scipy_openblas_{}_num_threads", "scipy_openblas_{}_num_threads64_", "
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Let the OpenBLAS of scipy and numpy use so many threads; another BLAS is left as it is.
+    """Let the OpenBLAS of scipy and numpy, and PyTorch once it is imported, use so many; another BLAS is left as it is.
 
     Its default, all cores, is up to 100 times slower than one thread for narrow networks, or where other programs
     run: each product waits for the last of its threads.
@@ -26,6 +27,10 @@ def threads(number: int) -> Iterator[None]:
                 get, choose = found
                 stack.callback(choose, get())
                 choose(number)
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            stack.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(number)
         yield
 
 

@@ -9,9 +9,10 @@ To add a sweep, write
 1. a function of a module, ``work(job, chunk)``. It is given the configuration as it was written, a dict of JSON,
    and a `Chunk`, which has the coordinates of its cells (``chunk.coords["a0"]``, or ``chunk.grid()["a0"]`` in every
    cell) and their numbers in the grid, to seed random streams (``chunk.numbers()``). It returns a dict with an array
-   of shape ``chunk.shape`` for each variable. It must depend on its two arguments only, so that a repeated chunk
-   has the same values; it may raise, and then the chunk is tried again and at last set aside. A value that one cell
-   cannot have (a fate that is not decided) is a value of its own, not an exception;
+   of shape ``chunk.shape`` for each variable; where a cell has an array, its shape comes behind (`Variable.within`).
+   It must depend on its two arguments only, so that a repeated chunk has the same values; it may raise, and then the
+   chunk is tried again and at last set aside. A value that one cell cannot have (a fate that is not decided) is a
+   value of its own, not an exception;
 2. a function that checks the user's settings, puts all that the cells depend on into the job, and returns ::
 
        Sweep("fate", "package.module:work", job, coords={"a0": a0, "c_star[3]": Axis(c, long_name="c*_3")},

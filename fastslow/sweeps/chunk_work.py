@@ -28,14 +28,14 @@ class Task:
 
     work: str
     job: str
-    dtypes: dict[str, str]
+    results: dict[str, tuple[str, tuple[int, ...]]]
     version: str
 
     @classmethod
     def of(cls, sweep: Sweep) -> Task:
         """Return the task of a sweep."""
-        dtypes = {name: variable.dtype for name, variable in sweep.variables.items()}
-        return cls(str(sweep.work), json.dumps(sweep.job), dtypes, __version__)
+        results = {name: (variable.dtype, variable.tail) for name, variable in sweep.variables.items()}
+        return cls(str(sweep.work), json.dumps({**sweep.job, **sweep.beside}), results, __version__)
 
 
 def compute(task: Task, chunk: Chunk) -> Values:
@@ -53,10 +53,13 @@ def compute(task: Task, chunk: Chunk) -> Values:
     # The job is read anew for each chunk, so that no chunk sees what another one changed in it.
     with _ONE_AT_A_TIME:
         returned = function_named(task.work)(json.loads(task.job), chunk)
-    if not isinstance(returned, dict) or set(returned) != set(task.dtypes):
+    if not isinstance(returned, dict) or set(returned) != set(task.results):
         shown = sorted(returned) if isinstance(returned, dict) else type(returned).__name__
-        raise TypeError(f"the work returned {shown}, not the variables {sorted(task.dtypes)}")
-    return {name: _as_declared(name, returned[name], np.dtype(d), chunk.shape) for name, d in task.dtypes.items()}
+        raise TypeError(f"the work returned {shown}, not the variables {sorted(task.results)}")
+    return {
+        name: _as_declared(name, returned[name], np.dtype(dtype), chunk.shape + tail)
+        for name, (dtype, tail) in task.results.items()
+    }
 
 
 def _as_declared(name: str, values: object, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:

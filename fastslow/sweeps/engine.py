@@ -92,9 +92,9 @@ class SweepResult:
             for name, given in (*self.sweep.coords.items(), *self.sweep.variables.items())
         }
         attrs = {name: {key: value for key, value in given.items() if value} for name, given in described.items()}
-        dims = tuple(self.sweep.coords)
+        dims, variables = tuple(self.sweep.coords), self.sweep.variables
         return xarray.Dataset(
-            {name: (dims, array, attrs[name]) for name, array in self.arrays.items()},
+            {n: ((*dims, *variables[n].within), array, attrs[n]) for n, array in self.arrays.items()},
             {name: (name, axis.values, attrs[name]) for name, axis in self.sweep.coords.items()},
             {"title": self.sweep.name},
         )

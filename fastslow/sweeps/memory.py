@@ -66,7 +66,7 @@ class Memory:
             raise InputError("store", None, rule, "Give a directory: it is written chunk by chunk")
         self.done: set[Index] = set()
         self._arrays = {
-            name: np.full(sweep.shape, variable.fill, dtype=variable.dtype)
+            name: np.full(sweep.shape + variable.tail, variable.fill, dtype=variable.dtype)
             for name, variable in sweep.variables.items()
         }
 

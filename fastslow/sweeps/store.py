@@ -243,11 +243,11 @@ def _write_group(sweep: Sweep, path: Path) -> None:
     for name, variable in sweep.variables.items():
         group.create_array(
             name,
-            shape=sweep.shape,
-            chunks=tuple(sweep.chunks),
+            shape=sweep.shape + variable.tail,
+            chunks=tuple(sweep.chunks) + variable.tail,
             dtype=variable.dtype,
             fill_value=variable.fill,
-            dimension_names=tuple(sweep.coords),
+            dimension_names=(*sweep.coords, *variable.within),
             attributes=_described(variable.units, variable.long_name) | dict(variable.attrs),
         )
     with warnings.catch_warnings():

@@ -27,7 +27,7 @@ _RESERVED = ("zarr.json", "chunks.jsonl")
 
 @dataclass(frozen=True)
 class Variable:
-    """A result with one value in each cell.
+    """A result with one value, or one array, in each cell.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ class Variable:
         Shown by xarray, and on axes.
     attrs : mapping
         More attributes of the stored variable, as JSON (`flag_values`, `flag_meanings` ...).
+    within : mapping
+        Names and lengths of the dimensions of the array in each cell; they come behind those of the grid.
     """
 
     dtype: str
@@ -46,6 +48,12 @@ class Variable:
     units: str = ""
     long_name: str = ""
     attrs: Mapping[str, Any] = field(default_factory=dict)
+    within: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def tail(self) -> tuple[int, ...]:
+        """The shape of one cell."""
+        return tuple(self.within.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +133,9 @@ class Sweep:
     chunks : sequence of int
         The shape of a chunk, the part that is computed, written and repeated as one. A chunk should take
         from a tenth of a second to a minute.
+    beside : dict
+        What the work is given besides, in the job, and on which no value depends: a directory for files, say. A
+        sweep is resumed whatever it is.
 
     Raises
     ------
@@ -138,12 +149,14 @@ class Sweep:
     coords: Mapping[str, Any]
     variables: Mapping[str, Variable]
     chunks: Sequence[int]
+    beside: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check what is given, and keep it in one form."""
         set_field = object.__setattr__
         set_field(self, "work", _name_of(self.work))
         set_field(self, "job", json.loads(_as_json("job", dict(self.job))))
+        set_field(self, "beside", json.loads(_as_json("beside", dict(self.beside))))
         set_field(self, "coords", {name: _axis(name, values) for name, values in self.coords.items()})
         set_field(self, "variables", {name: _variable(name, value) for name, value in self.variables.items()})
         for kind in ("coords", "variables"):
@@ -152,6 +165,12 @@ class Sweep:
         for name in self.coords:
             if name in self.variables:
                 raise InputError("variables", name, "is the name of a coordinate as well", "Rename one of them")
+        lengths: dict[str, int] = {}
+        for name, variable in self.variables.items():
+            for dimension, length in variable.within.items():
+                if dimension in self.coords or lengths.setdefault(dimension, length) != length:
+                    where = f"variables.{name}.within"
+                    raise InputError(where, dimension, "is a dimension of another length", "Rename it")
         set_field(self, "chunks", _chunk_shape(self.chunks, self.shape))
         self._check_counts()
 
@@ -182,7 +201,7 @@ class Sweep:
     @property
     def bytes_of_cell(self) -> int:
         """The bytes of one cell of all variables."""
-        return sum(np.dtype(variable.dtype).itemsize for variable in self.variables.values())
+        return sum(np.dtype(v.dtype).itemsize * math.prod(v.tail) for v in self.variables.values())
 
     @property
     def _counts(self) -> list[int]:
@@ -212,8 +231,8 @@ class Sweep:
                 for name, axis in self.coords.items()
             },
             "variables": {
-                name: {"dtype": variable.dtype, "fill": repr(variable.fill)}
-                for name, variable in self.variables.items()
+                name: {"dtype": v.dtype, "fill": repr(v.fill), **({"within": dict(v.within)} if v.within else {})}
+                for name, v in self.variables.items()
             },
             "chunks": list(self.chunks),
             "job": dict(self.job),
@@ -318,7 +337,11 @@ def _variable(name: str, given: Variable) -> Variable:
     if not (kept == given.fill or (kept != kept and given.fill != given.fill)):
         raise InputError(f"{where}.fill", given.fill, f"is no {dtype.name}", "Take a value that the dtype can hold")
     _as_json(f"{where}.attrs", dict(given.attrs))
-    return Variable(dtype.name, kept.item(), given.units, given.long_name, dict(given.attrs))
+    for dimension, length in given.within.items():
+        _check_name(f"{where}.within", dimension)
+        if isinstance(length, bool) or not isinstance(length, int) or length < 1:
+            raise InputError(f"{where}.within.{dimension}", length, "is no length", "Take a whole number from 1")
+    return Variable(dtype.name, kept.item(), given.units, given.long_name, dict(given.attrs), dict(given.within))
 
 
 def _chunk_shape(chunks: Sequence[int], shape: tuple[int, ...]) -> tuple[int, ...]:

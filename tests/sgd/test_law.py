@@ -34,7 +34,7 @@ def test_several_blocks_of_samples_are_one_batch(monkeypatch):
     whole = statistics(KINDS["gram"], setting, REPLICAS // 2, 1)
     monkeypatch.setattr(gram_module, "BLOCK", 64)
     monkeypatch.setattr(direct_module, "_BLOCK_BYTES", 1)
-    assert direct_module._block(setting) == 64
+    assert direct_module.block_size(setting) == 64
     for kind in KINDS.values():
         assert p_values(statistics(kind, setting, REPLICAS // 2, 2), whole).min() > LEAST
 

@@ -1,0 +1,1 @@
+"""The gallery: one runnable script a picture, which `fastslow gallery` makes."""

@@ -1,0 +1,43 @@
+"""
+An orbit on the manifold, with its loss
+=======================================
+
+A moving picture: the start a0 = 9 of Figure 4 jumps to the critical manifold, creeps along it to the fold, falls off
+near τ = 139 and learns. Right: its test loss at the same time, on a logarithmic axis.
+"""
+
+import matplotlib.animation
+import matplotlib.pyplot as plt
+import numpy as np
+
+import fastslow as fs
+from fastslow.plot.portrait import portrait
+from fastslow.plot.style import LEARNING, STYLE
+from fastslow.plot.time_courses import time_course
+
+FRAMES = 60
+plt.style.use(STYLE)
+figure, (plane, loss) = plt.subplots(1, 2, figsize=(9.6, 4.4), width_ratios=(1.25, 1))
+figure.subplots_adjust(left=0.065, right=0.985, top=0.93, bottom=0.12, wspace=0.2)
+portrait(plane, fs.analyze("fig4", 9), full_system=False, names=False, frame=(-0.14, 1.06, -1, 12))
+run = fs.simulate("fig4", 9, 1000, points=2000)
+time_course(loss, run, "energy", levels="nowhere")
+# Frames at equal distances along the orbit and in the logarithm of time, half and half, so that nothing is too fast.
+way = np.cumsum(np.hypot(np.gradient(run.x), np.gradient(run.y / 12)))
+pace = way / way[-1] + np.linspace(0, 1, len(way))
+frames = np.searchsorted(pace / pace[-1], np.linspace(pace[0] / pace[-1], 1, FRAMES))
+(trail,) = plane.plot([], [], color="black", linewidth=2.5, zorder=11)
+(dot,) = plane.plot([], [], "o", color="black", markersize=10, zorder=12)
+(mark,) = loss.plot([], [], "o", color=LEARNING, markersize=10, zorder=12)
+
+
+def draw(k):
+    """Move the marks to a step of the run."""
+    trail.set_data(run.x[: k + 1], run.y[: k + 1])
+    dot.set_data([run.x[k]], [run.y[k]])
+    mark.set_data([max(run.t[k], loss.get_xlim()[0])], [run.energy[k]])
+    return trail, dot, mark
+
+
+animation = matplotlib.animation.FuncAnimation(figure, draw, frames=frames, interval=80, blit=False)
+plt.show()
