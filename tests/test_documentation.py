@@ -17,7 +17,9 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "gallery" / "docs").glob("*.md"))]
 LIGHTER = {
     ":100": ":20",
-    "fig5-left --x 'c_star[3]=-5:5' --y 'c_star[2]=-3:3' --a0 6": "fig7 --x 'c_star[3]=0.9:1' --y 'c_star[2]=-1:-0.9' --a0 1",
+    "fig5-left --x 'c_star[3]=-5:5' --y 'c_star[2]=-3:3' --a0 6": (
+        "fig7 --x 'c_star[3]=0.9:1' --y 'c_star[2]=-1:-0.9' --a0 1"
+    ),
     "--n 4000 --d 4000 --m 50": "--n 400 --d 4000 --m 20",
     "--steps 1000": "--steps 20",
     "--steps 800": "--steps 20",
@@ -42,14 +44,11 @@ class Session:
         if ">>>" not in text:
             exec(compile(text, self.page.name, "exec"), self.names)
             return
-        runner, found = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS), []
-        runner.run(
-            doctest.DocTestParser().get_doctest(text, self.names, self.page.name, str(self.page), 0),
-            out=found.append,
-            clear_globs=False,
-        )
+        test = doctest.DocTestParser().get_doctest(text, self.names, self.page.name, str(self.page), 0)
+        found = []
+        doctest.DocTestRunner().run(test, out=found.append, clear_globs=False)
+        self.names = test.globs
         assert not found, "".join(found)
-        self.names.update(runner.test.globs if hasattr(runner, "test") else {})
 
     def sh(self, text):
         if self.page.name == "README.md":

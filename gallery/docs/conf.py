@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx_click",
+    "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["templates"]
@@ -37,6 +38,18 @@ autosummary_generate = True
 autosummary_ignore_module_all = False
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
+
+# The pictures are drawn as the pages are built; `-D plot_gallery=0` leaves them out.
+sphinx_gallery_conf = {
+    "examples_dirs": "..",
+    "gallery_dirs": "pictures",
+    "filename_pattern": "/plot_",
+    "ignore_pattern": "__init__",
+    "matplotlib_animations": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "write_computation_times": False,
+}
 
 html_theme = "furo"
 html_title = "fastslow"
