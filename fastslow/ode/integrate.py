@@ -64,7 +64,8 @@ def integrate(
     Parameters
     ----------
     field : compiled function of type FIELD
-        ``field(u, p, du, jacobian) -> 0``, or a positive number outside its domain.
+        ``field(u, p, du, jacobian, with_jacobian) -> 0``, or a positive number outside its domain; compiled with
+        ``numba.njit(FIELD.signature)``, FIELD from ``fastslow.core.signatures``.
     parameters : array_like, shape (np,)
         Parameters p of the field.
     start : array_like, shape (n,)
