@@ -28,6 +28,8 @@ Array = NDArray[np.float64]
 
 _LINE_POINTS = 65
 _PATCH_POINTS = 16
+_TOO_CLOSE = 1e-5
+"""Points of an arc this close to its ends are left out, in units of the window."""
 _NEAR_CURVE = (1e-12, 1e-10)
 """Half lengths of the segments across the curve, in units of the window, on which signs are proved."""
 _STABILITY = {1: FastStability.REPELLING, -1: FastStability.ATTRACTING, 0: FastStability.NEUTRAL}
@@ -245,8 +247,10 @@ class _Builder:
             self.unmatched.append(f"{curve.equation}: a closed curve without a fold, which cannot be")
         arcs = []
         for number, ((i, a), (j, b)) in enumerate(itertools.pairwise(nodes), start=first):
-            chosen = (places > i + 1e-9) & (places < j - 1e-9)
-            inner = points[chosen]
+            inner = points[(places > i) & (places < j)]
+            ends = plane.scaled(np.array([[a.x, a.y], [b.x, b.y]]))
+            # Next to a fold doubles cannot tell the heights of a point and of the fold apart.
+            inner = inner[np.abs(inner[:, None, :] - ends).max(axis=2).min(axis=1) > _TOO_CLOSE]
             if not len(inner):
                 inner = self.between(plane, chain.tubes, i, j)
             name = f"{branch}.{number}"

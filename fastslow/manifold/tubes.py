@@ -28,6 +28,8 @@ _WIDTHS = (0.7, 0.35, 0.12, 0.04)
 """Half widths that are tried, in units of half the chord."""
 _SHORTEST = 1e-8
 _NEIGHBOURS = 6
+_MOST_PAIRS = 3_000_000
+"""So many distances are taken one by one; beyond, a tree pays for its import."""
 _JOINT = 1e-10
 """Half length of the segment across the curve on which a joint is proved."""
 _PATCHES = [0.1 * 2.0**-k for k in range(18)]
@@ -76,11 +78,15 @@ class Tubes:
 
     def _nearest(self, points: Array) -> NDArray[np.intp]:
         """Return the numbers of the tubes whose middles are next to points, shape (P, k)."""
+        count = min(_NEIGHBOURS, len(self.half))
+        if len(points) * len(self.half) <= _MOST_PAIRS:
+            distance = np.square(points[:, None, :] - self.centre[None, :, :]).sum(axis=2)
+            return np.argpartition(distance, count - 1, axis=1)[:, :count]
         if self._tree is None:
             from scipy.spatial import cKDTree
 
             object.__setattr__(self, "_tree", cKDTree(self.centre))
-        _, near = self._tree.query(points, k=min(_NEIGHBOURS, len(self.half)))
+        _, near = self._tree.query(points, k=count)
         return np.asarray(near).reshape(len(points), -1)
 
 
