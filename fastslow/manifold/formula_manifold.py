@@ -27,6 +27,7 @@ from fastslow.systems.polynomials import rational
 Array = NDArray[np.float64]
 
 _LINE_POINTS = 65
+_MOST_SENTENCES = 6
 _PATCH_POINTS = 16
 _TOO_CLOSE = 1e-5
 """Points of an arc this close to its ends are left out, in units of the window."""
@@ -76,9 +77,11 @@ class _Builder:
                 branches.append(Branch(name, curve, tuple(arcs)))
         if not branches and not self.unmatched:
             raise InputError("f", self.system.formula()[0], "has no zero in the window", "Widen the window")
-        return CriticalManifold(
-            self.system, tuple(branches), (*self.points, *self.ends), not self.unmatched, tuple(self.unmatched)
-        )
+        told = self.unmatched[:_MOST_SENTENCES]
+        if len(self.unmatched) > _MOST_SENTENCES:
+            told.append(f"and {len(self.unmatched) - _MOST_SENTENCES} more")
+        points = (*self.points, *self.ends)
+        return CriticalManifold(self.system, tuple(branches), points, not self.unmatched, tuple(told))
 
     def on(self, curve: Curve) -> list[SpecialPoint]:
         return [point for point in self.points if curve in point.curves]

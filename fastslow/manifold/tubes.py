@@ -122,7 +122,7 @@ def proved_tubes(
         for choice in _WIDTHS:
             tubes = tubes_along(joints, choice)
             left = np.flatnonzero(~proved)
-            good = left[_single_arc(field, tubes, left) & _few_edges(tubes, left, edges)]
+            good = left[single_arcs(field, tubes, left) & _few_edges(tubes, left, edges)]
             width[good], proved[good] = choice, True
             if proved.all():
                 break
@@ -141,7 +141,8 @@ def proved_tubes(
         joints = np.insert(joints, bad + 1, middle, axis=0)
 
 
-def _single_arc(field: PlaneField, tubes: Tubes, chosen: NDArray[np.intp]) -> NDArray[np.bool_]:
+def single_arcs(field: PlaneField, tubes: Tubes, chosen: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return whether each of the chosen tubes is proved to hold one graph of the curve, within half its width."""
     reach, width = _OVERLAP * tubes.half[chosen], tubes.width[chosen]
     along, across, centre = tubes.along[chosen], tubes.across[chosen], tubes.centre[chosen]
     size = np.abs(along) * reach[:, None] + np.abs(across) * width[:, None] + 1e-13

@@ -40,7 +40,9 @@ def check_structure(m):
 def test_the_ab_reaction_has_its_folds_where_they_are_known():
     m = manifold("y*(1-x)*exp(9*x/2) - x", "x - 1/2", ((0, 1), ("1/100", "1/5")))
     assert m.complete
-    assert places(m.of_kind("fold")) == pytest.approx(np.array([(1 / 3, math.exp(-1.5) / 2), (2 / 3, 2 * math.exp(-3))]), abs=1e-15)
+    assert places(m.of_kind("fold")) == pytest.approx(
+        np.array([(1 / 3, math.exp(-1.5) / 2), (2 / 3, 2 * math.exp(-3))]), abs=1e-15
+    )
     assert [(e.x, e.stability) for e in m.of_kind("equilibrium")] == [(0.5, "saddle")]
     assert [arc.stability for arc in m.arcs] == ["attracting", "repelling", "repelling", "attracting"]
     # The coordinates are refined as far as wanted.
@@ -68,7 +70,9 @@ def test_a_curve_that_crosses_itself_twice_over():
     m = manifold("x**2*(1-x**2) - y**2", "exp(x)", ((-2, 2), (-2, 2)))
     assert m.complete
     root = math.sqrt(0.5)
-    assert places(m.of_kind("fold")) == pytest.approx(np.array([(-root, -0.5), (-root, 0.5), (root, -0.5), (root, 0.5)]), abs=1e-15)
+    assert places(m.of_kind("fold")) == pytest.approx(
+        np.array([(-root, -0.5), (-root, 0.5), (root, -0.5), (root, 0.5)]), abs=1e-15
+    )
     assert [(p.x, p.y) for p in m.of_kind("crossing")] == [(0.0, 0.0)]
     assert len(m.arcs) == 6
     check_structure(m)
@@ -83,7 +87,7 @@ def test_polynomial_systems_as_formulas_have_the_same_points(seed):
     def polynomial(top):
         return sum(rng.randint(-4, 4) * x**i * y**j for i in range(4) for j in range(top + 1))
 
-    f = [polynomial(degree) + y**degree + x]
+    f = [polynomial(degree) + y**degree + x + 5]  # not through the origin, where such curves often cross themselves
     if seed % 4 == 3:
         f.append(x - rng.randint(-1, 1) - y)
     g = polynomial(1) + 1
