@@ -16,7 +16,7 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.manifold.isolation import Coordinate, confirmed, isolate
+from fastslow.manifold.isolation import Coordinate, confirmed
 from fastslow.manifold.plane_field import PlaneField
 from fastslow.manifold.tubes import single_arcs, tubes_along
 from fastslow.systems.balls import Ball, enclosed
@@ -98,11 +98,9 @@ def resolved(
             turn = enclosed(bend, balls)
         if not (turn > 0 or turn < 0):
             continue
-        ends = [(Fraction(low), Fraction(high)) for low, high in region.tolist()]
-        extrema = isolate([f, slope], names, ends)
-        if len(extrema.zeros) == 1 and not extrema.undecided:
-            return _by_extremum(f, g, names, plane.width, extrema.zeros[0], turn)
-        return None
+        # E keeps its sign, so that D has one zero on the arc at most.
+        extremum = confirmed([f, slope], names, region, _SHARE)
+        return None if extremum is None else _by_extremum(f, g, names, plane.width, extremum, turn)
     return None
 
 

@@ -140,10 +140,9 @@ def isolate(functions: Sequence[Expression], names: Sequence[str], bounds: Bound
 def confirmed(
     functions: Sequence[Expression], names: Sequence[str], box: Array, share: float
 ) -> tuple[Coordinate, ...] | None:
-    """Return the zero near the middle of a box where it is proved to be the only one there, None where it is not.
+    """Return the zero in a box to which Newton's method leads from its middle, proved to be one; None where that fails.
 
-    Newton's method is followed by Krawczyk's test in balls, on a box that is cut to what the first steps leave of it;
-    `share` is the least part of the box, in each direction, that is tried.
+    Krawczyk's test in balls is made on boxes round it, the least of them `share` of the box wide.
     """
     n = len(names)
     tape = Tape([*functions, *(derivative(f, name) for f in functions for name in names)], names)
@@ -151,6 +150,8 @@ def confirmed(
     for _ in range(8):
         values = np.array([float(v) for v in tape.doubles(list(middle))])
         middle = middle - _inverses(values[n:].reshape(1, n, n))[0] @ values[:n]
+    if not np.all((middle > box[:, 0]) & (middle < box[:, 1])):
+        return None
     part = 0.5
     while part > share:
         tried = np.stack([middle - part * side, middle + part * side], axis=1)
@@ -159,8 +160,7 @@ def confirmed(
             image = _krawczyk(tape, x)
             inside = image is not None and all(v.contains_interior(w) for v, w in zip(x, image, strict=True))
         if inside:
-            zero = Zero(tape, tried)
-            return tuple(Coordinate(zero, j) for j in range(n))
+            return _point(Zero(tape, tried), functions)
         part *= 0.25
     return None
 
@@ -317,23 +317,24 @@ class _Search:
         for zero in self.zeros:
             if not any(other.holds(zero.balls()) for other in kept):
                 kept.append(zero)
-        points = (self.point(zero) for zero in kept)
+        points = (_point(zero, self.values.expressions) for zero in kept)
         return [point for point in points if all(map(self.inside, point, self.bounds))]
 
     def inside(self, value: Coordinate, bounds: tuple[Fraction, Fraction]) -> bool:
         """Whether a coordinate lies within bounds, or cannot be told from one of them."""
         return compare(value, Rational(bounds[0])) >= 0 and compare(value, Rational(bounds[1])) <= 0
 
-    def point(self, zero: Zero) -> tuple[Coordinate, ...]:
-        """Return the coordinates, as rational numbers where it is proved that these are the zero."""
-        balls = zero.balls()
-        guesses = [_rational_in(ball) for ball in balls]
-        if all(guess is not None for guess in guesses):
-            at = [Rational(guess).ball() for guess in guesses if guess is not None]
-            values = dict(zip(self.tape.names, guesses, strict=True))
-            if zero.holds(at) and all(exact_value(f, values) == 0 for f in self.values.expressions):
-                return tuple(Coordinate(zero, j, guesses[j]) for j in range(self.n))
-        return tuple(Coordinate(zero, j) for j in range(self.n))
+
+def _point(zero: Zero, functions: Sequence[Expression]) -> tuple[Coordinate, ...]:
+    """Return the coordinates, as rational numbers where it is proved that these are the zero."""
+    guesses = [_rational_in(ball) for ball in zero.balls()]
+    n = len(guesses)
+    if all(guess is not None for guess in guesses):
+        at = [Rational(guess).ball() for guess in guesses if guess is not None]
+        values = dict(zip(zero.tape.names, guesses, strict=True))
+        if zero.holds(at) and all(exact_value(f, values) == 0 for f in functions):
+            return tuple(Coordinate(zero, j, guesses[j]) for j in range(n))
+    return tuple(Coordinate(zero, j) for j in range(n))
 
 
 def _rational_in(ball: Ball) -> Fraction | None:
