@@ -9,6 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from fastslow.flow.relaxation import is_relaxation, relaxation_cycles
+from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.manifold.arcs import CriticalManifold
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.curves import Shape
@@ -34,6 +36,8 @@ _FAMILY = 4
 _MOST_EQUILIBRIA, _MOST_ROOT_STEPS, _MOST_NEWTON_STEPS, _MOST_TURNS = 12, 60, 8, 12
 _RESIDUAL, _STRAYED = 1e-8, 1e-2
 """Step of the return map, and distance from the true orbit on the way, in units of the size of a converged cycle."""
+_LOST = 0.3
+"""Errors on the way that are as large as the cycle leave nothing of it."""
 _SAME = 1e-3
 
 
@@ -48,7 +52,7 @@ class LimitCycle:
     stability : str
         "stable" or "unstable".
     kind : str
-        "relaxation oscillation" where it passes folds on both sides, else "small oscillation".
+        "relaxation oscillation" where it passes folds on both sides or a singular cycle, else "small oscillation".
     period : float
         In the fast time.
     period_error : float
@@ -192,6 +196,8 @@ class _Search:
         inner = (p for p in manifold.points if p.kind in _HEIGHTS and p is not point)
         heights = [abs(p.y - point.y) for p in inner]
         self.height = max(heights, default=0.0) or max(1.0, abs(point.y))
+        self.flow = SingularFlow(manifold)
+        self.singular = relaxation_cycles(self.flow)
         self.map = ReturnMap(self.system, point.x, self.height)
         self.notes: list[str] = []
         self.unresolved: list[tuple[float, float]] = []
@@ -221,7 +227,7 @@ class _Search:
         for low, _ in open_[:1]:
             self.notes.append(
                 f"the return map round {self.point.id} changes too steeply to be followed near "
-                f"{self.system.slow[0]} = {low:.9g}: there may be a cycle with canards"
+                f"{self.system.slow[0]} = {low:.9g}: there may be a cycle with canards or a long delay"
             )
 
     def brackets(self, starts: Sequence[float], direction: float) -> list[tuple[float, float]]:
@@ -316,9 +322,15 @@ class _Search:
             return None
         _, period, turn = fine
         if abs(turn.slope - 1.0) <= _ISOLATED:
-            self.note_family()
+            self.notes.append(
+                f"the return map round {self.point.id} touches the identity near {self.system.slow[0]} = {turn.y[0]:.6g}: "
+                "a cycle that attracts from one side only, or closed orbits side by side"
+            )
             return None
         if abs(turn.slope - 1.0) <= 10.0 * turn.error / turn.height:
+            self.unresolved.append((y, y))
+            return None
+        if turn.strayed > _LOST:
             self.unresolved.append((y, y))
             return None
         if turn.height <= 1e-6 * self.height * _LOWEST:
@@ -343,13 +355,13 @@ class _Search:
     def cycle(self, period: float, period_error: float, turn: Turn, direction: float) -> LimitCycle:
         exponent = direction * turn.exponent
         residual = abs(turn.step) / turn.height
-        passed = [p for p in self.manifold.of_kind(Kind.FOLD) if turn.x.min() < p.x < turn.x.max()]
+        relaxes = is_relaxation(self.flow, self.singular, float(turn.x.min()), float(turn.x.max()))
         inside = [p.id for p in self.manifold.of_kind(Kind.EQUILIBRIUM) if _surrounds(turn, p)]
         sure = residual <= _RESIDUAL and turn.strayed <= _STRAYED
         return LimitCycle(
             id="",
             stability="stable" if exponent < 0.0 else "unstable",
-            kind="relaxation oscillation" if len(passed) >= 2 else "small oscillation",
+            kind="relaxation oscillation" if relaxes else "small oscillation",
             period=period,
             period_error=period_error,
             exponent=exponent,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastslow.core.polynomial_events import polynomial_events
 from fastslow.flow.landing import fast_value
+from fastslow.flow.relaxation import RelaxationCycle, is_relaxation, relaxation_cycles
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.flow.tails import Tail, tails_of
 from fastslow.manifold.arcs import CriticalManifold, FastStability
@@ -359,10 +360,13 @@ class Settling:
                 return self.flow.fate_of(point), point, f"the map of one turn contracts to {point.id}"
         return open_fate
 
+    @cached_property
+    def _relaxation_cycles(self) -> tuple[RelaxationCycle, ...]:
+        return relaxation_cycles(self.flow)
+
     def _oscillation(self, turn: Turn) -> str:
-        """Name a cycle: it passes folds on both sides, or is a small one, as after a Hopf point."""
-        passed = [fold for fold in self.manifold.of_kind(Kind.FOLD) if turn.x.min() < fold.x < turn.x.max()]
-        return "relaxation oscillation" if len(passed) >= 2 else "small oscillation"
+        relaxes = is_relaxation(self.flow, self._relaxation_cycles, float(turn.x.min()), float(turn.x.max()))
+        return "relaxation oscillation" if relaxes else "small oscillation"
 
 
 def _on_slow_line(point: SpecialPoint) -> bool:
