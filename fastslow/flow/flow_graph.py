@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import cmp_to_key
 from typing import Any
 
+from fastslow.flow.relaxation import jump_of, relaxation_cycles
 from fastslow.flow.singular_orbit import Segment, SegmentKind, SingularFlow, SingularOrbit
 from fastslow.manifold.arcs import FastStability
 from fastslow.manifold.certificates import rational_inside
@@ -125,25 +126,13 @@ def flow_graph(flow: SingularFlow, orbits: tuple[SingularOrbit, ...] = ()) -> Fl
             edges.append(
                 Edge(arc.source.id, arc.target.id, SegmentKind.SLOW, arc.id, str(arc.stability), None, delayed)
             )
-    successors: dict[str, str] = {}
     ends: set[str] = set()
     for fold in manifold.of_kind(Kind.FOLD):
-        direction = 0 if fold.is_a(Kind.EQUILIBRIUM) else flow.jump_direction(fold)
-        if not direction or not any(
-            a.target is fold and a.stability is FastStability.ATTRACTING for a in flow.arcs_at(fold)
-        ):
-            continue
-        assert fold.exact_y is not None
-        landed = flow.land(fold.x, fold.exact_y, fold.y, direction, leaving=fold)
-        if landed is None:
-            continue
-        if landed.node is not None:
-            successors[fold.id] = landed.node.id
-            edges.append(Edge(fold.id, landed.node.id, SegmentKind.JUMP, landing=(landed.x, landed.y)))
-        elif landed.arc is not None:
-            target = landed.arc.target.id
-            successors[fold.id] = target
-            edges.append(Edge(fold.id, target, SegmentKind.JUMP, landed.arc.id, "", (landed.x, landed.y)))
+        jump = jump_of(flow, fold)
+        if jump is not None and jump.node is not None:
+            edges.append(Edge(fold.id, jump.node.id, SegmentKind.JUMP, landing=jump.end))
+        elif jump is not None and jump.arc is not None:
+            edges.append(Edge(fold.id, jump.arc.target.id, SegmentKind.JUMP, jump.arc.id, "", jump.end))
     points = list(manifold.points)
     for number, orbit in enumerate(orbits, start=1):
         name = f"S{number}"
@@ -156,7 +145,8 @@ def flow_graph(flow: SingularFlow, orbits: tuple[SingularOrbit, ...] = ()) -> Fl
     ends |= {basin.destination for basin in basins if basin.destination}
     ends |= {point.id for point in manifold.points if point.stability is Stability.STABLE}
     attractors = tuple(point.id for point in manifold.points if point.id in ends)
-    return FlowGraph(tuple(points), tuple(edges), attractors, basins, _cycles(successors))
+    cycles = tuple(cycle.folds for cycle in relaxation_cycles(flow))
+    return FlowGraph(tuple(points), tuple(edges), attractors, basins, cycles)
 
 
 def _start_edges(name: str, segments: tuple[Segment, ...]) -> list[Edge]:
@@ -183,21 +173,6 @@ def _is_delayed(flow: SingularFlow, arc: Any) -> bool:
         other.curve is arc.curve and other.target is source and other.stability is FastStability.ATTRACTING
         for other in flow.arcs_at(source)
     )
-
-
-def _cycles(successors: dict[str, str]) -> tuple[tuple[str, ...], ...]:
-    found: set[tuple[str, ...]] = set()
-    for first in successors:
-        path: list[str] = []
-        here = first
-        while here in successors and here not in path:
-            path.append(here)
-            here = successors[here]
-        if here in path:
-            cycle = path[path.index(here) :]
-            turn = cycle.index(min(cycle))
-            found.add(tuple(cycle[turn:] + cycle[:turn]))
-    return tuple(sorted(found))
 
 
 def basins_of(flow: SingularFlow) -> tuple[Basin, ...]:
