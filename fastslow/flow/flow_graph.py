@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cmp_to_key
@@ -175,11 +176,11 @@ def _is_delayed(flow: SingularFlow, arc: Any) -> bool:
     )
 
 
-def basins_of(flow: SingularFlow) -> tuple[Basin, ...]:
-    """Return the fates of all starts (start_fast, y), as open intervals of y.
+def orbits_between(flow: SingularFlow) -> Iterator[tuple[float, float, SingularOrbit]]:
+    """Yield (low, high, orbit): the open intervals of starts (start_fast, y) without special points, in order of y.
 
-    The fate can change only at the slow value of a special point or where the line of starts meets the
-    critical manifold; one orbit in each interval between them decides it.
+    The fate, the place where orbits end and the number of jumps can change only at the slow value of a special point
+    or where the line of starts meets the critical manifold; one orbit in each interval between them decides it.
     """
     system = flow.system
     cuts: list[Number] = [p.exact_y for p in flow.manifold.points if p.exact_y is not None and math.isfinite(p.y)]
@@ -189,15 +190,21 @@ def basins_of(flow: SingularFlow) -> tuple[Basin, ...]:
     if system.slow_window is not None:
         bottom, top = map(Rational, system.slow_window)
         bounds = [*_distinct([bottom, top, *(cut for cut in cuts if compare(bottom, cut) < 0 < compare(top, cut))])]
-    basins: list[Basin] = []
     for low, high in itertools.pairwise(bounds):
-        sample = rational_inside(low, high)
-        orbit = flow.orbit(Start(system.start_fast, sample))
-        destination = orbit.node.id if orbit.node is not None and not orbit.undecided else ""
+        orbit = flow.orbit(Start(system.start_fast, rational_inside(low, high)))
         a = -math.inf if low is None else nearest_double(low)
         b = math.inf if high is None else nearest_double(high)
+        yield a, b, orbit
+
+
+def basins_of(flow: SingularFlow) -> tuple[Basin, ...]:
+    """Return the fates of all starts (start_fast, y), as open intervals of y."""
+    basins: list[Basin] = []
+    for a, b, orbit in orbits_between(flow):
+        destination = orbit.node.id if orbit.node is not None and not orbit.undecided else ""
         last = basins[-1] if basins else None
-        if last and (last.verdict, last.destination) == (orbit.verdict, destination) and not forbidden(system, a):
+        same = last and (last.verdict, last.destination) == (orbit.verdict, destination)
+        if last and same and not forbidden(flow.system, a):
             basins[-1] = Basin(last.low, b, orbit.verdict, destination)
         else:
             basins.append(Basin(a, b, orbit.verdict, destination))
