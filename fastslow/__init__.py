@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from fastslow.ode.ensembles import Ensemble as Ensemble
     from fastslow.ode.ensembles import ensemble as ensemble
     from fastslow.ode.integrate import integrate as integrate
+    from fastslow.ode.limit_cycles import LimitCycles as LimitCycles
+    from fastslow.ode.limit_cycles import limit_cycles as limit_cycles
     from fastslow.ode.maximal_canards import maximal_canard as maximal_canard
     from fastslow.ode.simulation import Simulation as Simulation
     from fastslow.ode.simulation import simulate as simulate
@@ -66,6 +68,7 @@ _HOMES = {
     "FastSlowSystem": "fastslow.systems.system",
     "HermiteExpansion": "fastslow.systems.activations",
     "InputError": "fastslow.errors",
+    "LimitCycles": "fastslow.ode.limit_cycles",
     "PRESETS": "fastslow.systems.presets",
     "PhaseMap": "fastslow.sweeps.phase_map",
     "RecordError": "fastslow.errors",
@@ -87,6 +90,7 @@ _HOMES = {
     "fitzhugh_nagumo": "fastslow.systems.classics",
     "hermite_expansion": "fastslow.systems.activations",
     "integrate": "fastslow.ode.integrate",
+    "limit_cycles": "fastslow.ode.limit_cycles",
     "load": "fastslow.records",
     "maximal_canard": "fastslow.ode.maximal_canards",
     "orders": "fastslow.scales.convergence",

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fastslow.bifurcation.canard_points import canard_points
 from fastslow.errors import InputError
 from fastslow.flow.flow_graph import FlowGraph, flow_graph
+from fastslow.flow.generic_points import crossing_reports, excitable_equilibria, fold_reports
+from fastslow.flow.relaxation import relaxation_cycles
 from fastslow.flow.singular_orbit import Segment, SingularFlow, SingularOrbit
 from fastslow.manifold.arcs import CriticalManifold
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.special_points import Kind, SpecialPoint
+from fastslow.ode.limit_cycles import LimitCycles, cycle_at, cycles_of
 from fastslow.ode.trajectories import Settling, Trajectory
 from fastslow.progress import Progress, counted
 from fastslow.results import (
@@ -25,16 +29,17 @@ from fastslow.results import (
     OrbitResult,
     Point,
     SegmentResult,
+    Theory,
     ThresholdResult,
     TrajectoryResult,
     Verdict,
 )
-from fastslow.separatrices.full_graph import full_graph
+from fastslow.separatrices.full_graph import full_graph, joined_to_cycles
 from fastslow.separatrices.thresholds import Threshold
 from fastslow.systems.exact import Real
 from fastslow.systems.model_files import plane_starts, slow_starts, study_from, study_of
 from fastslow.systems.system import FastSlowSystem, Start
-from fastslow.validation import Comparison, compare_levels, scale_ratio
+from fastslow.validation import Comparison, checked_sizes, compare_levels, scale_ratio, window_of
 
 if TYPE_CHECKING:
     import networkx
@@ -67,6 +72,10 @@ class Analysis:
         Where the fate in the full system changes on the line of starts.
     full_flow : FullGraphResult
         Separatrices of the full system, its basins, and how it differs from the singular limit.
+    limit_cycles : LimitCycles
+        Those of the full system, stable and unstable.
+    theory : Theory
+        What local theorems say of folds, crossings, relaxation cycles, canards and excitability.
     complete : bool
         Whether every special point is certified and every certificate was met by the traced branches.
     unmatched : tuple of str
@@ -82,6 +91,8 @@ class Analysis:
     full_flow: FullGraphResult
     complete: bool
     unmatched: tuple[str, ...] = ()
+    limit_cycles: LimitCycles = field(default_factory=LimitCycles)
+    theory: Theory = field(default_factory=Theory)
     _system: list[FastSlowSystem] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -152,6 +163,10 @@ def analyze(
     a0: Real | Sequence[Real] | None = None,
     *,
     starts: Iterable[tuple[Real, Real]] | None = None,
+    n: int | None = None,
+    d: int | None = None,
+    m: int | None = None,
+    gamma: float | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
     """Analyse a fast-slow system: critical manifold, special points, flow graph, singular orbits, verdicts.
@@ -164,6 +179,9 @@ def analyze(
         Slow coordinates of starts (start_fast, a0); for the two-layer network the initial scale.
     starts : iterable of pairs, optional
         Starts (fast, slow) anywhere in the window.
+    n, d, m, gamma : numbers, optional
+        Batch size, dimension, width and learning rate (1) of a network: each orbit of the two-layer network then gets
+        the window in which two variables speak for SGD; see `validity_window`.
     progress : callable, optional
         Called as progress(starts done, starts) after each start.
 
@@ -200,10 +218,12 @@ def analyze(
         raise InputError(
             "a0", f"{len(chosen)} starts", f"are more than {_MOST_STARTS}", "Split them over several calls"
         )
-    return _analyze(model, chosen, progress)
+    return _analyze(model, chosen, checked_sizes(model, chosen, n=n, d=d, m=m, gamma=gamma), progress)
 
 
-def _analyze(system: FastSlowSystem, starts: tuple[Start, ...], progress: Progress | None) -> Analysis:
+def _analyze(
+    system: FastSlowSystem, starts: tuple[Start, ...], sizes: dict[str, Any], progress: Progress | None
+) -> Analysis:
     manifold = critical_manifold(system)
     flow = SingularFlow(manifold)
     orbits = tuple(flow.orbit(start) for start in starts)
@@ -211,11 +231,14 @@ def _analyze(system: FastSlowSystem, starts: tuple[Start, ...], progress: Progre
     settling = Settling(manifold)
     first = [settling.run(orbit.start) for orbit in orbits[:_KNOWN]]
     full = full_graph(settling, graph.basins, first)
+    cycles = cycles_of(manifold, first)
     reports: list[OrbitResult] = []
     for k, orbit in counted([*enumerate(orbits)], progress):
         trajectory = first[k] if k < _KNOWN else settling.run(orbit.start)
         comparison = compare_levels(system, orbit, trajectory, graph.basins, full.thresholds, manifold.points)
-        reports.append(_orbit(system, orbit, trajectory, comparison, whole=len(reports) < _MOST_PATHS))
+        report = _orbit(system, orbit, trajectory, comparison, cycles, whole=len(reports) < _MOST_PATHS)
+        window = window_of(system, trajectory, orbit.start, sizes) if sizes else None
+        reports.append(replace(report, window=window))
     branch_ids = {id(branch.curve): branch.id for branch in manifold.branches}
     points = [entry for point in graph.points for entry in _points(point, branch_ids)]
     return Analysis(
@@ -234,10 +257,23 @@ def _analyze(system: FastSlowSystem, starts: tuple[Start, ...], progress: Progre
         flow=_graph(graph),
         orbits=tuple(reports),
         thresholds=tuple(threshold_result(t) for t in full.thresholds),
-        full_flow=FullGraphResult(full.edges, full.basins, full.differences),
+        full_flow=FullGraphResult(joined_to_cycles(full.edges, cycles.cycles), full.basins, full.differences),
         complete=manifold.complete and all(point.certified for point in points),
         unmatched=manifold.unmatched,
+        limit_cycles=cycles,
+        theory=_theory(flow),
         _system=[system],
+    )
+
+
+def _theory(flow: SingularFlow) -> Theory:
+    system, points = flow.system, flow.manifold.points
+    return Theory(
+        fold_reports(flow),
+        crossing_reports(system, points),
+        relaxation_cycles(flow),
+        tuple(excitable_equilibria(flow)),
+        canard_points(system, points),
     )
 
 
@@ -297,7 +333,12 @@ def _graph(graph: FlowGraph) -> GraphResult:
 
 
 def _orbit(
-    system: FastSlowSystem, orbit: SingularOrbit, trajectory: Trajectory, comparison: Comparison, whole: bool
+    system: FastSlowSystem,
+    orbit: SingularOrbit,
+    trajectory: Trajectory,
+    comparison: Comparison,
+    cycles: LimitCycles,
+    whole: bool,
 ) -> OrbitResult:
     theorem, reasons = system.theorem(orbit.start)
     energy = trajectory.energy
@@ -312,6 +353,7 @@ def _orbit(
         solver=trajectory.solver,
         proof=trajectory.proof,
         time_scale_ratio=scale_ratio(trajectory).value,
+        cycle=cycle_at(cycles.cycles, trajectory.x, trajectory.y) if trajectory.oscillates else "",
     )
     return OrbitResult(
         start=(float(orbit.start.fast), float(orbit.start.slow)),

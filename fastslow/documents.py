@@ -24,22 +24,18 @@ from fastslow.results import (
     ThresholdResult,
     TrajectoryResult,
     Verdict,
+    WindowResult,
 )
 from fastslow.separatrices.full_graph import FullEdge
 from fastslow.systems.model_files import study_from
+from fastslow.theory_documents import Json, cycles_in, cycles_out, theory_in, theory_out
 
 SCHEMA = "fastslow.analysis/1"
-
-Json = dict[str, Any]
 
 
 def _number(value: float) -> float | str:
     """Return a number as JSON has it: infinities as text."""
     return value if math.isfinite(value) else ("inf" if value > 0 else "-inf")
-
-
-def _float(value: float | str) -> float:
-    return float(value)
 
 
 def to_document(analysis: Analysis) -> Json:
@@ -66,6 +62,8 @@ def to_document(analysis: Analysis) -> Json:
         "full_graph": full_graph_out(analysis.full_flow, x, y),
         "complete": analysis.complete,
         "unmatched": list(analysis.unmatched),
+        "limit_cycles": cycles_out(analysis.limit_cycles, x, y),
+        "theory": theory_out(analysis.theory),
     }
     document["digest"] = digest(document)
     return document
@@ -77,6 +75,8 @@ _FORMULAS = ("activation", "link")
 
 def _doubles(value: Any) -> Any:
     """Return exact numbers of a model's table as the nearest doubles; the table itself keeps them exactly."""
+    if isinstance(value, dict):
+        return {key: _doubles(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [_doubles(entry) for entry in value]
     return value if isinstance(value, bool) else float(Fraction(value))
@@ -214,7 +214,9 @@ def _orbit_out(orbit: OrbitResult, x: str, y: str) -> Json:
             "solver": path.solver,
             "proof": path.proof,
             "time_scale_ratio": path.time_scale_ratio,
+            "cycle": path.cycle or None,
         },
+        **({} if orbit.window is None else {"window": orbit.window.document()}),
     }
 
 
@@ -281,11 +283,13 @@ def _analysis_in(document: Json) -> Analysis:
         full_flow=_full_graph_in(document["full_graph"], x, y),
         complete=_truth(document["complete"]),
         unmatched=tuple(document["unmatched"]),
+        limit_cycles=cycles_in(document.get("limit_cycles"), x, y),
+        theory=theory_in(document.get("theory")),
     )
 
 
 def _basin_in(b: Json) -> Basin:
-    return Basin(_float(b["low"]), _float(b["high"]), b["verdict"], b["destination"])
+    return Basin(float(b["low"]), float(b["high"]), b["verdict"], b["destination"])
 
 
 def _threshold_in(t: Json, y: str) -> ThresholdResult:
@@ -332,7 +336,7 @@ def _point_in(point: Json, x: str, y: str) -> Point:
         id=point["id"],
         kind=point["kind"],
         x=point[x],
-        y=_float(point[y]),
+        y=float(point[y]),
         branch=point["branch"] or "",
         branches=tuple(point["branches"]),
         multiplicity=point["multiplicity"],
@@ -371,8 +375,8 @@ def _orbit_in(orbit: Json, x: str, y: str) -> OrbitResult:
         segments=tuple(
             SegmentResult(
                 s["kind"],
-                (_float(s["from"][0]), _float(s["from"][1])),
-                (_float(s["to"][0]), _float(s["to"][1])),
+                (float(s["from"][0]), float(s["from"][1])),
+                (float(s["to"][0]), float(s["to"][1])),
                 s["arc"] or "",
                 s["node"] or "",
                 s["loss_drop"],
@@ -381,17 +385,19 @@ def _orbit_in(orbit: Json, x: str, y: str) -> OrbitResult:
             )
             for s in orbit["segments"]
         ),
-        final=(_float(final[x]), _float(final[y])),
+        final=(float(final[x]), float(final[y])),
         node=final["node"] or "",
         trajectory=TrajectoryResult(
             tuple(path["tau"]),
             tuple(path[x]),
             tuple(path[y]),
             tuple(path["loss"]),
-            (_float(orbit["final"][x]), _float(orbit["final"][y])),
+            (float(orbit["final"][x]), float(orbit["final"][y])),
             path["node"] or "",
             path["solver"],
             path["proof"],
             path["time_scale_ratio"],
+            path.get("cycle") or "",
         ),
+        window=WindowResult.of(orbit["window"]) if "window" in orbit else None,
     )

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from fastslow.analysis import Analysis
 from fastslow.results import OrbitResult, Point, SegmentResult
-
-Line = tuple[str, str]
-"""Text and its style, a rich style name, empty for plain."""
+from fastslow.summary_of_theory import Line, number, place, theory_lines, wrapped
 
 _STYLES = {"learning": "#d55e00", "unlearning": "#0072b2"}
 _MOST_ORBITS = 6
+_LONGEST = 40
+"""Longer equations are not repeated where a branch is named."""
 
 
 def plain_summary(analysis: Analysis, width: int = 100) -> str:
@@ -45,44 +45,49 @@ def print_summary(analysis: Analysis, width: int | None = None) -> None:
 
 def summary_lines(analysis: Analysis, width: int = 100) -> Iterator[Line]:
     """Yield the lines of the summary with their styles."""
-    yield from _wrapped(_title(analysis), width, "bold")
+    yield from wrapped(_title(analysis), width, "bold")
     for note in analysis.model.notes:
-        yield from _wrapped(f"Note: {note}", width, "italic")
+        yield from wrapped(f"Note: {note}", width, "italic")
     yield ("", "")
     if analysis.orbits:
         yield from _table(analysis)
         yield ("", "")
         yield from _reasons(analysis, width)
+    yield from _windows(analysis, width)
     yield from _thresholds(analysis, width)
     yield from _points(analysis, width)
+    yield from theory_lines(analysis, width)
     yield from _certificate(analysis, width)
 
 
 def _title(analysis: Analysis) -> str:
+    if "f" in analysis.model.table:
+        return _written_title(analysis)
     parameters = "  ".join(
         f"{key} = {_listed(value)}" for key, value in analysis.model.table.items() if key not in ("model", "title")
     )
     return f"{analysis.model.name}  {parameters}"
 
 
+def _written_title(analysis: Analysis) -> str:
+    """Return the equations of a model that writes them out, with its parameters, window and slow rate."""
+    model, table = analysis.model, analysis.model.table
+    f, g = table["f"], table["g"]
+    product = f if isinstance(f, str) else f[0] if len(f) == 1 else " * ".join(f"({factor})" for factor in f)
+    values = {k: v["value"] if isinstance(v, dict) else v for k, v in table.get("parameters", {}).items()}
+    settings = {**values, "window": table["window"], "slow_rate": table["slow_rate"]}
+    shown = "  ".join(f"{key} = {_listed(value)}" for key, value in settings.items())
+    return f"{model.name}  {model.fast[0]}' = {product}  {model.slow[0]}' = slow_rate ({g})  {shown}"
+
+
 def _listed(value: object) -> str:
-    return f"({', '.join(str(v) for v in value)})" if isinstance(value, list) else str(value)
-
-
-def _number(value: float, digits: int = 6) -> str:
-    if math.isinf(value):
-        return "+∞" if value > 0 else "-∞"
-    return f"{value + 0.0:.{digits}g}"
-
-
-def _place(x: float, y: float) -> str:
-    return f"({_number(x)}, {_number(y)})"
+    return f"({', '.join(map(_listed, value))})" if isinstance(value, list) else str(value)
 
 
 def _start_name(analysis: Analysis, orbit: OrbitResult) -> str:
     if orbit.start[0] == float(analysis.system.start_fast):
-        return _number(orbit.start[1], 9)
-    return _place(*orbit.start)
+        return number(orbit.start[1], 9)
+    return place(*orbit.start)
 
 
 def _table(analysis: Analysis) -> Iterator[Line]:
@@ -96,7 +101,8 @@ def _table(analysis: Analysis) -> Iterator[Line]:
         verdict = orbit.verdict
         mark = "" if orbit.agree else ("differs, explained below" if orbit.explained else "DIFFERS, not explained")
         short = [v if len(v) <= 28 else v[:27] + "…" for v in (verdict.singular, verdict.ode)]
-        end = _place(*orbit.trajectory.final) if orbit.trajectory.node else "-"
+        end = place(*orbit.trajectory.final) if orbit.trajectory.node else f"cycle {orbit.trajectory.cycle}".strip()
+        end = "-" if end == "cycle" else end
         name = _start_name(analysis, orbit)
         rows.append(([name, *short, verdict.theorem, end, _energy_at_end(analysis, orbit), mark], verdict.ode))
     widths = [max(len(row[k]) for row, _ in [(head, ""), *rows]) for k in range(len(head))]
@@ -125,14 +131,22 @@ def _reasons(analysis: Analysis, width: int) -> Iterator[Line]:
     for orbit in analysis.orbits[:_MOST_ORBITS]:
         name = f"{y}0 = {_start_name(analysis, orbit)}"
         steps = "; ".join(_step(analysis, segment) for segment in orbit.segments)
-        yield from _wrapped(f"  {name}: {steps or orbit.verdict.singular}.", width)
+        yield from wrapped(f"  {name}: {steps or orbit.verdict.singular}.", width)
         if not orbit.agree:
-            yield from _wrapped(f"    ! {orbit.explanation}.", width, "bold")
+            yield from wrapped(f"    ! {orbit.explanation}.", width, "bold")
         elif orbit.verdict.theorem != "not covered":
             kept = [r for r in orbit.reasons if not r.startswith("Assumption")]
-            yield from _wrapped(f"    {'. '.join(kept)}.", width)
+            yield from wrapped(f"    {'. '.join(kept)}.", width)
     if len(analysis.orbits) > _MOST_ORBITS:
         yield (f"  ... and {len(analysis.orbits) - _MOST_ORBITS} more starts", "")
+
+
+def _windows(analysis: Analysis, width: int) -> Iterator[Line]:
+    y = analysis.model.slow[0]
+    windows = [(orbit, orbit.window) for orbit in analysis.orbits if orbit.window is not None]
+    for orbit, window in windows[:_MOST_ORBITS]:
+        text = f"{'' if window.valid else 'Warning: '}{y}0 = {_start_name(analysis, orbit)}: {window.sentence}."
+        yield from wrapped(text, width, "" if window.valid else "bold")
 
 
 def _step(analysis: Analysis, segment: SegmentResult) -> str:
@@ -140,14 +154,15 @@ def _step(analysis: Analysis, segment: SegmentResult) -> str:
     loss = "" if segment.loss_drop is None else f" ({analysis.model.energy_name} ↓ {segment.loss_drop:.4g})"
     if segment.kind == "jump":
         return f"jumps to {x} = {segment.end[0]:.4g}{loss}"
-    branch = next((b.equation for b in analysis.branches if any(a.id == segment.arc for a in b.arcs)), segment.arc)
+    own = next((b for b in analysis.branches if any(a.id == segment.arc for a in b.arcs)), None)
+    branch = segment.arc if own is None else own.equation if len(own.equation) <= _LONGEST else f"f = 0 ({own.id})"
     if segment.delayed:
         return f"stays on {branch} past its loss of stability to {y} = {segment.end[1]:.6g}{loss}"
     to = segment.node
     point = next((p for p in analysis.points if p.id == to), None)
     if point is not None and not point.finite:
-        return f"drifts along {branch} to {_place(point.x, point.y)}{loss}"
-    kind = f"{point.kind} {to}" if point is not None else _place(*segment.end)
+        return f"drifts along {branch} to {place(point.x, point.y)}{loss}"
+    kind = f"{point.kind} {to}" if point is not None else place(*segment.end)
     return f"drifts along {branch} to {kind}{loss}"
 
 
@@ -157,20 +172,20 @@ def _thresholds(analysis: Analysis, width: int) -> Iterator[Line]:
     for t in analysis.thresholds:
         sides = f"{t.below} ({t.below_node}) below, {t.above} ({t.above_node}) above"
         text = f"Threshold {y}0 = {t.y:.12g} at slow rate {rate:g} (stable manifold of {t.saddle}): {sides}"
-        yield from _wrapped(text, width)
+        yield from wrapped(text, width)
         limit = "" if t.singular is None else f"singular limit {t.singular:.9g}, "
         first = "" if t.first_order is None else f"to first order {t.first_order:.9g}, "
-        yield from _wrapped(f"  {limit}{first}{t.note}", width)
+        yield from wrapped(f"  {limit}{first}{t.note}", width)
     if not analysis.thresholds:
-        yield from _wrapped(f"No threshold of the full system at slow rate {rate:g} on the line of starts", width)
+        yield from wrapped(f"No threshold of the full system at slow rate {rate:g} on the line of starts", width)
     for difference in analysis.full_flow.differences:
-        yield from _wrapped(f"The full system differs: {difference}", width, "bold")
+        yield from wrapped(f"The full system differs: {difference}", width, "bold")
     if len(analysis.flow.basins) > 1:
         listed = "; ".join(
             f"{b.verdict}{f' ({b.destination})' if b.destination else ''} for {_interval(b.low, b.high, f'{y}0')}"
             for b in analysis.flow.basins
         )
-        yield from _wrapped(f"Singular limit: {listed}", width)
+        yield from wrapped(f"Singular limit: {listed}", width)
 
 
 def _interval(low: float, high: float, name: str) -> str:
@@ -186,32 +201,19 @@ def _points(analysis: Analysis, width: int) -> Iterator[Line]:
         points = analysis.of_kind(kind)
         if points:
             listed = "; ".join(_named(point) for point in points)
-            yield from _wrapped(f"  {len(points)} {title if len(points) > 1 else kind}: {listed}", width)
-    for cycle in analysis.flow.cycles:
-        yield from _wrapped(f"  relaxation cycle through the folds {', '.join(cycle)}", width)
+            yield from wrapped(f"  {len(points)} {title if len(points) > 1 else kind}: {listed}", width)
 
 
 def _named(point: Point) -> str:
     extra = " ".join(part for part in (point.stability, f"[{point.note}]" if point.note else "") if part)
-    return f"{point.id} {_place(point.x, point.y)}{' ' + extra if extra else ''}"
+    return f"{point.id} {place(point.x, point.y)}{' ' + extra if extra else ''}"
 
 
 def _certificate(analysis: Analysis, width: int) -> Iterator[Line]:
     if analysis.complete:
         text = "Complete: every point above is isolated exactly, none is missing, and the traced branches met them all."
-        yield from _wrapped(text, width)
+        yield from wrapped(text, width)
         return
     uncertain = [p.id for p in analysis.points if not p.certified]
     left = [*analysis.unmatched, *([f"not certified: {', '.join(uncertain)}"] if uncertain else [])]
-    yield from _wrapped(f"NOT complete: {'; '.join(left)}", width, "bold red")
-
-
-def _wrapped(text: str, width: int, style: str = "") -> Iterator[Line]:
-    """Break a line at spaces, with a hanging indent."""
-    import textwrap
-
-    indent = len(text) - len(text.lstrip())
-    for line in textwrap.wrap(
-        text, max(width, 40), subsequent_indent=" " * (indent + 2), break_long_words=False, break_on_hyphens=False
-    ):
-        yield (line, style)
+    yield from wrapped(f"NOT complete: {'; '.join(left)}", width, "bold red")

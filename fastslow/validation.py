@@ -5,16 +5,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
+from fastslow.errors import MISSING, InputError
 from fastslow.flow.flow_graph import Basin, forbidden
 from fastslow.flow.singular_orbit import SegmentKind, SingularOrbit
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.ode.trajectories import Trajectory
+from fastslow.results import WindowResult
 from fastslow.separatrices.thresholds import Threshold
-from fastslow.systems.system import FastSlowSystem
+from fastslow.systems.system import FastSlowSystem, Start
+from fastslow.systems.two_layer import TwoLayer
 
+_MOST_WINDOWS = 100
+"""Starts with a window, about a second each."""
 _CLOSE_SCALES = 0.1
 """A local time-scale ratio above this makes a fast jump drift while it jumps."""
 _JUMP_SHARE = 0.9
@@ -200,3 +206,43 @@ def _near_canard(system: FastSlowSystem, points: tuple[SpecialPoint, ...]) -> st
 
 def _is_fast_repelling(system: FastSlowSystem, node: SpecialPoint) -> bool:
     return float(system.jacobian(node.x, node.y)[0, 0]) > 0.0
+
+
+def checked_sizes(system: FastSlowSystem, starts: tuple[Start, ...], **given: Any) -> dict[str, Any]:
+    """Return the size of the network that `analyze` was given, none if there is none, or refuse it."""
+    sizes = {name: value for name, value in given.items() if value is not None}
+    if not sizes:
+        return {}
+    missing = [name for name in ("n", "d", "m") if name not in sizes]
+    if missing:
+        rule = f"is missing beside {', '.join(sizes)}"
+        raise InputError(" and ".join(missing), MISSING, rule, "A network has n, d and m, and gamma (1)")
+    if not isinstance(system, TwoLayer):
+        rule = "is no two-layer network, so that n, d, m and gamma mean nothing"
+        raise InputError("model", system.name, rule, "Leave them out")
+    if not starts:
+        raise InputError("a0", MISSING, "is missing, and n, d, m and gamma ask for a start", "Give a start")
+    if len(starts) > _MOST_WINDOWS:
+        rule = f"are too many for windows of a network, at most {_MOST_WINDOWS}"
+        raise InputError("a0", f"{len(starts)} starts", rule, "Leave n, d, m and gamma out, or give fewer")
+    from fastslow.sgd.window import check_sizes
+
+    sizes.setdefault("gamma", 1.0)
+    check_sizes(**sizes)
+    return sizes
+
+
+def window_of(system: FastSlowSystem, trajectory: Trajectory, start: Start, sizes: dict[str, Any]) -> WindowResult:
+    """Return the window of a network of a size, beside the time when the fate of the two variables is certain."""
+    from fastslow.sgd.window import validity_window
+
+    found = validity_window(system, start, **sizes)
+    return WindowResult(
+        **sizes,
+        tau=found.tau,
+        limited_by=found.limited_by,
+        times=tuple(found.times.items()),
+        max_transverse_growth=found.max_transverse_growth,
+        horizon=found.horizon,
+        decided=float(trajectory.t[-1]),
+    )

@@ -24,11 +24,12 @@ R, a = np.meshgrid(np.linspace(0, 1, 400), np.linspace(*frame[2:], 400))
 loss = result.system.energy(R, a)
 # Heights over the loss of the start, 76.5, on a scale that shows thousandths as well as thousands.
 height = np.arcsinh((loss - 76.5) / 0.02)
-filled = axes.contourf(R, a, height, levels=60, cmap="YlGnBu_r", alpha=0.55, zorder=0)
-axes.contour(R, a, height, levels=30, colors="white", linewidths=0.6, zorder=0)
+image = axes.imshow(height, origin="lower", extent=(0, 1, *frame[2:]), aspect="auto", interpolation="bilinear",
+                    cmap="YlGnBu_r", alpha=0.55, zorder=0)  # fmt: skip
+axes.contour(R, a, height, levels=30, colors="white", linewidths=0.6, negative_linestyles="solid", zorder=0)
 portrait(axes, result, frame=frame)
 shown = np.array([5, 50, 75, 76, 76.4, 76.5, 76.6, 77, 80, 100, 1000, 10_000])
-bar = figure.colorbar(filled, ax=axes, pad=0.02)
+bar = figure.colorbar(image, ax=axes, pad=0.02)
 bar.set_ticks(np.arcsinh((shown - 76.5) / 0.02), labels=[f"{value:g}" for value in shown])
 bar.set_label("test loss E")
 plt.show()

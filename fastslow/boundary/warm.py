@@ -18,6 +18,7 @@ from fastslow.manifold.arcs import CriticalManifold
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.ode.integrate import EventSet, Limits, integrate, integrate_batch
 from fastslow.separatrices.halves import typical_height
+from fastslow.systems.polynomial_system import exactly
 from fastslow.systems.polynomials import by_slow_power, fraction, rational
 
 FloatArray = NDArray[np.float64]
@@ -59,7 +60,7 @@ class Warm:
     def __init__(self, members: Members, manifold: CriticalManifold, origin: float) -> None:
         self.members, self.manifold, self.origin = members, manifold, origin
         system = manifold.system
-        self.system = system
+        self.system = exactly(system, "a boundary in a parameter")
         self.chart = members.chart
         self.height = typical_height(manifold)
         self.highest = max(self.height, *(abs(p.y) for p in manifold.points if math.isfinite(p.y)))

@@ -1,4 +1,4 @@
-"""Fields and curves made of bivariate polynomials: one compiled kernel serves every polynomial model.
+"""Fields and curves made of bivariate polynomials, and fields made of tapes: one compiled kernel serves every model.
 
 A polynomial is stored in the parameter array as [rows, columns, C[0,0], C[0,1], ...]
 with C[i,j] the coefficient of x^i y^j.
@@ -9,6 +9,7 @@ import math
 from numba import njit
 
 from fastslow.core.signatures import CURVE, FIELD
+from fastslow.core.tape import planar_derivatives, planar_values
 
 HELPER = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 """For functions called by other kernels only: without wrappers for Python they compile in half the time, and
@@ -149,9 +150,11 @@ def from_table(x, y, p):
 
 @HELPER
 def products(x, y, p):
-    """Return (prod_k f_k, g) at a point, from the list of factors or from the table of `polynomial_field`."""
+    """Return (prod_k f_k, g) at a point, from the factors, the table or the tape of `polynomial_field`."""
     if p[FACTORS] == 0.0:
         return from_table(x, y, p)
+    if p[FACTORS] < 0.0:
+        return planar_values(p, FIRST, x, y)
     value = 1.0
     offset = FIRST
     for _ in range(int(p[FACTORS])):
@@ -162,7 +165,9 @@ def products(x, y, p):
 
 @HELPER
 def products_and_derivatives(x, y, p):
-    """Return (f, f_x, f_y, g, g_x, g_y) with f = prod_k f_k at a point, from the list of factors."""
+    """Return (f, f_x, f_y, g, g_x, g_y) with f = prod_k f_k at a point, from the factors or from the tape."""
+    if p[FACTORS] < 0.0:
+        return planar_derivatives(p, FIRST, x, y)
     value, value_x, value_y = 1.0, 0.0, 0.0
     offset = FIRST
     for _ in range(int(p[FACTORS])):
@@ -259,7 +264,7 @@ def polynomial_field(u, p, du, jacobian, with_jacobian):
 
     p = [direction, slow_rate, chart, origin, size, scaled, number of factors, f_1, f_2, ..., g], or, where f
     and g are at most quadratic in y, [..., 0, rows, table] with a row (f_0, f_1, f_2, g_0, g_1, g_2) for each
-    power of x, the highest first.
+    power of x, the highest first. Where f or g is no polynomial it is [..., -1, tape] with the outputs f and g.
 
     Chart 0: u = (x, y). Otherwise u = (z, y), see ``fast_coordinate``, for a field with the invariant
     lines of the chart left out of its factors: then z' = size prod_k f_k between two lines and

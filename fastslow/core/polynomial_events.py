@@ -4,6 +4,7 @@ from numba import njit
 
 from fastslow.core.polynomial import CHART, HELPER, SIZE, evaluate_value, place, products
 from fastslow.core.signatures import EVENTS
+from fastslow.core.tape import planar_value
 
 SETTLING, SECTION = range(2)
 
@@ -17,7 +18,7 @@ def settling_events(u, p, values):
     Target k: inside the ellipse ((x - x_k) / r_k)^2 + ((y - y_k) / s_k)^2 < 1.
     Tail [x_end, side, x_last, sign, y_last, y_end]: inside the region between the curves f = 0 and g = 0
     towards the end of an attracting arc, which no solution leaves (``fastslow.flow.tails``).
-    Exits: if not 0, the last two values are x - lower and upper - x with the window's edges.
+    Exits: 0, or 2 or 4 last values x - lower, upper - x, y - lower and upper - y with the window's edges.
     """
     base, targets, tails = int(p[1]), int(p[2]), int(p[3])
     field = p[base:]
@@ -36,9 +37,11 @@ def settling_events(u, p, values):
             beyond = max(side * (x - p[i + 2]), side * (p[i] - x))
             beyond = max(beyond, max(sign * (p[i + 4] - y), sign * (y - p[i + 5])))
             values[targets + k] = max(beyond, max(side * f, -sign * g))
-    if p[4] != 0.0:
-        values[targets + tails] = x - p[base - 2]
-        values[targets + tails + 1] = p[base - 1] - x
+    for k in range(0, int(p[4]), 2):
+        edge = base - int(p[4]) + k
+        z = x if k == 0 else y
+        values[targets + tails + k] = z - p[edge]
+        values[targets + tails + k + 1] = p[edge + 1] - z
     return 0
 
 
@@ -46,13 +49,14 @@ def settling_events(u, p, values):
 def section_events(u, p, values):
     """Values (x - x_0, E_0 - E): a section x = const reached, or an energy level passed.
 
-    p = [SECTION, offset of the field, x_0, has energy, E_0, E, field]. Without an energy the second value is 1.
+    p = [SECTION, offset of the field, x_0, has energy, E_0, E, field]. Without an energy the second value is 1. E is
+    a polynomial, or -1 and a tape.
     """
     x, y = place(u, p[int(p[1]) :])
     values[0] = x - p[2]
     values[1] = 1.0
     if p[3] != 0.0:
-        values[1] = p[4] - evaluate_value(p, 5, x, y)[0]
+        values[1] = p[4] - (planar_value(p, 6, x, y) if p[5] < 0.0 else evaluate_value(p, 5, x, y)[0])
     return 0
 
 

@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.manifold.arcs import Arc, CriticalManifold
-from fastslow.manifold.curves import Shape
+from fastslow.manifold.curves import CURVED, Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.systems.algebraic import RealRoot
+from fastslow.systems.polynomial_system import exactly
 from fastslow.systems.polynomials import Polynomial, Univariate, by_slow_power, enclose, evaluate, rational
 from fastslow.systems.system import FastSlowSystem
 
+_PURPOSE = "the order of a time scale at infinity"
 _BITS, _MOST_BITS = 256, 16384
 _ACCURATE_BITS = 60
 _DECADES = 16
@@ -142,7 +144,7 @@ def arc_scales(system: FastSlowSystem, arc: Arc) -> ArcScales:
 
 def poles_of(manifold: CriticalManifold) -> tuple[PoleScales, ...]:
     """Return the time scales on every branch that leaves to infinity at a finite x."""
-    curved = (Shape.GRAPH, Shape.ALGEBRAIC)
+    curved = CURVED
     return tuple(
         pole_scales(manifold.system, arc, node)
         for arc in manifold.arcs
@@ -213,7 +215,7 @@ def _predicted(
 
 def _decay(system: FastSlowSystem, arc: Arc, pole: RealRoot) -> int | None:
     """Return p of d ~ tau^(-1/p): with h ~ d^-m and g ~ d^w one has dtau = h' / g dd ~ d^(-m - w - 1) dd."""
-    order = _leading(system.slow_field, arc, pole, 1)[0]
+    order = _leading(exactly(system, _PURPOSE).slow_field, arc, pole, 1)[0]
     assert order is not None
     p = order + _order(by_slow_power(arc.curve.polynomial)[1], pole)[0]
     return p if p > 0 else None
@@ -223,10 +225,12 @@ def _decay(system: FastSlowSystem, arc: Arc, pole: RealRoot) -> int | None:
 
 
 def _trace(system: FastSlowSystem) -> Polynomial:
+    system = exactly(system, _PURPOSE)
     return system.fast_field.derivative(0) + rational(system.slow_rate) * system.slow_field.derivative(1)
 
 
 def _determinant(system: FastSlowSystem) -> Polynomial:
+    system = exactly(system, _PURPOSE)
     f, g = system.fast_field, system.slow_field
     difference = f.derivative(0) * g.derivative(1) - f.derivative(1) * g.derivative(0)
     return rational(system.slow_rate) * difference

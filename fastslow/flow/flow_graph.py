@@ -13,9 +13,9 @@ from fastslow.flow.singular_orbit import Segment, SegmentKind, SingularFlow, Sin
 from fastslow.manifold.arcs import FastStability
 from fastslow.manifold.certificates import rational_inside
 from fastslow.manifold.curves import Shape
+from fastslow.manifold.on_line import heights_of
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
-from fastslow.systems.algebraic import Number, compare, nearest_double, real_roots
-from fastslow.systems.polynomials import at_fast, rational
+from fastslow.systems.algebraic import Number, Rational, compare, nearest_double
 from fastslow.systems.system import FastSlowSystem, Start
 
 
@@ -209,11 +209,11 @@ def basins_of(flow: SingularFlow) -> tuple[Basin, ...]:
     system = flow.system
     cuts: list[Number] = [p.exact_y for p in flow.manifold.points if p.exact_y is not None and math.isfinite(p.y)]
     for branch in flow.manifold.branches:
-        along = at_fast(branch.curve.polynomial, rational(system.start_fast))
-        if along.degree() > 0:
-            cuts += real_roots(along)
-    cuts = _distinct(cuts)
-    bounds: list[Number | None] = [None, *cuts, None]
+        cuts += heights_of(system, branch.curve, system.start_fast)
+    bounds: list[Number | None] = [None, *_distinct(cuts), None]
+    if system.slow_window is not None:
+        bottom, top = map(Rational, system.slow_window)
+        bounds = [*_distinct([bottom, top, *(cut for cut in cuts if compare(bottom, cut) < 0 < compare(top, cut))])]
     basins: list[Basin] = []
     for low, high in itertools.pairwise(bounds):
         sample = rational_inside(low, high)

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastslow.manifold.arcs import Arc
 from fastslow.manifold.curves import Shape
+from fastslow.systems.expressions import derivative, evaluate
 from fastslow.systems.polynomials import at_slow, fraction, rational
 
 
@@ -16,6 +17,8 @@ def fast_value(arc: Arc, y: float) -> float:
     """Return the fast coordinate at which an arc passes the slow value y, to machine precision."""
     if arc.curve.shape is Shape.FAST_LINE:
         return float(arc.x[0])
+    if arc.curve.expression is not None:
+        return _on_implicit(arc, y)
     if arc.curve.shape is Shape.ALGEBRAIC:
         return _on_polygon(arc, y)
     a, b = arc.start.x, arc.end.x
@@ -49,6 +52,29 @@ def _on_polygon(arc: Arc, y: float) -> float:
         if abs(x - last) <= 4e-16 * abs(x):
             break
     return x
+
+
+def _on_implicit(arc: Arc, y: float) -> float:
+    """Return the fast coordinate of an arc of e(x, y) = 0, between the neighbours of y on its polygon."""
+    e, (fast, slow) = arc.curve.expression, arc.curve.names
+    assert e is not None
+    slope = derivative(e, fast)
+    order = slice(None) if arc.rise > 0 else slice(None, None, -1)
+    x, heights = arc.x[order], arc.y[order]
+    k = min(max(int(np.searchsorted(heights, y)), 1), len(heights) - 1)
+    low, high = sorted((float(x[k - 1]), float(x[k])))
+    guess = float(np.interp(y, heights, x))
+    at, height = guess, {slow: y}
+    for _ in range(50):
+        value, steep = (float(evaluate(part, {fast: at, **height})) for part in (e, slope))
+        if value == 0.0 or steep == 0.0:
+            break
+        at, last = at - value / steep, at
+        if not low - (high - low) <= at <= high + (high - low):
+            return guess  # beside a fold the polygon is nearer than Newton's method
+        if abs(at - last) <= 4e-16 * abs(at):
+            break
+    return at
 
 
 def _sign_beside(arc: Arc, y: float) -> float:

@@ -19,6 +19,7 @@ from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.systems.exact import Real, exact
 from fastslow.systems.model_files import start_of, system_of
+from fastslow.systems.polynomial_system import exactly
 from fastslow.systems.polynomials import Univariate, at_fast, by_slow_power, fraction, rational
 from fastslow.systems.system import FastSlowSystem, Start
 
@@ -154,6 +155,7 @@ def _drift(
 
 def _along_graph(system: FastSlowSystem, arc: Arc, origin: float) -> Rate:
     """Return u -> dtau/du = h' / (slow_rate g) on y = h(x), with x = origin + u."""
+    system = exactly(system, "a graph")
     constant, slope = by_slow_power(arc.curve.polynomial)
     g, k = on_graph(system.slow_field, arc.curve.polynomial)
     # h' = (p_0 p_1' - p_0' p_1) / p_1^2 and g = N / p_1^k.
@@ -168,7 +170,7 @@ def _along_graph(system: FastSlowSystem, arc: Arc, origin: float) -> Rate:
 
 def _along_line(system: FastSlowSystem, arc: Arc, origin: float) -> Rate:
     """Return u -> dtau/du = 1 / (slow_rate g) on a line x = const, with y = origin + u."""
-    under = _moved(at_fast(system.slow_field, rational(Fraction(float(arc.x[0])))), origin)
+    under = _moved(at_fast(exactly(system, "a line").slow_field, rational(Fraction(float(arc.x[0])))), origin)
     if arc.target.y == origin:
         _vanish(under, arc.target)
     rate = float(system.slow_rate)

@@ -8,14 +8,16 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 
+import flint
 import numpy as np
 
 from fastslow.flow.landing import fast_value
 from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
-from fastslow.manifold.curves import Shape
+from fastslow.manifold.curves import CURVED, Curve, Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.systems.algebraic import Number, Rational, compare
-from fastslow.systems.polynomials import exact_sign, rational
+from fastslow.systems.balls import enclosed
+from fastslow.systems.polynomials import rational
 from fastslow.systems.system import Start
 
 _MOST_SEGMENTS = 200
@@ -145,7 +147,7 @@ class SingularFlow:
     def depart(self, start: Start) -> tuple[int, _At | None]:
         """Return the direction of the first jump (0 where the start is at rest) and where it lands."""
         x, y = float(start.fast), Rational(start.slow)
-        direction = exact_sign(self.system.fast_field, start.fast, start.slow)
+        direction = self.system.sign("f", Rational(start.fast), y)
         if direction == 0:
             return 0, self._resting_at(start)
         return direction, self.land(x, y, float(start.slow), direction)
@@ -153,6 +155,11 @@ class SingularFlow:
     def edge(self, direction: int) -> float:
         """Return the edge of the window in a direction of the fast variable."""
         return float(self.system.upper if direction > 0 else self.system.lower)
+
+    def edge_name(self, point: SpecialPoint) -> str:
+        """Return the variable whose bound a point on the window's edge is on."""
+        at_side = point.x in (float(self.system.lower), float(self.system.upper))
+        return (self.system.fast if at_side else self.system.slow)[0]
 
     def _resting_at(self, start: Start) -> _At | None:
         x, y = float(start.fast), Rational(start.slow)
@@ -162,7 +169,7 @@ class SingularFlow:
             if compare(point.exact_x, Rational(start.fast)) == 0 and compare(point.exact_y, y) == 0:
                 return _At(x, float(start.slow), y, node=point)
         for arc in self.manifold.arcs:
-            if arc.curve.polynomial(rational(start.fast), rational(start.slow)) != 0:
+            if not _may_lie_on(arc.curve, start):
                 continue
             if arc.rise == 0 and min(arc.start.x, arc.end.x) <= x <= max(arc.start.x, arc.end.x):
                 return _At(x, float(start.slow), y, arc=arc)
@@ -219,8 +226,16 @@ class SingularFlow:
         return 1 if repelling[0].other_end(fold).x > attracting[0].other_end(fold).x else -1
 
 
+def _may_lie_on(curve: Curve, start: Start) -> bool:
+    """Whether a start is on a curve: exact for polynomials, by an enclosure for formulas."""
+    if curve.expression is None:
+        return bool(curve.polynomial(rational(start.fast), rational(start.slow)) == 0)
+    at = (flint.arb(rational(v)) for v in (start.fast, start.slow))
+    return bool(enclosed(curve.expression, dict(zip(curve.names, at, strict=True))).contains(0))
+
+
 def _folded_curve(fold: SpecialPoint) -> object:
-    return next((curve for curve in fold.curves if curve.shape in (Shape.GRAPH, Shape.ALGEBRAIC)), fold.curves[0])
+    return next((curve for curve in fold.curves if curve.shape in CURVED), fold.curves[0])
 
 
 def _nearer(best: _At | None, other: _At, x: float, direction: int) -> _At | None:
@@ -315,7 +330,7 @@ class _Walk:
         if point.is_a(Kind.EQUILIBRIUM) or point.kind is Kind.INFINITY:
             return self.finish(self.flow.fate_of(point), end, point)
         if point.kind is Kind.BOUNDARY:
-            return self.finish(f"leaves the window of {self.flow.system.fast[0]}", end, point)
+            return self.finish(f"leaves the window of {self.flow.edge_name(point)}", end, point)
         if point.is_a(Kind.CROSSING):
             return self.cross(at, entry)
         return self.jump_or_pass(at)
@@ -365,6 +380,9 @@ class _Walk:
         from fastslow.flow.delay import exit_height  # rare, and its quadrature nodes take time to make
 
         height = exit_height(self.flow.system, arc, entry.y)
+        if height is None and self.flow.system.slow_window is not None:
+            end = (at.x, float(self.flow.system.slow_window[arc.target.y > arc.source.y]))
+            return self.finish(f"leaves the window of {self.flow.system.slow[0]}", end, None)
         if height is None:
             return self.finish(f"undecided: no exit from {arc.id}", (at.x, at.y), at.node)
         out = _At(at.x, height, Rational(Fraction(height)), arc=arc)

@@ -16,6 +16,7 @@ from fastslow.errors import CertificateError, InputError
 from fastslow.manifold.certificates import critical_abscissae
 from fastslow.systems.algebraic import RealRoot, nearest_double
 from fastslow.systems.model_files import system_of
+from fastslow.systems.polynomial_system import PolynomialSystem, exactly
 from fastslow.systems.polynomials import Polynomial, Univariate, by_slow_power, rational
 from fastslow.systems.system import FastSlowSystem
 
@@ -347,7 +348,8 @@ class SlowTail:
         """Return p_0, p_1, f / (p_0 + p_1 y) and g as enclosed coefficients, by powers of x, then of y."""
         if bits not in self._cache:
             rows = by_slow_power(self.curve)
-            cofactor, slow = self.system.fast_field / self.curve, self.system.slow_field
+            system = exactly(self.system, "a slow manifold to infinity")
+            cofactor, slow = system.fast_field / self.curve, system.slow_field
             univariate = [_enclosed(row) for row in rows]
             bivariate = [[_enclosed(row) for row in by_slow_power(p)] for p in (cofactor, slow)]
             self._cache[bits] = (univariate[0], univariate[1], bivariate[0], bivariate[1])
@@ -360,6 +362,8 @@ def slow_tails(system: FastSlowSystem) -> tuple[SlowTail, ...]:
     Graphs are the simple factors p_0(x) + p_1(x) y of f; near a pole y is unbounded. Curves of higher degree in y, and
     y = const, are left out.
     """
+    if not isinstance(system, PolynomialSystem):
+        return ()  # y is bounded there
     depth = _FAR - math.log(float(system.upper - system.lower))
     tails = []
     for curve, multiplicity in system.fast_field.factor()[1]:

@@ -14,6 +14,7 @@ from fastslow.errors import CertificateError
 from fastslow.manifold.arcs import Arc
 from fastslow.manifold.curves import Shape
 from fastslow.systems.algebraic import Rational, roots_above
+from fastslow.systems.polynomial_system import exactly
 from fastslow.systems.polynomials import Polynomial, by_slow_power, enclose, rational
 from fastslow.systems.system import FastSlowSystem
 from fastslow.systems.two_layer import TwoLayer
@@ -140,6 +141,7 @@ def tail_law(system: FastSlowSystem, arc: Arc) -> TailLaw:
     CertificateError
         If the leading orders are not reached with the most bits that are allowed.
     """
+    system = exactly(system, "the law of a tail to infinity")
     depth = _FIRST_DEPTH * max(int(arc.curve.polynomial.degrees()[1]), 1)
     f, g = system.fast_field, system.slow_field
     (r, C), (n, D), (decay, _), *correction = _leading(arc, [g, f.derivative(0), *_correction(arc, f, g)], depth)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
-from fastslow.manifold.curves import Shape
+from fastslow.manifold.curves import CURVED, Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.systems.algebraic import nearest_double, real_roots
+from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.polynomials import Univariate, by_slow_power, fraction, rational
 from fastslow.systems.system import FastSlowSystem
 
@@ -51,8 +52,11 @@ def tails_of(manifold: CriticalManifold) -> list[Tail]:
     The proof needs that no other curve of f = 0 comes between h and G, so there are none where the manifold
     has more than one curve that is not a line.
     """
-    curved = [b for b in manifold.branches if b.curve.shape in (Shape.GRAPH, Shape.ALGEBRAIC)]
-    system, g = manifold.system, by_slow_power(manifold.system.slow_field)
+    curved = [b for b in manifold.branches if b.curve.shape in CURVED]
+    system = manifold.system
+    if not isinstance(system, PolynomialSystem):
+        return []
+    g = by_slow_power(system.slow_field)
     arcs = [arc for arc in manifold.arcs if _may_have_one(arc)]
     if len(curved) != 1 or len(g) != 2 or not arcs:
         return []

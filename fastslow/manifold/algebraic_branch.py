@@ -21,8 +21,8 @@ from fastslow.manifold.continuation import ContinuationOptions, TracedCurve, tra
 from fastslow.manifold.curves import Curve
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.systems.algebraic import Number, Rational, compare, nearest_double, real_roots
+from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.polynomials import Polynomial, at_fast, dense, enclose, packed, rational
-from fastslow.systems.system import FastSlowSystem
 
 _FAR = 1e8
 _OPTIONS = ContinuationOptions(max_step=0.005)
@@ -42,13 +42,13 @@ class Component:
 
 
 def components(
-    system: FastSlowSystem, curve: Curve, points: list[SpecialPoint], scale: float
+    system: PolynomialSystem, curve: Curve, points: list[SpecialPoint], scale: float
 ) -> tuple[list[Component], list[str]]:
     """Trace every component of a curve in the window.
 
     Parameters
     ----------
-    system : FastSlowSystem
+    system : PolynomialSystem
         Gives the window.
     curve : Curve
         Of degree two or more in the slow variable.
@@ -83,7 +83,7 @@ def components(
 
 
 class _Tracer:
-    def __init__(self, system: FastSlowSystem, curve: Curve, points: list[SpecialPoint], scale: float) -> None:
+    def __init__(self, system: PolynomialSystem, curve: Curve, points: list[SpecialPoint], scale: float) -> None:
         self.system, self.curve, self.points, self.scale = system, curve, points, scale
         p: Polynomial = curve.polynomial
         for point in points:

@@ -14,10 +14,13 @@ from fastslow.manifold.algebraic_branch import Component, components
 from fastslow.manifold.arcs import Arc, Branch, CriticalManifold, FastStability
 from fastslow.manifold.certificates import critical_abscissae, numbers_above, rational_between, rational_inside
 from fastslow.manifold.curves import Curve, Shape, irreducible_curves
+from fastslow.manifold.formula_manifold import formula_manifold
 from fastslow.manifold.special_points import Kind, SpecialPoint, end_point, finite_points
 from fastslow.manifold.tracing import Trace, trace_graph
 from fastslow.systems.algebraic import Number, Rational, RealRoot, compare, nearest_double
-from fastslow.systems.polynomials import Polynomial, by_slow_power, enclose, evaluate, exact_sign, fraction, rational
+from fastslow.systems.formula_system import FormulaSystem
+from fastslow.systems.polynomial_system import PolynomialSystem, exactly, sign_at
+from fastslow.systems.polynomials import Polynomial, by_slow_power, evaluate, fraction, rational
 from fastslow.systems.system import FastSlowSystem
 
 _LINE_POINTS = 65
@@ -26,23 +29,26 @@ Points = NDArray[np.float64]
 
 
 def critical_manifold(system: FastSlowSystem) -> CriticalManifold:
-    """Return the critical manifold of a planar polynomial system, traced and certified.
+    """Return the critical manifold of a planar system, traced and certified.
 
-    Every irreducible factor of f gives a branch. Special points are isolated exactly;
-    graphs y = h(x) are traced by pseudo-arclength continuation and the events found on
-    the way are matched with the exact points, both ways.
+    For systems of formulas see ``formula_manifold``. In polynomial systems every irreducible factor of
+    f gives a branch. Special points are isolated exactly; graphs y = h(x) are traced by pseudo-arclength
+    continuation and the events found on the way are matched with the exact points, both ways.
 
     Raises
     ------
     InputError
         If f and g vanish together on a curve, or f has no zero in the window.
     """
+    if isinstance(system, FormulaSystem):
+        return formula_manifold(system)
+    system = exactly(system, "the critical manifold")
     curves = irreducible_curves(system)
     return _Builder(system, curves, finite_points(system, curves)).build()
 
 
 class _Builder:
-    def __init__(self, system: FastSlowSystem, curves: list[Curve], points: list[SpecialPoint]) -> None:
+    def __init__(self, system: PolynomialSystem, curves: list[Curve], points: list[SpecialPoint]) -> None:
         self.system, self.curves, self.points = system, curves, points
         self.ends: list[SpecialPoint] = []
         self.unmatched: list[str] = []
@@ -74,7 +80,7 @@ class _Builder:
     # Lines need no continuation -----------------------------------------------------------------
 
     def fast_line(self, curve: Curve, branch: str) -> list[Arc]:
-        assert curve.position is not None
+        assert isinstance(curve.position, RealRoot)
         position, x = curve.position, nearest_double(curve.position)
         inner = sorted(self.on(curve), key=lambda p: p.y)
         nodes = [
@@ -262,23 +268,15 @@ class _Builder:
     def signs(self, curve: Curve, x: RealRoot, y: RealRoot) -> tuple[FastStability, int]:
         """Return fast stability and the sign of g at a point of `curve` that is not special: exact, or enclosures."""
         if curve.repeated:
-            return FastStability.NEUTRAL, _sign(self.system.slow_field, x, y)
+            return FastStability.NEUTRAL, sign_at(self.system.slow_field, x, y)
         f_x = self.system.fast_field.derivative(0)
         stability = {1: FastStability.REPELLING, -1: FastStability.ATTRACTING, 0: FastStability.NEUTRAL}
-        return stability[_sign(f_x, x, y)], _sign(self.system.slow_field, x, y)
+        return stability[sign_at(f_x, x, y)], sign_at(self.system.slow_field, x, y)
 
 
 def _fast(point: SpecialPoint) -> Number:
     assert point.exact_x is not None
     return point.exact_x
-
-
-def _sign(p: Polynomial, x: RealRoot, y: RealRoot) -> int:
-    if x.exact is not None and y.exact is not None:
-        return exact_sign(p, x.exact, y.exact)
-    with flint.ctx.workprec(1024):
-        total = enclose(p, x.ball(1024), y.ball(1024))
-        return int(total > 0) - int(total < 0)
 
 
 def _side_of_pole(rows: list[flint.fmpq_poly], pole: Number, side: int) -> int:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fastslow.errors import InputError
-from fastslow.systems.algebraic import RealRoot, nearest_double, real_roots
+from fastslow.systems.algebraic import Number, nearest_double, real_roots
+from fastslow.systems.expressions import Expression
+from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.polynomials import Polynomial, by_fast_power, by_slow_power, formatted
-from fastslow.systems.system import FastSlowSystem
 
 
 class Shape(StrEnum):
@@ -18,6 +19,11 @@ class Shape(StrEnum):
     SLOW_LINE = "slow line"  # y = const: every x is a fast equilibrium
     GRAPH = "graph"  # p_0(x) + p_1(x) y = 0
     ALGEBRAIC = "algebraic"  # degree two or more in y
+    IMPLICIT = "implicit"  # a formula in both variables
+
+
+CURVED = (Shape.GRAPH, Shape.ALGEBRAIC, Shape.IMPLICIT)
+"""The shapes of curves that are no lines."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,26 +32,32 @@ class Curve:
 
     Attributes
     ----------
-    polynomial : Polynomial
-        Irreducible over the rationals.
+    polynomial : Polynomial or None
+        Irreducible over the rationals; None where the factor is a formula.
     equation : str
         Its name, such as "a = h(R)".
     shape : Shape
         How it lies in the plane.
-    position : RealRoot or None
+    position : Number or None
         The constant of a line.
     repeated : bool
         Whether the factor occurs more than once in f: then the curve is nowhere normally hyperbolic.
+    expression : Expression or None
+        The factor where it is a formula.
+    names : tuple of str
+        The fast and the slow variable of `expression`.
     """
 
     polynomial: Polynomial
     equation: str
     shape: Shape
-    position: RealRoot | None = None
+    position: Number | None = None
     repeated: bool = False
+    expression: Expression | None = None
+    names: tuple[str, str] = ("x", "y")
 
 
-def irreducible_curves(system: FastSlowSystem) -> list[Curve]:
+def irreducible_curves(system: PolynomialSystem) -> list[Curve]:
     """Return the curves of f = 0 that have real points in the window, graphs first.
 
     Raises
@@ -78,7 +90,7 @@ def irreducible_curves(system: FastSlowSystem) -> list[Curve]:
     return sorted(curves, key=lambda curve: order.index(curve.shape))
 
 
-def _curves_of(system: FastSlowSystem, p: Polynomial, equation: str, repeated: bool) -> list[Curve]:
+def _curves_of(system: PolynomialSystem, p: Polynomial, equation: str, repeated: bool) -> list[Curve]:
     x, y = system.fast[0], system.slow[0]
     degree_x, degree_y = p.degrees()
     if degree_y <= 0:

@@ -11,7 +11,8 @@ import flint
 from fastslow.manifold.certificates import common_zeros
 from fastslow.manifold.curves import Curve, Shape
 from fastslow.systems.algebraic import Number, RealRoot, compare, nearest_double, radius
-from fastslow.systems.polynomials import Polynomial, enclose, rational
+from fastslow.systems.polynomial_system import PolynomialSystem
+from fastslow.systems.polynomials import Polynomial, rational
 from fastslow.systems.system import FastSlowSystem
 
 _EIGENVALUE_BITS = 512
@@ -101,14 +102,17 @@ class SpecialPoint:
 
 
 @dataclass(eq=False)
-class _Candidate:
+class Candidate:
+    """A place at which something happens, not yet classified."""
+
     x: Number
     y: Number
     kinds: dict[Kind, int]
     curves: list[Curve]
     certified: bool
 
-    def same_place(self, other: _Candidate) -> bool:
+    def same_place(self, other: Candidate) -> bool:
+        """Whether both are one point, as far as it can be told."""
         if isinstance(self.x, RealRoot) and isinstance(other.x, RealRoot):
             if not self.x.same(other.x):
                 return False
@@ -117,13 +121,13 @@ class _Candidate:
         return compare(self.y, other.y) == 0
 
 
-def finite_points(system: FastSlowSystem, curves: list[Curve]) -> list[SpecialPoint]:
+def finite_points(system: PolynomialSystem, curves: list[Curve]) -> list[SpecialPoint]:
     """Return every fold, equilibrium and crossing of the curves in the window, each place once, in order of x.
 
     Folds are p = p_x = 0 on a curve p = 0, equilibria p = g = 0, crossings p = q = 0
     with another curve; all are isolated exactly (``certificates.common_zeros``).
     """
-    found: list[_Candidate] = []
+    found: list[Candidate] = []
     for i, curve in enumerate(curves):
         p = curve.polynomial
         if curve.shape in (Shape.GRAPH, Shape.ALGEBRAIC):
@@ -136,7 +140,7 @@ def finite_points(system: FastSlowSystem, curves: list[Curve]) -> list[SpecialPo
                 if _first_of_its_polynomial(curves, j) and other.polynomial != p and not _parallel(curve, other):
                     relatives = [c for c in curves if c.polynomial == other.polynomial]
                     _collect(found, system, Kind.CROSSING, p, other.polynomial, relatives + siblings)
-    return _numbered([_classified(system, candidate) for candidate in found])
+    return numbered([classified(system, candidate) for candidate in found])
 
 
 def _parallel(a: Curve, b: Curve) -> bool:
@@ -149,8 +153,8 @@ def _first_of_its_polynomial(curves: list[Curve], index: int) -> bool:
 
 
 def _collect(
-    found: list[_Candidate],
-    system: FastSlowSystem,
+    found: list[Candidate],
+    system: PolynomialSystem,
     kind: Kind,
     p: Polynomial,
     q: Polynomial,
@@ -158,25 +162,31 @@ def _collect(
 ) -> None:
     for zero in common_zeros(p, q, system.lower, system.upper):
         here = [curve for curve in curves if _lies_on(curve, zero.x, zero.y)]
-        candidate = _Candidate(zero.x, zero.y, {kind: zero.multiplicity}, here, zero.certified)
-        twin = next((other for other in found if other.same_place(candidate)), None)
-        if twin is None:
-            found.append(candidate)
-            continue
-        twin.kinds[kind] = max(twin.kinds.get(kind, 0), zero.multiplicity)
-        twin.curves += [curve for curve in here if curve not in twin.curves]
-        twin.certified = twin.certified and zero.certified
+        join(found, Candidate(zero.x, zero.y, {kind: zero.multiplicity}, here, zero.certified))
+
+
+def join(found: list[Candidate], candidate: Candidate) -> None:
+    """Add a candidate to a list, or what it is to the one that is already at its place."""
+    twin = next((other for other in found if other.same_place(candidate)), None)
+    if twin is None:
+        found.append(candidate)
+        return
+    for kind, multiplicity in candidate.kinds.items():
+        twin.kinds[kind] = max(twin.kinds.get(kind, 0), multiplicity)
+    twin.curves += [curve for curve in candidate.curves if curve not in twin.curves]
+    twin.certified = twin.certified and candidate.certified
 
 
 def _lies_on(curve: Curve, x: Number, y: Number) -> bool:
     """Whether a zero of the polynomial of `curve` is on it: matters for lines at several roots of one polynomial."""
-    if curve.position is None or curve.position.exact is not None:
+    if curve.position is None or getattr(curve.position, "exact", None) is not None:
         return True
     value = x if curve.shape is Shape.FAST_LINE else y
     return bool(value.ball().overlaps(curve.position.ball()))
 
 
-def _classified(system: FastSlowSystem, candidate: _Candidate) -> SpecialPoint:
+def classified(system: FastSlowSystem, candidate: Candidate) -> SpecialPoint:
+    """Return the special point at a candidate, with its stability where it is an equilibrium."""
     kinds = [kind for kind in Kind if kind in candidate.kinds]
     curves = candidate.curves
     if kinds[0] is Kind.EQUILIBRIUM and len(curves) > 1:
@@ -203,12 +213,11 @@ def _classified(system: FastSlowSystem, candidate: _Candidate) -> SpecialPoint:
 
 def _linearised(system: FastSlowSystem, x: Number, y: Number) -> tuple[Stability, tuple[complex, ...]]:
     """Return stability and eigenvalues; the signs of trace and determinant are proved or the answer is CENTER."""
-    f, g = system.fast_field, system.slow_field
     with flint.ctx.workprec(_EIGENVALUE_BITS):
         at = (x.ball(_EIGENVALUE_BITS), y.ball(_EIGENVALUE_BITS))
-        f_x, f_y = (enclose(f.derivative(k), *at) for k in (0, 1))
+        f_x, f_y = (system.enclose("f", 1 - k, k, *at) for k in (0, 1))
         rate = flint.arb(rational(system.slow_rate))
-        g_x, g_y = (rate * enclose(g.derivative(k), *at) for k in (0, 1))
+        g_x, g_y = (rate * system.enclose("g", 1 - k, k, *at) for k in (0, 1))
         trace, determinant = f_x + g_y, f_x * g_y - f_y * g_x
         discriminant = trace * trace / 4 - determinant
         root = flint.acb(discriminant.mid()).sqrt()
@@ -249,7 +258,7 @@ def _degeneracy(point: SpecialPoint) -> str:
     return "; ".join(notes)
 
 
-def _numbered(points: list[SpecialPoint]) -> list[SpecialPoint]:
+def numbered(points: list[SpecialPoint]) -> list[SpecialPoint]:
     """Return the points in order of (x, y) with their ids."""
     counts: dict[Kind, int] = {}
     named = []

@@ -14,8 +14,8 @@ from fastslow.manifold.certificates import rational_between
 from fastslow.manifold.continuation import ContinuationOptions, CurveEvent, TracedCurve, trace_curve
 from fastslow.manifold.curves import Curve
 from fastslow.manifold.special_points import Kind, SpecialPoint
+from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.polynomials import Polynomial, by_slow_power, exact_sign, fraction, packed, rational
-from fastslow.systems.system import FastSlowSystem
 
 _FAR = 1e8
 """How far a branch is followed towards infinity, in units of its typical height."""
@@ -47,7 +47,7 @@ class Trace:
 
 
 def trace_graph(
-    system: FastSlowSystem,
+    system: PolynomialSystem,
     curve: Curve,
     nodes: list[SpecialPoint],
     others: list[Polynomial],
@@ -83,7 +83,7 @@ def trace_graph(
 class _Tracer:
     def __init__(
         self,
-        system: FastSlowSystem,
+        system: PolynomialSystem,
         curve: Curve,
         parameters: NDArray[np.float64],
         others: list[Polynomial],

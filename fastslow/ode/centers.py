@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.manifold.arcs import Arc, FastStability
-from fastslow.manifold.curves import Shape
+from fastslow.manifold.curves import CURVED
 from fastslow.manifold.special_points import SpecialPoint, Stability
 
 _SMALL = 1e-9
@@ -77,7 +77,7 @@ def center_at(flow: SingularFlow, point: SpecialPoint) -> Center | None:
     w = max(np.array([c, -a]), np.array([d, -b]), key=lambda row: float(np.hypot(*row)))
     arcs: dict[int, Arc] = {}
     for arc in flow.arcs_at(point):
-        if arc.flow == 0 or arc.curve.shape not in (Shape.GRAPH, Shape.ALGEBRAIC) or len(arc.x) < 2:
+        if arc.flow == 0 or arc.curve.shape not in CURVED or len(arc.x) < 2:
             continue
         k = 1 if arc.start is point else -2
         side = 1 if w @ (arc.x[k] - point.x, arc.y[k] - point.y) > 0.0 else -1

@@ -16,6 +16,8 @@ from fastslow.ode.solution import Solution
 from fastslow.systems.chart import Chart
 from fastslow.systems.system import FastSlowSystem
 
+_BESIDE = 0.02
+"""Distance from an invariant line, as a share of the width of a turn, at which it runs beside it."""
 _MOST_MAXIMA = 4
 """Maxima of y on one turn, at most."""
 
@@ -40,6 +42,8 @@ class Turn:
     strayed : float
         The largest distance of the computed from the true orbit on the way, in units of the turn's size: large along
         a canard, where errors grow exponentially.
+    exponent : float
+        ∫ D dt over the turn: of a cycle, the logarithm of its multiplier.
     """
 
     x: NDArray[np.float64]
@@ -48,6 +52,7 @@ class Turn:
     slope: float
     error: float
     strayed: float
+    exponent: float
 
     @property
     def height(self) -> float:
@@ -70,6 +75,11 @@ class Turn:
         if self.strayed > self.uncertainty / self.height:
             return f"errors grow to {self.strayed:.1g} of the size of a turn, as along a canard,"
         return "one turn changes less than its error"
+
+    def runs_beside(self, crossing: SpecialPoint) -> bool:
+        """Whether the turn comes to the line x = const of a crossing and runs beside it past the crossing."""
+        near = np.abs(self.x - crossing.x) <= _BESIDE * np.ptp(self.x)
+        return bool(np.any(near & (self.y < crossing.y)) and np.any(near & (self.y > crossing.y)))
 
     def shrinks_to(self, point: SpecialPoint, distance: float) -> bool:
         """Whether the turn surrounds an equilibrium, and P shrinks to within a distance of it.
@@ -110,7 +120,7 @@ def last_turns(system: FastSlowSystem, chart: Chart, field: NDArray[np.float64],
         (0.0, float(solution.t[-1] - solution.t[k])),
         rtol=solution.rtol,
         atol=solution.atol,
-        events=section(field, 0.0, system.slow_field, directions=[0, 1], terminal=[False, False]),
+        events=section(field, 0.0, system.packed("g"), directions=[0, 1], terminal=[False, False]),
     )
     tops = [hit for hit in again.events if hit.index == 1]
     for first in tops[-2 : -_MOST_MAXIMA - 2 : -1]:
@@ -118,15 +128,25 @@ def last_turns(system: FastSlowSystem, chart: Chart, field: NDArray[np.float64],
         inner = (again.t > first.time) & (again.t < last.time)
         t = np.concatenate(([first.time], again.t[inner], [last.time]))
         u = np.concatenate(([first.state], again.u[inner], [last.state]))
-        yield _turn(system, t, *chart.from_state(u), solution.rtol)
+        yield turn_of(system, t, *chart.from_state(u), solution.rtol)
 
 
-def _turn(
-    system: FastSlowSystem, t: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64], rtol: float
+def turn_of(
+    system: FastSlowSystem,
+    t: NDArray[np.float64],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    rtol: float,
+    direction: float = 1.0,
 ) -> Turn:
-    rate = float(system.slow_rate)
-    u, v = system.partial("f", 0, 0, x, y), rate * system.partial("g", 0, 0, x, y)
-    growth = np.diff(t) * _means(system, t, x, y, u, v)
+    """Return what the steps t, x, y of a turn tell of its return map.
+
+    The turn goes from a section to the same section: g = 0, or a line x = const; P is the map of y on either.
+    `direction` is -1 where time was reversed.
+    """
+    rate = direction * float(system.slow_rate)
+    u, v = direction * system.partial("f", 0, 0, x, y), rate * system.partial("g", 0, 0, x, y)
+    growth = np.diff(t) * _means(system, direction, t, x, y, u, v)
     # Wedge products of the field with an error of the step's size; the errors count as independent.
     made = rtol * np.hypot(x * v, y * u)
     carried = np.zeros_like(made)
@@ -135,13 +155,15 @@ def _turn(
             carried[k + 1] = np.hypot(carried[k] * factor, made[k + 1])
         width, height = float(np.ptp(x)), float(np.ptp(y))
         distance = carried / np.hypot(u * height, v * width)
-        # On the section the field is (f, 0): a displacement is the wedge product over f.
+        # On the section g = 0 the field is (f, 0), on x = const a displacement is (0, dy): the wedge product over f.
         slope = float(np.exp(growth.sum())) * abs(float(u[0] / u[-1]))
-    return Turn(x, y, float(y[-1] - y[0]), slope, float(carried[-1] / abs(u[-1])), float(distance.max()))
+        error = float(carried[-1] / abs(u[-1]))
+    return Turn(x, y, float(y[-1] - y[0]), slope, error, float(distance.max()), float(growth.sum()))
 
 
 def _means(
     system: FastSlowSystem,
+    direction: float,
     t: NDArray[np.float64],
     x: NDArray[np.float64],
     y: NDArray[np.float64],
@@ -154,4 +176,4 @@ def _means(
     along_x = system.partial("f", 2, 0, x, y) + rate * system.partial("g", 1, 1, x, y)
     along_y = system.partial("f", 1, 1, x, y) + rate * system.partial("g", 0, 2, x, y)
     slope = along_x * u + along_y * v
-    return np.asarray((d[:-1] + d[1:]) / 2.0 - np.diff(t) * np.diff(slope) / 12.0)
+    return np.asarray(direction * ((d[:-1] + d[1:]) / 2.0 - np.diff(t) * np.diff(slope) / 12.0))

@@ -1,4 +1,4 @@
-"""The events of trajectories of polynomial systems; their functions are in ``fastslow.core.polynomial_events``."""
+"""The events of trajectories; their functions are in ``fastslow.core.polynomial_events``."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ import numpy as np
 
 from fastslow.core.polynomial_events import SECTION, SETTLING, polynomial_events
 from fastslow.ode.solution import EventSet, FloatArray
-from fastslow.systems.polynomials import Polynomial, packed
 
 
 def section(
     field: FloatArray,
     x: float,
-    polynomial: Polynomial | None = None,
+    quantity: FloatArray | None = None,
     level: float = 0.0,
     *,
     directions: Sequence[int] | None = None,
     terminal: Sequence[bool] | None = None,
 ) -> EventSet:
-    """Return the events 0: the line at x is crossed; 1: the polynomial (an energy, say) passes the level, falling.
+    """Return the events 0: the line at x is crossed; 1: the quantity (an energy, say) passes the level, falling.
 
     Parameters
     ----------
     field : ndarray
         Parameters of the field that is followed, which name its chart.
+    quantity : ndarray, optional
+        A function of (x, y) as ``core.polynomial.evaluate_value`` reads it, such as a packed polynomial.
     """
-    energy = np.zeros(0) if polynomial is None else packed(polynomial)
-    head = [SECTION, 5.0 + len(energy), x, float(polynomial is not None), level]
+    energy = np.zeros(0) if quantity is None else quantity
+    head = [SECTION, 5.0 + len(energy), x, float(quantity is not None), level]
     return EventSet(
         polynomial_events,
         2,
@@ -44,7 +45,7 @@ def settling(
     field: FloatArray,
     targets: Sequence[Sequence[float]] = (),
     tails: Sequence[Sequence[float]] = (),
-    window: tuple[float, float] | None = None,
+    window: Sequence[float] = (),
 ) -> EventSet | None:
     """Return the events that end a run when its fate is known; None where there are none.
 
@@ -54,13 +55,13 @@ def settling(
         Ellipses round attracting equilibria.
     tails : sequence of (x_end, side, x_last, sign, y_last, y_end)
         Regions towards the ends of attracting arcs (``fastslow.flow.tails``).
-    window : (lower, upper), optional
-        Edges of x that end a run.
+    window : (lower, upper) or (lower, upper, lower, upper), optional
+        Edges of x, and of y, that end a run.
     """
-    fates, exits = len(targets) + len(tails), 2 * (window is not None)
+    fates, exits = len(targets) + len(tails), len(window)
     if not fates + exits:
         return None
-    rows = [number for row in (*targets, *tails, window or ()) for number in row]
+    rows = [number for row in (*targets, *tails, window) for number in row]
     head = [SETTLING, 5.0 + len(rows), len(targets), len(tails), exits]
     # No solution leaves what decides its fate, so that it is enough to ask at the end of each step.
     at_step_end: Literal["step end"] = "step end"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
+import flint
 import numpy as np
 
 from fastslow.ode.solution import FloatArray
-from fastslow.systems.polynomials import fraction, rational
+from fastslow.systems.polynomials import rational
 from fastslow.systems.system import FastSlowSystem
 
 _ZERO_SHARE = 1e-3
@@ -18,6 +17,7 @@ _CONTRACTS = 0.1
 """Largest ratio of two Newton steps where the attraction is linear."""
 _LAST_PLACES = 4.0
 _MOST_STEPS = 6
+_BITS = 1024
 
 
 def resting_place(system: FastSlowSystem, x: float, y: float, tolerance: float) -> tuple[float, float] | None:
@@ -62,6 +62,6 @@ def _newton(system: FastSlowSystem, u: FloatArray, field: FloatArray) -> FloatAr
 
 def _exact(system: FastSlowSystem, u: FloatArray) -> FloatArray:
     """Return the field, rounded once."""
-    at = [rational(Fraction(float(v))) for v in u]
-    f, g = (fraction(p(*at)) for p in (system.fast_field, system.slow_field))
-    return np.array([float(f), float(g * system.slow_rate)])
+    with flint.ctx.workprec(_BITS):
+        f, g = (system.enclose(of, 0, 0, *map(flint.arb, map(float, u))) for of in ("f", "g"))
+        return np.array([float(f.mid()), float((g * rational(system.slow_rate)).mid())])

@@ -18,10 +18,12 @@ from fastslow.ode.integrate import integrate
 from fastslow.ode.rest import resting_place
 from fastslow.ode.solution import LEAST_RTOL, Solution, Status, sentence, shown
 from fastslow.ode.trajectories import Solver
+from fastslow.systems.algebraic import Rational
 from fastslow.systems.chart import Chart, ChartKind
 from fastslow.systems.exact import Real
 from fastslow.systems.model_files import start_of, system_of
-from fastslow.systems.polynomials import exact_sign, rational, variables
+from fastslow.systems.polynomial_system import PolynomialSystem, exactly
+from fastslow.systems.polynomials import rational, variables
 from fastslow.systems.system import FastSlowSystem, Start
 
 FloatArray = NDArray[np.float64]
@@ -261,7 +263,7 @@ class _Run:
     def _ended(self) -> tuple[str, str]:
         """Run to the end; return the status and what it is in words."""
         start, system = self.start, self.system
-        fast, slow = (exact_sign(p, start.fast, start.slow) for p in (system.fast_field, system.slow_field))
+        fast, slow = (system.sign(of, Rational(start.fast), Rational(start.slow)) for of in ("f", "g"))
         if fast == slow == 0:
             self._stay(self.x, self.y)
             return Status.DONE, "The start is an equilibrium, where the solution stays."
@@ -274,10 +276,8 @@ class _Run:
         self.u = self.chart.to_state(self.x, self.y)
         moving = system if chart is not None else _on_line(system, start.fast)
         self.field = moving.field_parameters(self.chart)
-        window = (float(system.lower), float(system.upper))
-        self.events = settling(
-            self.field, window=None if self.chart.kind is ChartKind.BETWEEN or chart is None else window
-        )
+        inside = (self.chart.kind is ChartKind.BETWEEN or chart is None) and system.slow_window is None
+        self.events = settling(self.field, window=() if inside else system.edges)
         tails = slow_tails(system) if chart is not None else ()
         pause = _fastest_time(system, start)
         piece = _TAIL_PIECE if tails else _PIECE
@@ -285,7 +285,8 @@ class _Run:
             # In pieces: to ask where the solution is, and because steps are not resolved in any span.
             solution = self._integrate(min(self.tau, max(piece * self.t, self.t + pause)))
             if solution.status is Status.EVENT:
-                return LEFT, f"Left the window of {system.fast[0]} at t = {shown(self.t)}."
+                edge = system.edge_left(solution.events[-1].index)
+                return LEFT, f"Left the window of {edge} at t = {shown(self.t)}."
             if solution.status is not Status.DONE:
                 return solution.status, sentence(solution.status, self.t)
             if self.t < self.tau and (rest := resting_place(moving, self.x, self.y, self.rtol)):
@@ -344,8 +345,9 @@ class _Run:
 
 def _on_line(system: FastSlowSystem, x: Fraction) -> FastSlowSystem:
     """Return a system with the same slow flow that keeps to the invariant line at x."""
+    system = exactly(system, "a start on an invariant line")
     fast, _ = variables(system.fast[0], system.slow[0])
-    return FastSlowSystem(
+    return PolynomialSystem(
         [rational(x) - fast],
         system.slow_field,
         fast=system.fast,

@@ -26,7 +26,6 @@ from fastslow.ode.integrate import EventSet, Limits
 from fastslow.ode.solution import Solution, Status
 from fastslow.systems.algebraic import Rational, compare
 from fastslow.systems.chart import Chart, ChartKind
-from fastslow.systems.polynomials import rational
 from fastslow.systems.system import FastSlowSystem, Start
 
 Solver = Literal["rodas5p", "LSODA", "Radau"]
@@ -136,8 +135,7 @@ class Settling:
             field = self.system.field_parameters(chart)
             targets = [(point.x, point.y, *self._neighbourhood(point)) for point in self.targets]
             tails = [(t.x_end, t.side, t.last, t.sign, t.y_last, t.y_end) for t in self.tails]
-            window = (float(self.system.lower), float(self.system.upper))
-            exits = window if chart.kind is not ChartKind.BETWEEN else None
+            exits = self.system.edges if chart.kind is not ChartKind.BETWEEN or self.system.slow_window else ()
             self._equations[chart] = field, settling(field, targets, tails, exits)
         return self._equations[chart]
 
@@ -255,7 +253,7 @@ class Settling:
                 if same and point.stability is not Stability.STABLE:
                     return self._at(start, f"undecided: at rest at the {point.stability} {point.id}", "at rest", point)
         outward = {self.system.upper: 1, self.system.lower: -1}.get(start.fast, 0)
-        if outward * self.system.fast_field(rational(start.fast), rational(start.slow)) > 0:
+        if outward and outward * self.system.sign("f", Rational(start.fast), Rational(start.slow)) > 0:
             return self._at(start, f"leaves the window of {self.system.fast[0]}", "points out of the window")
         _, events = self.equations(chart)
         if events is not None:
@@ -315,7 +313,8 @@ class Settling:
             return named, point, (point.x, point.y), f"within {_NEAR:g} of the equilibrium {point.id}"
         if index < len(self.targets) + len(self.tails):
             return self._fate_of_tail(self.tails[index - len(self.targets)])
-        return f"leaves the window of {self.system.fast[0]}", None, end, "left the window"
+        edge = self.system.edge_left(index - len(self.targets) - len(self.tails))
+        return f"leaves the window of {edge}", None, end, "left the window"
 
     def _fate_beyond(
         self, center: Center, side: int, end: tuple[float, float]
@@ -361,9 +360,14 @@ class Settling:
         return open_fate
 
     def _oscillation(self, turn: Turn) -> str:
-        """Name a cycle: it passes folds on both sides, or is a small one, as after a Hopf point."""
+        """Name a cycle: it passes two folds, or a fold and a loss of stability of a line, or is a small one."""
         passed = [fold for fold in self.manifold.of_kind(Kind.FOLD) if turn.x.min() < fold.x < turn.x.max()]
-        return "relaxation oscillation" if len(passed) >= 2 else "small oscillation"
+        along = [p for p in self.manifold.of_kind(Kind.CROSSING) if _on_fast_line(p) and turn.runs_beside(p)]
+        return "relaxation oscillation" if len(passed) + len(along) >= 2 else "small oscillation"
+
+
+def _on_fast_line(point: SpecialPoint) -> bool:
+    return any(curve.shape is Shape.FAST_LINE for curve in point.curves)
 
 
 def _on_slow_line(point: SpecialPoint) -> bool:

@@ -114,8 +114,11 @@ def _bytes(figure: Figure, format: str, task: Task, about: dict[str, Any]) -> by
         "svg": {"Title": task.title, "Creator": software, "Description": text, "Date": None},
         "pdf": {"Title": task.title, "Creator": software, "Subject": text, "CreationDate": None},
     }
+    import matplotlib as mpl
+
     stream = io.BytesIO()
-    figure.savefig(stream, format=format, dpi=task.dpi, metadata=kinds[format])
+    with mpl.rc_context({"svg.hashsalt": task.name}):
+        figure.savefig(stream, format=format, dpi=task.dpi, metadata=kinds[format])
     return stream.getvalue()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastslow.plot.style import ARCS, INK, LABELS, POINTS, SEPARATRIX, fate_color, new_figure
+from fastslow.plot.style import ARCS, CYCLES, INK, LABELS, POINTS, SEPARATRIX, fate_color, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,6 +74,7 @@ def portrait(
     axes.plot([], [], linestyle="none", marker=">", color=INK, markersize=5, label="slow flow")
     if full_system:
         _trajectories(axes, analysis)
+        _limit_cycles(axes, analysis)
     _orbits(axes, analysis)
     _stable_manifolds(axes, analysis)
     _special_points(axes, analysis)
@@ -108,11 +109,7 @@ def _title(analysis: Analysis) -> str:
         rate = "" if table.get("slow_rate", 1) == 1 else f",  slow rate {table['slow_rate']}"
         text = ",  ".join(parts) + rate
         return text if len(text) < 110 else f"two-layer network, {len(analysis.system.c)} Hermite coefficients{rate}"
-    values = ", ".join(f"{k} = {v}" for k, v in table.items() if isinstance(v, int | float | str) and k in _SHOWN)
-    return analysis.model.title or f"{analysis.model.name}  {values}"
-
-
-_SHOWN = ("a", "b", "current", "slow_rate")
+    return analysis.model.title or f"{analysis.model.name},  slow rate {table.get('slow_rate', 1)}"
 
 
 def _short(value: Any) -> str:
@@ -147,7 +144,8 @@ def _frame(analysis: Analysis) -> Frame:
     else:
         near = max(abs(h) for h in heights)
         heights += [p.y for p in analysis.points if p.finite and abs(p.y) <= 1.2 * near and _seen(p.x, widths)]
-    low, high = min(heights), max(heights)
+    bottom, top = system.slow_ends
+    low, high = max(min(heights), bottom), min(max(heights), top)
     margin = 0.08 * (high - low or 1.0)
     span = right - left
     if widths and min(widths) >= -1e-12 and analysis.system.invariant_window:
@@ -227,6 +225,14 @@ def _trajectories(axes: Axes, analysis: Analysis) -> None:
             continue
         label = f"full system, slow rate {rate}" if i == 0 else None
         axes.plot(path.x, path.y, color=INK, linewidth=0.9, alpha=0.75, zorder=5, label=label)
+
+
+def _limit_cycles(axes: Axes, analysis: Analysis) -> None:
+    named: set[str] = set()
+    for cycle in analysis.limit_cycles.cycles:
+        label = None if cycle.stability in named else f"{cycle.stability} limit cycle"
+        named.add(cycle.stability)
+        axes.plot(cycle.x, cycle.y, **CYCLES[cycle.stability], zorder=5.5, label=label)
 
 
 def _orbits(axes: Axes, analysis: Analysis) -> None:
@@ -350,6 +356,7 @@ def _names(axes: Axes, analysis: Analysis) -> None:
                 textcoords="offset points",
                 fontsize=8,
                 color=fate_color(orbit.verdict.singular, []),
+                bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
             )
             break
 
@@ -366,8 +373,7 @@ def _stable_manifolds(axes: Axes, analysis: Analysis) -> None:
 
 def _axis_thresholds(axes: Axes, analysis: Analysis) -> None:
     """Mark the thresholds of the full system on the line of starts."""
-    low, high = axes.get_ylim()
-    x = float(analysis.system.start_fast)
+    (low, high), x = axes.get_ylim(), float(analysis.system.start_fast)
     shown = [t for t in analysis.thresholds if low <= t.y <= high]
     small = axes.get_position().width * axes.figure.bbox.width < _SMALL * axes.figure.dpi  # type: ignore[union-attr]
     for i, threshold in enumerate(shown):

@@ -27,6 +27,12 @@ ARCS: dict[str, dict[str, Any]] = {
 SEPARATRIX: dict[str, Any] = {"color": INK, "linestyle": (0, (7, 1.5, 1.2, 1.5)), "linewidth": 1.3}
 """Stable manifolds of saddles in the full system: the borders of its basins."""
 
+CYCLES: dict[str, dict[str, Any]] = {
+    "stable": {"color": "#e69f00", "linestyle": "-", "linewidth": 2.0},
+    "unstable": {"color": "#e69f00", "linestyle": (0, (2, 1.5)), "linewidth": 2.0},
+}
+"""Limit cycles of the full system."""
+
 POINTS: dict[str, dict[str, Any]] = {
     "fold": {"marker": "D", "s": 34, "facecolor": "white", "edgecolor": INK, "linewidth": 1.3},
     "stable": {"marker": "o", "s": 58, "facecolor": INK, "edgecolor": INK, "linewidth": 1.3},

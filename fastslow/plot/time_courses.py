@@ -247,7 +247,7 @@ def _levels(axis: Axes, course: SingularCourse, *, beside: bool) -> None:
         axis.axhline(value, color=NEUTRAL, linestyle=":", linewidth=1.0, zorder=1)
     low, high = axis.get_ylim()
     low, high = min([low, *(value for value, _ in levels)]), max([high, *(value for value, _ in levels)])
-    high += 0.03 * (high - low)
+    high += (0.03 if beside else 0.09) * (high - low)
     axis.set_ylim(low, high)
     place = [(value - low) / (high - low) for value, _ in levels]
     if beside:
@@ -257,8 +257,9 @@ def _levels(axis: Axes, course: SingularCourse, *, beside: bool) -> None:
     told: list[float] = []
     for (_, text), height in zip(levels, place, strict=True):
         if all(abs(height - other) > _LEVEL_APART for other in told):
-            at = {"transform": axis.transAxes, "va": "bottom" if height < 0.9 else "top", "ha": "right"}
-            axis.text(0.995, height + (0.005 if height < 0.9 else -0.02), text, fontsize=7.5, color=INK, zorder=6, **at)
+            axis.text(
+                0.995, height + 0.008, text, transform=axis.transAxes, fontsize=7.5, ha="right", color=INK, zorder=6
+            )
             told.append(height)
 
 

@@ -25,7 +25,6 @@ from fastslow.ode.solution import FloatArray, Limits, Status
 from fastslow.scales.tail_fit import Fit
 from fastslow.systems.exact import Real, exact
 from fastslow.systems.model_files import start_of, study_from, system_of
-from fastslow.systems.polynomials import variables
 from fastslow.systems.system import FastSlowSystem, Start
 
 OMEGA_0 = 2.338107410459767
@@ -33,6 +32,8 @@ OMEGA_0 = 2.338107410459767
 SLOW_RATES = (*(Fraction(m, 10**k) for k in range(1, 8) for m in (10, 3)), Fraction(1, 10**7))
 """From 1 to 1e-7."""
 FOLD = "fold"
+_HEIGHT = np.array([1.0, 2.0, 0.0, 1.0])
+"""The function y as kernels read it."""
 _RTOL = 1e-13
 _NOISE, _RESOLVED = 2e-13, 1e-10
 """Error of a distance from that of the integration, and the least distance that is used; relative to the state."""
@@ -276,12 +277,12 @@ def _fold_law(system: FastSlowSystem, fold: SpecialPoint) -> _Law:
 
 def _passes(system: FastSlowSystem, start: Start, places: list[_Place]) -> Iterator[tuple[float, float]]:
     """Yield (x, y) where the solution from a start passes each place, until it does not find the next."""
-    chart, slow = system.chart_of(start.fast), variables(system.fast[0], system.slow[0])[1]
+    chart = system.chart_of(start.fast)
     assert chart is not None  # else there are no places
     field, u = system.field_parameters(chart), chart.to_state(float(start.fast), float(start.slow))
     height = min(abs(float(start.slow)) or 1.0, 1.0)
     for place in places:
-        x, y = (place.level, None) if place.across == 0 else (place.at[0], slow)
+        x, y = (place.level, None) if place.across == 0 else (place.at[0], _HEIGHT)
         events = section(
             field,
             x,

@@ -11,6 +11,7 @@ from fastslow.flow.tails import Tail
 from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind
+from fastslow.systems.polynomial_system import exactly
 from fastslow.systems.polynomials import Polynomial, by_slow_power, evaluate
 
 _HALVINGS = 6
@@ -36,7 +37,7 @@ def _corners(manifold: CriticalManifold, arc: Arc) -> Iterator[Tail]:
     With y_last beyond all zeros of g and of the other factors of f above [line, last], f points to the line and g
     to infinity throughout, so that no solution leaves the corner and y grows without end.
     """
-    system = manifold.system
+    system = exactly(manifold.system, "an end at infinity")
     line, sign = float(arc.x[0]), math.copysign(1.0, arc.target.y)
     curves = [branch.curve for branch in manifold.branches if branch.curve.shape is not Shape.FAST_LINE]
     polynomials = [*(curve.polynomial for curve in curves), system.slow_field]

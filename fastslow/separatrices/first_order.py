@@ -12,6 +12,7 @@ from fastslow.flow.singular_orbit import Segment, SegmentKind, SingularFlow, Sin
 from fastslow.manifold.special_points import SpecialPoint
 from fastslow.separatrices.halves import Separatrix
 from fastslow.systems.algebraic import Number, nearest_double, real_roots
+from fastslow.systems.polynomial_system import exactly
 from fastslow.systems.polynomials import Polynomial, at_fast, by_slow_power, rational
 from fastslow.systems.system import FastSlowSystem
 
@@ -106,6 +107,7 @@ def _on_fibre(system: FastSlowSystem, saddle: SpecialPoint) -> SingularCrossing:
 
 def drift_along_fibre(system: FastSlowSystem, x: Number, y: Number, start: Fraction) -> float | None:
     """Return the integral of g / f dx at frozen y from `start` to an equilibrium (x, y), None where it diverges."""
+    system = exactly(system, "the first order of a threshold")
     with flint.ctx.workprec(_BITS):
         root = x.ball(_BITS)
         linear = flint.arb_poly([-root, 1])

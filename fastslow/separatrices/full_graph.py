@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastslow.flow.flow_graph import Basin, basins_of, forbidden
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.manifold.arcs import Arc, CriticalManifold
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind
+from fastslow.ode.limit_cycles import LimitCycle, cycle_at
 from fastslow.ode.trajectories import Settling, Trajectory
 from fastslow.separatrices.halves import LEAVES, Backward, Forward, Separatrix, fate, separatrices
 from fastslow.separatrices.thresholds import Threshold, line_of_starts
@@ -28,7 +29,7 @@ class FullEdge:
     Attributes
     ----------
     start, end : str
-        Ids of points, in the direction of time; empty where the orbit does not end at a special point.
+        Ids of points or of limit cycles, in the direction of time; empty where the orbit ends at none.
     kind : str
         "unstable" from a saddle, "stable" to a saddle, "line" along an invariant line.
     side : int
@@ -102,6 +103,19 @@ def full_graph(
     return FullGraph(edges, line.thresholds, line.basins, tuple(differences))
 
 
+def joined_to_cycles(edges: Sequence[FullEdge], cycles: Sequence[LimitCycle]) -> tuple[FullEdge, ...]:
+    """Return the edges with the ids of the limit cycles at which they begin or end."""
+    joined = []
+    for edge in edges:
+        open_end = (edge.kind == "stable" and not edge.start) or (edge.kind == "unstable" and not edge.end)
+        id = cycle_at(cycles, edge.x, edge.y) if open_end and "cycle" in edge.note else ""
+        backward = edge.kind == "stable"
+        joined.append(
+            replace(edge, start=id if backward else edge.start, end=edge.end if backward else id) if id else edge
+        )
+    return tuple(joined)
+
+
 def _edge(half: Separatrix) -> FullEdge:
     other = half.end.id if half.end is not None else ""
     x, y = (tuple(values.tolist()) for values in half.path())
@@ -134,7 +148,7 @@ def _between_rests(arcs: Sequence[Arc]) -> Iterator[list[Arc]]:
     run: list[Arc] = []
     for arc in arcs:
         run.append(arc)
-        if arc.end.is_a(Kind.EQUILIBRIUM) or arc.end.kind is Kind.INFINITY:
+        if arc.end.is_a(Kind.EQUILIBRIUM) or arc.end.kind in (Kind.INFINITY, Kind.BOUNDARY):
             yield run
             run = []
 
@@ -169,7 +183,7 @@ def _other_basins(
     """Say which starts have another fate, except between a threshold and the boundary it tends to."""
     name = f"{system.slow[0]}0"
     moved = [sorted((t.y, t.singular)) for t in thresholds if t.singular is not None]
-    cuts = [*sorted({b.low for b in (*full, *singular)}), math.inf]
+    cuts = [*sorted({b.low for b in (*full, *singular)}), system.slow_ends[1]]
     for low, high in itertools.pairwise(cuts):
         ours, limit = (next(b for b in basins if b.low <= low < b.high) for basins in (full, singular))
         ends = (_named(ours.verdict, ours.destination), _named(limit.verdict, limit.destination))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,9 +126,7 @@ def validity_window(
     if not isinstance(model, TwoLayer):
         raise InputError("model", model.name, "must be a two-layer network", "Give --c and --c-star, or a preset")
     begin = start_of(model, start)
-    for name, value in (("n", n), ("d", d), ("m", m), ("gamma", gamma), ("tau", tau)):
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0.0 < value < math.inf:
-            raise InputError(name, value, "must be a positive number", "For example 1000" if name in "ndm" else "")
+    check_sizes(n=n, d=d, m=m, gamma=gamma, tau=tau)
     network = FiniteWidth(model, m, gamma, n / d)
     rate = max(abs(model.f(float(begin.fast), float(begin.slow))), 1.0 / tau)
     grid = np.append(0.0, np.geomspace(min(_FIRST_TIME / rate, 1e-3 * tau), tau, _POINTS))
@@ -145,6 +144,13 @@ def validity_window(
     least = times[limited]
     named = limited if math.isfinite(least) else ""
     return Window(least, named, times, float(growth.max()), float(orbit.t[-1]), orbit.t, growth)
+
+
+def check_sizes(**sizes: Any) -> None:
+    """Refuse numbers that are not positive."""
+    for name, value in sizes.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0.0 < value < math.inf:
+            raise InputError(name, value, "must be a positive number", "For example 1000" if name in "ndm" else "")
 
 
 def _neurons_part(network: FiniteWidth, u: FloatArray, tau: float, d: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
@@ -85,15 +85,33 @@ def without_lines(
     The constant gets the slopes of the lines, with the sign of x - line in the chart, and the chart's orientation.
     """
     left: list[Polynomial] = []
+    lines: list[tuple[Fraction, Fraction]] = []
     for part, multiplicity in parts:
         line = vertical_line(part)
         if line is not None and line[0] in chart.lines and multiplicity == 1:
-            # The chart takes the line out: x - lo where it is below, hi - x where it is above.
-            below = line[0] == chart.lines[0] and not (chart.kind is ChartKind.BESIDE and chart.size < 0)
-            constant *= line[1] if below else -line[1]
+            lines.append(line)
         else:
             left += [part] * multiplicity
-    return (constant * chart.size if chart.kind is ChartKind.BESIDE else constant), left
+    return constant * line_constant(lines, chart), left
+
+
+def line_constant(lines: Iterable[tuple[Fraction, Fraction]], chart: Chart) -> Fraction:
+    """Return what is left of factors slope (x - line), given as (line, slope), that a chart takes care of."""
+    constant = chart.size if chart.kind is ChartKind.BESIDE else Fraction(1)
+    for line, slope in lines:
+        # The chart takes the line out: x - lo where it is below, hi - x where it is above.
+        below = line == chart.lines[0] and not (chart.kind is ChartKind.BESIDE and chart.size < 0)
+        constant *= slope if below else -slope
+    return constant
+
+
+def chart_at(x: Fraction, lines: Sequence[Fraction]) -> Chart | None:
+    """Return the chart of the region between invariant lines that holds x; None on a line."""
+    if x in lines:
+        return None
+    below = max((line for line in lines if line < x), default=None)
+    above = min((line for line in lines if line > x), default=None)
+    return chart_between(below, above)
 
 
 def chart_between(below: Fraction | None, above: Fraction | None) -> Chart:

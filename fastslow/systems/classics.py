@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from fastslow.systems.exact import Real, exact, plain
+from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.polynomials import rational, variables
-from fastslow.systems.system import FastSlowSystem
 
 
-def van_der_pol(a: Real = 0, slow_rate: Real = "1/100") -> FastSlowSystem:
+def van_der_pol(a: Real = 0, slow_rate: Real = "1/100") -> PolynomialSystem:
     """Return the van der Pol system with constant forcing: x' = y + x - x^3/3, y' = slow_rate (a - x).
 
     Folds at x = 1, y = -2/3 and x = -1, y = 2/3; equilibrium at x = a. For |a| < 1 orbits end in a
@@ -27,7 +27,7 @@ def van_der_pol(a: Real = 0, slow_rate: Real = "1/100") -> FastSlowSystem:
     """
     value = exact(a, "a")
     x, y = variables("x", "y")
-    return FastSlowSystem(
+    return PolynomialSystem(
         [y + x - x**3 / 3],
         rational(value) - x,
         slow_rate=slow_rate,
@@ -41,7 +41,7 @@ def van_der_pol(a: Real = 0, slow_rate: Real = "1/100") -> FastSlowSystem:
 
 def fitzhugh_nagumo(
     current: Real = "1/2", a: Real = "7/10", b: Real = "4/5", slow_rate: Real = "2/25"
-) -> FastSlowSystem:
+) -> PolynomialSystem:
     """Return the FitzHugh-Nagumo system: v' = v - v^3/3 - w + current, w' = slow_rate (v + a - b w).
 
     Folds at v = -1 and v = 1. With the default a and b it is excitable for small currents (a stable
@@ -53,7 +53,7 @@ def fitzhugh_nagumo(
     """
     values = {"current": exact(current, "current"), "a": exact(a, "a"), "b": exact(b, "b")}
     v, w = variables("v", "w")
-    return FastSlowSystem(
+    return PolynomialSystem(
         [v - v**3 / 3 - w + rational(values["current"])],
         v + rational(values["a"]) - rational(values["b"]) * w,
         fast=("v",),

@@ -20,12 +20,15 @@ from fastslow.systems.expressions import (
     Product,
     Sum,
     Variable,
+    add,
     bits,
     children,
     derivative,
     evaluate,
     hermite_order,
     hermite_rows,
+    multiply,
+    power,
 )
 from fastslow.systems.polynomials import rational
 
@@ -156,6 +159,96 @@ def _sign_changes(e: Expression, variable: str) -> list[float]:
         low, high = np.where(same, middle, low), np.where(same, high, middle)
     found = sorted([*map(float, exact), *map(float, high)], key=abs)
     return found[:_MOST_KINKS]
+
+
+_AT_ZERO = {name: Fraction(0) for name in ("sin", "tan", "sinh", "tanh", "atan", "erf", "sqrt", "gelu", "silu", "sign")}
+_AT_ZERO |= {"exp": Fraction(1), "cos": Fraction(1), "cosh": Fraction(1), "sigmoid": Fraction(1, 2)}
+_ROOTS_BITS = 4096
+
+
+def exact_value(e: Expression, values: Mapping[str, Fraction | None]) -> Fraction | None:
+    """Return the value of a formula at rational values of its variables where exact arithmetic gives it, else None.
+
+    Functions count where their value is plainly rational, such as exp(0) and sqrt(4); a product with a factor 0 is 0.
+    """
+    known: dict[int, Fraction | None] = {}
+
+    def at(node: Expression) -> Fraction | None:
+        if id(node) not in known:
+            known[id(node)] = value(node)
+        return known[id(node)]
+
+    def value(node: Expression) -> Fraction | None:
+        match node:
+            case Number(number):
+                return number
+            case Variable(name):
+                return values[name]
+            case Sum(terms):
+                parts = [at(term) for term in terms]
+                return None if None in parts else sum(part for part in parts if part is not None)  # type: ignore[return-value]
+            case Product(factors):
+                parts = [at(factor) for factor in factors]
+                if 0 in parts and np.isfinite(evaluate(node, {k: float(v or 0) for k, v in values.items()})):
+                    return Fraction(0)
+                return None if None in parts else math.prod((p for p in parts if p is not None), start=Fraction(1))
+            case Power(base, exponent):
+                inner = at(base)
+                if inner is None or (inner == 0 and exponent < 0) or bits(inner) * abs(exponent) > MOST_BITS:
+                    return None
+                return inner**exponent
+            case Call(function, argument):
+                inner = at(argument)
+                return None if inner is None else _exact_call(function, inner)
+        return None
+
+    return at(e)
+
+
+def substituted(e: Expression, values: Mapping[str, Fraction]) -> Expression:
+    """Return a formula with numbers for some of its variables; parts that become plainly rational are numbers."""
+    known: dict[int, Expression] = {}
+
+    def at(node: Expression) -> Expression:
+        if id(node) not in known:
+            known[id(node)] = new(node)
+        return known[id(node)]
+
+    def new(node: Expression) -> Expression:
+        match node:
+            case Variable(name):
+                return Number(values[name]) if name in values else node
+            case Sum(terms):
+                return add(*map(at, terms))
+            case Product(factors):
+                return multiply(*map(at, factors))
+            case Power(base, exponent):
+                return power(at(base), exponent)
+            case Call(function, argument):
+                inner = at(argument)
+                value = _exact_call(function, inner.value) if isinstance(inner, Number) else None
+                return Call(function, inner) if value is None else Number(value)
+        return node
+
+    return at(e)
+
+
+def _exact_call(function: str, x: Fraction) -> Fraction | None:
+    order = hermite_order(function)
+    if order is not None:
+        *_, last = hermite_rows(x, order)
+        return Fraction(last)
+    if function in _KINKED:
+        if function == "sign":
+            return Fraction((x > 0) - (x < 0))
+        below = {"abs": Fraction(-1), "relu": Fraction(0), "leaky_relu": Fraction(1, 100)}
+        return x if x > 0 else x * below[function]
+    if function == "log" and x == 1:
+        return Fraction(0)
+    if function == "sqrt" and x > 0 and bits(x) < _ROOTS_BITS:
+        root = Fraction(math.isqrt(x.numerator), math.isqrt(x.denominator))
+        return root if root * root == x else None
+    return _AT_ZERO.get(function) if x == 0 else None
 
 
 # Growth -----------------------------------------------------------------------------------------------

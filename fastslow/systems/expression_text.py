@@ -3,7 +3,8 @@
 sum      = product { ("+" | "-") product }
 product  = signed { ("*" | "/") signed }
 signed   = { "+" | "-" } power
-power    = atom [ ("**" | "^") [ "-" ] integer ]
+power    = atom [ ("**" | "^") [ "-" ] exponent ]
+exponent = number | constant | "(" sum ")", without variables
 atom     = number | variable | function [ "(" sum ")" ] | "(" sum ")"
 """
 
@@ -13,15 +14,16 @@ import difflib
 import keyword
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, NoReturn
 
 import numpy as np
 
 from fastslow.errors import InputError
 from fastslow.systems.exact import exact
-from fastslow.systems.expression_facts import LARGEST_DEGREE, is_constant
+from fastslow.systems.expression_facts import LARGEST_DEGREE, exact_value, is_constant
 from fastslow.systems.expressions import (
     FUNCTIONS,
     LARGEST_HERMITE,
@@ -69,21 +71,33 @@ NAMES = (*sorted(FUNCTIONS | {"identity"}), "he1", "...", f"he{LARGEST_HERMITE}"
 """The functions that text may name."""
 
 
-def parse_expression(text: str, names: Sequence[str] = ("x",), field: str = "formula") -> Expression:
+def parse_expression(
+    text: str,
+    names: Sequence[str] = ("x",),
+    field: str = "formula",
+    *,
+    constants: Mapping[str, Fraction] | None = None,
+    longest: int = LONGEST,
+) -> Expression:
     """Return the formula that a text writes with numbers, variables, + - * / ** (or ^), parentheses and functions.
 
-    Decimals are exact: 0.1 is 1/10. Powers are integers. The functions are exp log sqrt sin cos tan sinh cosh tanh
-    atan erf abs sign relu leaky_relu sigmoid softplus gelu silu identity, and the Hermite polynomials he1 ... he40;
-    pi is a number. With one variable a function may stand alone: "he1 + tanh/2" is he1(x) + tanh(x)/2.
+    Decimals are exact: 0.1 is 1/10. A power is an integer of at most 256 in size, or another number p: then u**p is
+    exp(p log(u)), for u > 0, and u**(n/2) a power of sqrt(u). The functions are exp log sqrt sin cos tan sinh cosh tanh
+    atan erf abs sign relu leaky_relu sigmoid softplus gelu silu identity, and the Hermite polynomials he1 ... he40; pi
+    is a number. With one variable a function may stand alone: "he1 + tanh/2" is he1(x) + tanh(x)/2.
 
     Parameters
     ----------
     text : str
-        At most 1000 characters.
+        At most `longest` characters.
     names : sequence of str, optional
         The variables.
     field : str, optional
         What the input is called in messages.
+    constants : mapping, optional
+        Names of numbers.
+    longest : int, optional
+        The most characters.
 
     Raises
     ------
@@ -92,9 +106,9 @@ def parse_expression(text: str, names: Sequence[str] = ("x",), field: str = "for
     """
     if not isinstance(text, str):
         raise InputError(field, text, "must be text", 'For example "tanh(2*x) + x/10"')
-    if len(text) > LONGEST:
-        raise InputError(field, f"{text[:_SHOWN]}...", f"is longer than {LONGEST} characters", "Shorten it")
-    return _Parser(text, tuple(names), field).parse()
+    if len(text) > longest:
+        raise InputError(field, f"{text[:_SHOWN]}...", f"is longer than {longest} characters", "Shorten it")
+    return _Parser(text, tuple(names), field, dict(constants or {})).parse()
 
 
 @dataclass(frozen=True)
@@ -104,8 +118,8 @@ class _Token:
 
 
 class _Parser:
-    def __init__(self, text: str, names: tuple[str, ...], field: str) -> None:
-        self.text, self.names, self.field = text, names, field
+    def __init__(self, text: str, names: tuple[str, ...], field: str, constants: dict[str, Fraction]) -> None:
+        self.text, self.names, self.field, self.constants = text, names, field, constants
         self.tokens = self.split()
         self.place = 0
 
@@ -193,19 +207,27 @@ class _Parser:
         base = self.atom(depth)
         if (operator := self.take("**", "^")) is None:
             return base
-        rule, way_out = f"a power must be an integer of at most {LARGEST_DEGREE} in size", "Write x**3 or sqrt(x)"
         column = self.now.column
-        opened = self.take("(")
         minus = self.take("-") is not None
-        digits = self.now.text
-        if not digits.isdigit() or len(digits) > 3 or int(digits) > LARGEST_DEGREE:
-            self.refuse(column, rule, way_out)
-        self.place += 1
-        if (opened and not self.take(")")) or self.now.text in ("**", "^"):
-            self.refuse(column, rule, way_out)
-        result = self.made(operator.column, power, base, -int(digits) if minus else int(digits))
+        exponent = self.atom(depth)
+        if self.now.text in ("**", "^"):
+            self.refuse(self.now.column, "a power of a power needs parentheses", "Write (x**2)**3")
+        if not is_constant(exponent):
+            self.refuse(column, "a power must be a number", "Write x**3, sqrt(x) or exp(y*log(x))")
+        result = self.made(operator.column, self.raised, base, negative(exponent) if minus else exponent, column)
         self.check_constant(result, operator.column)
         return result
+
+    def raised(self, base: Expression, exponent: Expression, column: int) -> Expression:
+        """Return a power with a constant exponent: integer, half an integer, or any other number."""
+        value = exponent.value if isinstance(exponent, Number) else None
+        if value is not None and abs(value) > LARGEST_DEGREE:
+            self.refuse(column, f"a power must be at most {LARGEST_DEGREE} in size", "Write x**3 or exp(x)")
+        if value is not None and value.denominator == 1:
+            return power(base, int(value))
+        if value is not None and value.denominator == 2:
+            return power(Call("sqrt", base), int(2 * value))
+        return Call("exp", multiply(exponent, Call("log", base)))
 
     def atom(self, depth: int) -> Expression:
         token = self.now
@@ -245,10 +267,12 @@ class _Parser:
 
     def named(self, token: _Token, depth: int) -> Expression:
         name, called = token.text, self.now.text == "("
-        if name in self.names or name == "pi":
+        if name in self.names or name in self.constants or name == "pi":
             if called:
                 self.refuse(self.now.column, f"{name} is no function", f"Write products as {name}*(...)")
-            return PI if name == "pi" else Variable(name)
+            if name in self.constants:
+                return Number(self.constants[name])
+            return Variable(name) if name in self.names else PI
         if name not in FUNCTIONS and name != "identity" and hermite_order(name) is None:
             self.refuse_name(token)
         if called:
@@ -260,17 +284,20 @@ class _Parser:
         else:
             self.refuse(token.column, f"{name} is a function of which variable?", f"Write {name}({self.names[0]})")
         result = argument if name == "identity" else Call(name, argument)
+        if isinstance(argument, Number) and name in FUNCTIONS and (value := exact_value(result, {})) is not None:
+            result = Number(value)  # exp(0) is 1
         self.check_constant(result, token.column)
         return result
 
     def refuse_name(self, token: _Token) -> NoReturn:
         name = token.text if len(token.text) <= _SHOWN else f"{token.text[:_SHOWN]}..."
-        known = f"Variables: {', '.join(self.names)}; functions: {' '.join(NAMES)}"
+        numbers = f"; numbers: {', '.join(self.constants)}" if self.constants else ""
+        known = f"Variables: {', '.join(self.names)}{numbers}; functions: {' '.join(NAMES)}"
         if name.startswith("_"):
             self.refuse(token.column, f"names do not begin with an underscore: {name!r}", known)
         if keyword.iskeyword(name):
             self.refuse(token.column, f"{name!r} is a word of Python, not of formulas", known)
-        near = difflib.get_close_matches(name, (*self.names, *NAMES), n=1, cutoff=0.6)
+        near = difflib.get_close_matches(name, (*self.names, *self.constants, *NAMES), n=1, cutoff=0.6)
         hint = f"Did you mean {near[0]}? " if near else ""
         self.refuse(token.column, f"unknown name {name!r}", hint + known)
 

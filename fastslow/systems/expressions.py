@@ -33,6 +33,8 @@ class Expression:
     __slots__ = ()
 
     def __str__(self) -> str:
+        from fastslow.systems.expression_format import formatted
+
         return formatted(self)
 
 
@@ -237,6 +239,11 @@ FUNCTIONS = frozenset(_VALUES)
 """The functions of formulas, beside he1, ..., he40."""
 
 
+def value_of(function: str, x: Any) -> Any:
+    """Return a listed function, not one of the Hermite polynomials, of doubles."""
+    return _VALUES[function](x)
+
+
 def hermite_rows(x: Any, order: int) -> Iterator[Any]:
     """Yield He_0(x), ..., He_order(x) for anything that can be added and multiplied."""
     before, now = x * 0, x * 0 + 1
@@ -351,7 +358,7 @@ def slope_of(function: str, argument: Expression) -> Expression:
     return multiply(Number(Fraction(order)), Call(f"he{order - 1}", argument)) if order > 1 else ONE
 
 
-# Shape and text ------------------------------------------------------------------------------------
+# Shape ---------------------------------------------------------------------------------------------
 
 
 def children(e: Expression) -> tuple[Expression, ...]:
@@ -362,27 +369,3 @@ def children(e: Expression) -> tuple[Expression, ...]:
         case Power(inner, _) | Call(_, inner):
             return (inner,)
     return ()
-
-
-def formatted(e: Expression) -> str:
-    """Return a formula as text that reads back to the same values."""
-    match e:
-        case Number(value):
-            text = str(value)
-            return text if value >= 0 and value.denominator == 1 else f"({text})"
-        case Variable(name):
-            return name
-        case Sum(terms):
-            return " + ".join(map(formatted, terms))
-        case Product(factors):
-            return "*".join(map(_atom, factors))
-        case Power(base, exponent):
-            return f"{_atom(base)}**{exponent if exponent > 0 else f'({exponent})'}"
-        case Call(function, argument):
-            return f"{function}({formatted(argument)})"
-    return type(e).__name__
-
-
-def _atom(e: Expression) -> str:
-    text = formatted(e)
-    return f"({text})" if isinstance(e, Sum | Product | Power) else text

@@ -171,6 +171,7 @@ def _set(table: dict[str, Any], name: str, value: Fraction) -> None:
         listed[int(entry[2]) - 1] = value
         table[entry[1]] = listed
     elif name in table.get("parameters", {}):
+        # A range bounds what is asked for, not what is tried beside it.
         table["parameters"] = {**table["parameters"], name: value}
     else:
         table[name] = value

@@ -10,10 +10,11 @@ import flint
 
 from fastslow.errors import InputError
 from fastslow.systems.families import Family
+from fastslow.systems.polynomial_system import PolynomialSystem, exactly
 from fastslow.systems.polynomials import Polynomial, rational
-from fastslow.systems.system import FastSlowSystem
 
 _MOST_DEGREE = 16
+_PURPOSE = "an exact equation in the parameters"
 _CHECKS = 3
 """Values beyond those that determine the polynomials, at which they must agree."""
 
@@ -77,7 +78,7 @@ def polynomials_of(family: Family, ranges: Sequence[tuple[Fraction, Fraction]]) 
         """The factors, g and the slow rate with the first parameters at `values`, the others still variables."""
         k = len(values)
         if k == len(ranges):
-            return _extended(family.at(*values), context)
+            return _extended(exactly(family.at(*values), _PURPOSE), context)
         return _interpolated(lambda value: rows((*values, value)), context.gen(2 + k), ranges[k], family.names[k])
 
     *factors, slow_field, slow_rate = rows(())
@@ -85,19 +86,22 @@ def polynomials_of(family: Family, ranges: Sequence[tuple[Fraction, Fraction]]) 
     return FamilyPolynomials(family, tuple(factors), equations, slow_field, slow_rate)
 
 
-def _member(family: Family, ranges: Sequence[tuple[Fraction, Fraction]]) -> FastSlowSystem:
+def _member(family: Family, ranges: Sequence[tuple[Fraction, Fraction]]) -> PolynomialSystem:
     """Return some member of a family."""
     last: InputError | None = None
     for k in range(1, 8):
         try:
-            return family.at(*(low + (high - low) * Fraction(k, 7 + j) for j, (low, high) in enumerate(ranges, 1)))
+            member = family.at(*(low + (high - low) * Fraction(k, 7 + j) for j, (low, high) in enumerate(ranges, 1)))
+            break
         except InputError as error:
             last = error
-    assert last is not None
-    raise last
+    else:
+        assert last is not None
+        raise last
+    return exactly(member, _PURPOSE)
 
 
-def _extended(system: FastSlowSystem, context: flint.fmpq_mpoly_ctx) -> list[Polynomial]:
+def _extended(system: PolynomialSystem, context: flint.fmpq_mpoly_ctx) -> list[Polynomial]:
     zeros = (0,) * (context.nvars() - 2)
     listed = [*(factor.polynomial for factor in system.factors), system.slow_field]
     found = [context.from_dict({(*powers, *zeros): v for powers, v in p.to_dict().items()}) for p in listed]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fastslow.core.polynomial import COLUMNS, FIRST, SLOW_RATE
 from fastslow.errors import InputError
 from fastslow.systems.chart import Chart, ChartKind
+from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.polynomials import Polynomial, fraction, rational
 from fastslow.systems.system import FastSlowSystem
 
@@ -150,6 +151,8 @@ def _packed(head: list[float], entries: Exact, rows: int) -> NDArray[np.float64]
 
 def _entries(system: FastSlowSystem, chart: Chart) -> Exact | None:
     """Return the entries of the table of a member, and the slow rate as (0, -1); None where it has none."""
+    if not isinstance(system, PolynomialSystem):
+        return None
     if system.chart_of(chart.origin if chart.lines else system.start_fast) != chart:
         return None
     left = system.factors_in(chart)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from typing import Any
 from fastslow.errors import MISSING, InputError
 from fastslow.systems.classics import fitzhugh_nagumo, van_der_pol
 from fastslow.systems.exact import exact, exact_list, plain
-from fastslow.systems.formulas import parse_polynomial
+from fastslow.systems.expressions import FUNCTIONS, hermite_order
+from fastslow.systems.formulas import parse_formula
 from fastslow.systems.networks import two_layer
+from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.presets import Study, preset
 from fastslow.systems.system import FastSlowSystem, Start
 from fastslow.systems.two_layer import TwoLayer
@@ -94,9 +96,11 @@ def study_from(table: dict[str, Any], source: str = "the model") -> Study:
         If a key or value cannot be used.
     """
     table = dict(table)
-    kind = table.pop("model", None)
+    kind = table.pop("model", "formula" if "f" in table else None)
     if kind is None:
-        raise InputError("model", source, "has no key 'model'", f"Write model = one of {', '.join(_READERS)}")
+        raise InputError(
+            "model", source, "has no key 'model'", f"Give f and g, or model = one of {', '.join(_READERS)}"
+        )
     if not isinstance(kind, str) or kind not in _READERS:
         raise InputError("model", kind, "is no known model", suggestion(str(kind), list(_READERS)))
     return _READERS[kind](table)
@@ -177,42 +181,82 @@ def _classic(build: Callable[..., FastSlowSystem], parameters: list[str]) -> Cal
     return read
 
 
-def _polynomial(table: dict[str, Any]) -> Study:
-    known = ["name", "title", "fast", "slow", "f", "g", "parameters", "window", "slow_rate", "start_fast", "starts"]
-    _check_keys(table, known)
-    for key in ("f", "g"):
-        if key not in table:
-            raise InputError(key, MISSING, "is missing", f'Write {key} = "a polynomial in the two variables"')
-    names = tuple(_name(table.get(key, default), key) for key, default in (("fast", "x"), ("slow", "y")))
-    constants = table.get("parameters", {})
-    if not isinstance(constants, dict):
-        raise InputError("parameters", constants, "must be a table", "Write [parameters] and a line for each")
-    values = {_name(key, "parameters"): exact(value, f"parameters.{key}") for key, value in constants.items()}
-    if names[0] == names[1]:
-        raise InputError("slow", names[1], "must differ from the name of the fast variable", "Rename one of them")
-    if clash := set(values) & set(names):
-        raise InputError("parameters", clash.pop(), "is the name of a variable", "Rename it")
-    factors = table["f"] if isinstance(table["f"], list) else [table["f"]]
-    for i, text in enumerate([*factors, table["g"]]):
-        if not isinstance(text, str):
-            raise InputError("g" if i == len(factors) else f"f[{i}]", text, "must be text", 'Quote it: "x - y"')
-    window = table.get("window", [-3, 3])
+def _formulas(kind: str) -> Callable[[dict[str, Any]], Study]:
+    """Return the reader of models that write f and g out."""
+
+    def read(table: dict[str, Any]) -> Study:
+        known = ["name", "title", "fast", "slow", "f", "g", "parameters", "window", "slow_rate", "start_fast"]
+        _check_keys(table, [*known, "starts"])
+        for key in ("f", "g"):
+            if key not in table:
+                raise InputError(key, MISSING, "is missing", f'Write {key} = "a formula in the two variables"')
+        fast, slow = (_name(table.get(key, default), key) for key, default in (("fast", "x"), ("slow", "y")))
+        values, written = _parameters(table.get("parameters", {}), (fast, slow))
+        factors = table["f"] if isinstance(table["f"], list) else [table["f"]]
+        for i, text in enumerate([*factors, table["g"]]):
+            if not isinstance(text, str):
+                raise InputError("g" if i == len(factors) else f"f[{i}]", text, "must be text", 'Quote it: "x - y"')
+        formulas = [parse_formula(text, (fast, slow), f"f[{i}]", values) for i, text in enumerate(factors)]
+        system = {"polynomial": PolynomialSystem, "formula": FastSlowSystem}[kind](
+            formulas,
+            parse_formula(table["g"], (fast, slow), "g", values),
+            fast=(fast,),
+            slow=(slow,),
+            slow_rate=table.get("slow_rate", "1/100"),
+            window=_window(table.get("window", [-3, 3])),
+            start_fast=table.get("start_fast"),
+            name=str(table.get("name", kind)),
+            title=str(table.get("title", "")),
+            parameters={key: plain(value) for key, value in values.items()},
+            kind=kind,
+            source={"f": factors, "g": table["g"], "parameters": written},
+        )
+        return Study(system, plane_starts(system, table.get("starts", [])))
+
+    return read
+
+
+def parameter_values(table: Mapping[str, Any]) -> dict[str, Fraction]:
+    """Return the values of the parameters in the table of a model that writes its formulas out."""
+    entries = table.get("parameters", {})
+    values = {key: entry["value"] if isinstance(entry, dict) else entry for key, entry in entries.items()}
+    return {key: exact(value, f"parameters.{key}") for key, value in values.items()}
+
+
+def _parameters(table: Any, variables: tuple[str, str]) -> tuple[dict[str, Fraction], dict[str, Any]]:
+    """Return the values of parameters, and the table as a record keeps it: numbers, or {value, range}."""
+    if not isinstance(table, dict):
+        raise InputError("parameters", table, "must be a table", "Write [parameters] and a line for each")
+    values: dict[str, Fraction] = {}
+    written: dict[str, Any] = {}
+    for key, entry in table.items():
+        name, field = _name(key, "parameters"), f"parameters.{key}"
+        if name in variables:
+            raise InputError("parameters", name, "is the name of a variable", "Rename it")
+        if name in FUNCTIONS or name == "pi" or hermite_order(name) is not None:
+            raise InputError("parameters", name, "is the name of a function or constant of formulas", "Rename it")
+        if not isinstance(entry, dict):
+            values[name] = exact(entry, field)
+            written[name] = plain(values[name])
+            continue
+        _check_keys(entry, ["value", "range"])
+        if "value" not in entry:
+            raise InputError(field, entry, "has no value", f"Write {key} = {{ value = 1, range = [0, 2] }}")
+        values[name] = exact(entry["value"], f"{field}.value")
+        written[name] = {"value": plain(values[name])}
+        if "range" in entry:
+            ends = exact_list(entry["range"], f"{field}.range")
+            if len(ends) != 2 or not ends[0] <= values[name] <= ends[1]:
+                rule = "must be a pair of numbers with the value between them"
+                raise InputError(f"{field}.range", entry["range"], rule, "Write range = [0, 2]")
+            written[name]["range"] = [plain(end) for end in ends]
+    return values, written
+
+
+def _window(window: Any) -> Any:
     if not isinstance(window, list) or len(window) != 2:
         raise InputError("window", window, "must be a pair of numbers", "Write window = [-3, 3]")
-    system = FastSlowSystem(
-        [parse_polynomial(text, (names[0], names[1]), f"f[{i}]", values) for i, text in enumerate(factors)],
-        parse_polynomial(table["g"], (names[0], names[1]), "g", values),
-        fast=(names[0],),
-        slow=(names[1],),
-        slow_rate=table.get("slow_rate", "1/100"),
-        window=(window[0], window[1]),
-        start_fast=table.get("start_fast", 0),
-        name=str(table.get("name", "polynomial")),
-        title=str(table.get("title", "")),
-        parameters={key: plain(value) for key, value in values.items()},
-        source={"f": factors, "g": table["g"], "parameters": {key: plain(value) for key, value in values.items()}},
-    )
-    return Study(system, plane_starts(system, table.get("starts", [])))
+    return window
 
 
 def _name(value: Any, field: str) -> str:
@@ -225,5 +269,6 @@ _READERS: dict[str, Callable[[dict[str, Any]], Study]] = {
     "two_layer": _two_layer,
     "van_der_pol": _classic(van_der_pol, ["a", "slow_rate"]),
     "fitzhugh_nagumo": _classic(fitzhugh_nagumo, ["current", "a", "b", "slow_rate"]),
-    "polynomial": _polynomial,
+    "polynomial": _formulas("polynomial"),
+    "formula": _formulas("formula"),
 }

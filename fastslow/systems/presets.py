@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from fastslow.errors import InputError
 from fastslow.systems.classics import fitzhugh_nagumo, van_der_pol
@@ -43,6 +45,19 @@ def _classic(name: str, title: str, build: Callable[[], FastSlowSystem], *starts
     return Preset(name, title, lambda: Study(build(), tuple(Start(Fraction(x), Fraction(y)) for x, y in starts)))
 
 
+def _file(path: Path) -> Preset:
+    def build() -> Study:
+        from fastslow.systems.model_files import load_study
+
+        return load_study(path)
+
+    title = tomllib.loads(path.read_text(encoding="utf-8"))["title"]
+    return Preset(path.stem, title, build)
+
+
+MODELS = Path(__file__).parent.parent / "models"
+"""Where the files of the classical models are."""
+
 _FIVE = "1,1,1,1,1"
 _SEVEN = "1,1,1,1,1,1,1"
 _FIG8 = ("-5", "-1.67", "1.67", "5")
@@ -71,6 +86,14 @@ _ALL = (
     _paper("cusp", "the hysteresis point at R = 1/3, a = 27/16", "1,1,1", "1,-99/64,1", "1,2"),
     _classic("van_der_pol", "relaxation oscillation", van_der_pol, ("2", "0"), ("-1/2", "1/2")),
     _classic("fitzhugh_nagumo", "oscillating neuron", fitzhugh_nagumo, ("0", "0")),
+    _classic(
+        "fitzhugh_nagumo_excitable",
+        "excitable neuron: without current, a kick and a smaller one",
+        lambda: fitzhugh_nagumo(current=0),
+        ("-3/4", "-62426/100000"),
+        ("-4/5", "-62426/100000"),
+    ),
+    *(_file(path) for path in sorted(MODELS.glob("*.toml"))),
 )
 
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ALL}

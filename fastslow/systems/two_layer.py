@@ -13,15 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastslow.errors import InputError
 from fastslow.systems.exact import Real, exact, exact_list, plain
+from fastslow.systems.polynomial_system import Factor, PolynomialSystem
 from fastslow.systems.polynomials import rational, variables
-from fastslow.systems.system import Factor, FastSlowSystem, Start
+from fastslow.systems.system import Start
 from fastslow.systems.theorem import Assumption, ScalingLaw, judge, list_assumptions, scaling_law
 
 MOST_COEFFICIENTS = 100
 """Beyond this many coefficients exact isolation takes minutes."""
 
 
-class TwoLayer(FastSlowSystem):
+class TwoLayer(PolynomialSystem):
     r"""Macroscopic dynamics of a wide two-layer network trained by SGD on a single-index teacher.
 
     With S(z) = sum_k k! c*_k c_k z^k and T(R) = sum_k k! c_k^2 R^(2k),

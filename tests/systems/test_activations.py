@@ -13,8 +13,9 @@ from scipy import special
 import fastslow as fs
 from fastslow.systems.activations import _of_text, cut
 from fastslow.systems.expression_facts import kinks
+from fastslow.systems.expression_format import formatted
 from fastslow.systems.expression_text import parse_expression
-from fastslow.systems.expressions import derivative, evaluate, formatted
+from fastslow.systems.expressions import derivative, evaluate
 from fastslow.systems.families import family_of, parameters_of
 from fastslow.systems.gaussian_quadrature import project
 from fastslow.systems.hermite_forms import closed_form, hermite_of_powers, root_factorial

@@ -79,11 +79,11 @@ BAD = {
     "slow rate": (lambda: fs.FastSlowSystem(["x - y"], "1", slow_rate=0), "positive"),
     "window": (lambda: fs.FastSlowSystem(["x - y"], "1", window=(1, 1)), "below"),
     "start line": (lambda: fs.FastSlowSystem(["x - y"], "1", start_fast=9), "inside the window"),
-    "function": (lambda: fs.FastSlowSystem(["sin(x) - y"], "1"), "column 1"),
-    "attribute": (lambda: fs.FastSlowSystem(["x.real - y"], "1"), "column 1"),
+    "function": (lambda: fs.FastSlowSystem(["sin(x) - y"], "1"), "must bound both variables"),
+    "attribute": (lambda: fs.FastSlowSystem(["x.real - y"], "1"), "column 2: a formula has no attributes"),
     "huge power": (lambda: fs.FastSlowSystem(["x**999 - y"], "1"), "power"),
     "huge number": (lambda: fs.FastSlowSystem(["((9**64)**64)**64 - y"], "1"), "digits"),
-    "division": (lambda: fs.FastSlowSystem(["1/x - y"], "1"), "division"),
+    "division": (lambda: fs.FastSlowSystem(["1/x - y"], "1", window=((-1, 1), (-1, 1))), "finite values near x = "),
     "no zero": (lambda: fs.analyze(fs.FastSlowSystem(["x**2 + 1"], "1")), "no zero in the window"),
 }
 

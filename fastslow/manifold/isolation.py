@@ -1,0 +1,351 @@
+"""All common zeros of n formulas in n variables, n = 1 or 2, in a box: found, proved single, refined on demand.
+
+Boxes are subdivided. A box goes where a formula cannot vanish, or where Krawczyk's operator
+K(X) = c - C F(c) + (1 - C F'(X)) (X - c), which keeps every zero, leaves nothing of it. A box Y with
+K(Y) in its interior holds exactly one zero. What is neither when the boxes are small is undecided.
+
+References
+----------
+A. Neumaier, Interval Methods for Systems of Equations, Cambridge, 1990, chapter 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import flint
+import numpy as np
+from numpy.typing import NDArray
+
+from fastslow.errors import CertificateError
+from fastslow.systems.algebraic import FIRST_BITS, Ball, Rational, compare
+from fastslow.systems.expression_facts import exact_value
+from fastslow.systems.expressions import Expression, derivative
+from fastslow.systems.interval_tapes import Tape
+from fastslow.systems.intervals import Interval, added, multiplied, rounded_out, subtracted
+
+Array = NDArray[np.float64]
+Bounds = Sequence[tuple[Fraction, Fraction]]
+
+_SMALLEST = 2.0**-27
+"""Boxes narrower than this part of the window are not cut again: near a double zero doubles tell no more."""
+_MOST_BOXES = 20_000
+_FIRST_CUTS = {1: 64, 2: 16}
+_LARGEST_DENOMINATOR = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Zero:
+    """A common zero of formulas, the only one in `box`, proved.
+
+    Attributes
+    ----------
+    tape : Tape
+        The formulas, then their derivatives row by row.
+    box : ndarray, shape (n, 2)
+        Lower and upper ends.
+    """
+
+    tape: Tape
+    box: Array
+    _cache: dict[int, list[Ball]] = field(default_factory=dict, repr=False)
+
+    def balls(self, bits: int = FIRST_BITS) -> list[Ball]:
+        """Return enclosures of the coordinates computed with `bits` bits, by Krawczyk's operator."""
+        if bits not in self._cache:
+            known = [k for k in self._cache if k < bits]
+            first = self._cache[max(known)] if known else [_hull(low, high) for low, high in self.box.tolist()]
+            with flint.ctx.workprec(bits + 32):
+                self._cache[bits] = self._refined(first, bits)
+        return self._cache[bits]
+
+    def _refined(self, x: list[Ball], bits: int) -> list[Ball]:
+        n = len(x)
+        for _ in range(bits.bit_length() + 8):
+            middle = [v.mid() for v in x]
+            values = self.tape.balls(middle)[:n]
+            slopes = self.tape.balls(x)[n:]
+            inverse = _inverse([[slopes[i * n + j].mid() for j in range(n)] for i in range(n)])
+            if inverse is None:
+                break
+            new = []
+            for i in range(n):
+                value = middle[i] - sum((inverse[i][k] * values[k] for k in range(n)), start=flint.arb(0))
+                for j in range(n):
+                    product = sum((inverse[i][k] * slopes[k * n + j] for k in range(n)), start=flint.arb(0))
+                    value += ((1 if i == j else 0) - product) * (x[j] - middle[j])
+                new.append(value)
+            if not all(v.overlaps(w) and v.is_finite() for v, w in zip(new, x, strict=True)):
+                break
+            narrower = [v.intersection(w) for v, w in zip(new, x, strict=True)]
+            done = all(v.rad() * 8 > w.rad() * 7 for v, w in zip(narrower, x, strict=True))
+            x = narrower
+            if done:
+                return x
+        if not all(v.rel_accuracy_bits() > 40 or abs(v) < 1e-12 for v in x):
+            raise CertificateError(f"the zero near {[float(v.mid()) for v in x]} could not be refined")
+        return x
+
+    def holds(self, balls: Sequence[Ball]) -> bool:
+        """Whether balls lie in the box in which the zero is the only one."""
+        ends = self.box.tolist()
+        return all(v >= flint.arb(low) and v <= flint.arb(high) for v, (low, high) in zip(balls, ends, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Coordinate:
+    """A coordinate of a common zero, a number that can be refined; `exact` where it was proved to be rational."""
+
+    zero: Zero
+    index: int
+    exact: Fraction | None = None
+
+    def ball(self, bits: int = FIRST_BITS) -> Ball:
+        """Return an enclosure computed with `bits` bits."""
+        if self.exact is not None:
+            return Rational(self.exact).ball(bits)
+        return self.zero.balls(bits)[self.index]
+
+
+@dataclass(frozen=True, eq=False)
+class Isolated:
+    """What `isolate` found.
+
+    Attributes
+    ----------
+    zeros : list of tuple of Coordinate
+        All zeros in the box apart from those in `undecided`, its edges included.
+    undecided : list of ndarray, shape (n, 2)
+        Small boxes in which there may be any number of zeros.
+    finished : bool
+        False where boxes became too many, and the undecided ones need not be small.
+    """
+
+    zeros: list[tuple[Coordinate, ...]]
+    undecided: list[Array]
+    finished: bool = True
+
+
+def isolate(functions: Sequence[Expression], names: Sequence[str], bounds: Bounds) -> Isolated:
+    """Find every common zero of n formulas in n variables in a box.
+
+    Parameters
+    ----------
+    functions : sequence of Expression
+        As many as variables.
+    names : sequence of str
+        The variables.
+    bounds : sequence of pairs of Fraction
+        The box.
+    """
+    search = _Search(functions, names, bounds)
+    undecided, finished = search.run()
+    if not finished:
+        whole = np.stack([undecided[:, :, 0].min(axis=0), undecided[:, :, 1].max(axis=0)], axis=1)
+        return Isolated(search.found(), [whole], False)
+    return Isolated(search.found(), _clusters(undecided, search.width), True)
+
+
+class _Search:
+    def __init__(self, functions: Sequence[Expression], names: Sequence[str], bounds: Bounds) -> None:
+        self.n = len(names)
+        self.tape = Tape([*functions, *(derivative(f, name) for f in functions for name in names)], names)
+        self.values = Tape(functions, names)
+        self.bounds = list(bounds)
+        self.window = np.array([[rounded_out(low)[0], rounded_out(high)[1]] for low, high in bounds])
+        self.width = self.window[:, 1] - self.window[:, 0]
+        self.zeros: list[Zero] = []
+
+    def run(self) -> tuple[Array, bool]:
+        boxes = self.first_boxes()
+        undecided: list[Array] = []
+        while len(boxes):
+            if len(boxes) > _MOST_BOXES:
+                return np.concatenate([*undecided, boxes]), False
+            left, contracting = self.reduced(boxes)
+            left = self.without_single_zeros(left, contracting)
+            small = np.all(left[:, :, 1] - left[:, :, 0] <= _SMALLEST * self.width, axis=1)
+            if small.any():
+                undecided.append(left[small])
+            boxes = self.halved(left[~small])
+        return (np.concatenate(undecided) if undecided else np.empty((0, self.n, 2))), True
+
+    def first_boxes(self) -> Array:
+        cuts = _FIRST_CUTS[self.n]
+        sides = []
+        for low, high in self.window:
+            ends = np.linspace(low, high, cuts + 1)
+            ends[-1] = high
+            sides.append(np.stack([ends[:-1], ends[1:]], axis=1))
+        if self.n == 1:
+            return sides[0][:, None, :]
+        i, j = np.divmod(np.arange(cuts * cuts), cuts)
+        return np.stack([sides[0][i], sides[1][j]], axis=1)
+
+    def krawczyk(self, boxes: Array, centre: Array) -> tuple[list[Interval], list[Interval], NDArray[np.bool_], Array]:
+        """Return (values, K, where a value cannot vanish, norms of 1 - C F')."""
+        n = self.n
+        sides = [(boxes[:, j, 0], boxes[:, j, 1]) for j in range(n)]
+        results, jumps = self.tape.intervals(sides)
+        slopes = [[results[n + i * n + j] for j in range(n)] for i in range(n)]
+        at_centre, _ = self.values.intervals([(centre[:, j], centre[:, j]) for j in range(n)])
+        away = [subtracted(sides[j], (centre[:, j], centre[:, j])) for j in range(n)]
+        excluded = np.zeros(len(boxes), dtype=bool)
+        for i in range(n):
+            # where a formula jumps inside the box its derivative does not bound its changes
+            slopes[i] = [(np.where(jumps[i], np.nan, low), np.where(jumps[i], np.nan, high)) for low, high in slopes[i]]
+            centred = at_centre[i]
+            for j in range(n):
+                centred = added(centred, multiplied(slopes[i][j], away[j]))
+            for low, high in (results[i], centred):
+                excluded |= (low > 0) | (high < 0)
+        middle = np.stack([np.stack([(a + b) / 2 for a, b in row], axis=1) for row in slopes], axis=1)
+        inverse = _inverses(middle)
+        images, norms = [], np.zeros(len(boxes))
+        for i in range(n):
+            image: Interval = (centre[:, i], centre[:, i])
+            norm = np.zeros(len(boxes))
+            for k in range(n):
+                thin = (inverse[:, i, k], inverse[:, i, k])
+                image = subtracted(image, multiplied(thin, at_centre[k]))
+            for j in range(n):
+                product: Interval = (np.zeros(len(boxes)), np.zeros(len(boxes)))
+                for k in range(n):
+                    product = added(product, multiplied((inverse[:, i, k], inverse[:, i, k]), slopes[k][j]))
+                rest = subtracted((1.0, 1.0) if i == j else (0.0, 0.0), product)
+                image = added(image, multiplied(rest, away[j]))
+                norm = norm + np.maximum(np.abs(rest[0]), np.abs(rest[1])) * self.width[j] / self.width[i]
+            images.append(image)
+            norms = np.maximum(norms, norm)
+        return results[:n], images, excluded, norms
+
+    def reduced(self, boxes: Array) -> tuple[Array, Array]:
+        """Return what is left of boxes, and for each the norm that says whether Newton's method contracts on it."""
+        with np.errstate(all="ignore"):
+            _, images, excluded, norms = self.krawczyk(boxes, _middles(boxes))
+            new = boxes.copy()
+            for j, (low, high) in enumerate(images):
+                known = np.isfinite(low) & np.isfinite(high)
+                excluded |= known & ((low > boxes[:, j, 1]) | (high < boxes[:, j, 0]))
+                new[:, j, 0] = np.where(known, np.maximum(boxes[:, j, 0], low), boxes[:, j, 0])
+                new[:, j, 1] = np.where(known, np.minimum(boxes[:, j, 1], high), boxes[:, j, 1])
+        return new[~excluded], norms[~excluded]
+
+    def without_single_zeros(self, boxes: Array, norms: Array) -> Array:
+        """Take out the boxes that lie in a larger one with exactly one zero, which is kept."""
+        chosen = np.flatnonzero(norms < 0.9)
+        if not len(chosen):
+            return boxes
+        tried = boxes[chosen]
+        with np.errstate(all="ignore"):
+            z = _middles(tried)
+            for _ in range(4):
+                at = self.tape.doubles([z[:, j] for j in range(self.n)])
+                at = [np.broadcast_to(np.asarray(v, dtype=np.float64), (len(z),)) for v in at]
+                rows = np.stack(at[self.n :], axis=1).reshape(-1, self.n, self.n)
+                z = z - np.einsum("kij,kj->ki", _inverses(rows), np.stack(at[: self.n], axis=1))
+            side = tried[:, :, 1] - tried[:, :, 0]
+            near = np.all((z > tried[:, :, 0] - side) & (z < tried[:, :, 1] + side), axis=1)
+            tried, z, side, chosen = tried[near], z[near], side[near], chosen[near]
+            if not len(chosen):
+                return boxes
+            margin = 0.1 * side + 1e-13 * self.width + 1e-15 * np.abs(z)
+            wide = np.stack([np.minimum(tried[:, :, 0], z) - margin, np.maximum(tried[:, :, 1], z) + margin], axis=2)
+            _, images, _, _ = self.krawczyk(wide, z)
+            proved = np.ones(len(wide), dtype=bool)
+            for j, (low, high) in enumerate(images):
+                proved &= (low > wide[:, j, 0]) & (high < wide[:, j, 1])
+        for k in np.flatnonzero(proved):
+            tight = np.array([[float(low[k]), float(high[k])] for low, high in images])
+            known = (np.all((tight[:, 0] >= z.box[:, 0]) & (tight[:, 1] <= z.box[:, 1])) for z in self.zeros)
+            if not any(known):
+                self.zeros.append(Zero(self.tape, wide[k]))
+        return np.delete(boxes, chosen[proved], axis=0)
+
+    def halved(self, boxes: Array) -> Array:
+        if not len(boxes):
+            return boxes
+        side = (boxes[:, :, 1] - boxes[:, :, 0]) / self.width
+        which = np.argmax(side, axis=1)
+        rows = np.arange(len(boxes))
+        middle = _middles(boxes)[rows, which]
+        low, high = boxes.copy(), boxes.copy()
+        low[rows, which, 1] = middle
+        high[rows, which, 0] = middle
+        return np.concatenate([low, high])
+
+    def found(self) -> list[tuple[Coordinate, ...]]:
+        """Return the zeros in the box, each once."""
+        kept: list[Zero] = []
+        for zero in self.zeros:
+            if not any(other.holds(zero.balls()) for other in kept):
+                kept.append(zero)
+        points = (self.point(zero) for zero in kept)
+        return [point for point in points if all(map(self.inside, point, self.bounds))]
+
+    def inside(self, value: Coordinate, bounds: tuple[Fraction, Fraction]) -> bool:
+        """Whether a coordinate lies within bounds, or cannot be told from one of them."""
+        return compare(value, Rational(bounds[0])) >= 0 and compare(value, Rational(bounds[1])) <= 0
+
+    def point(self, zero: Zero) -> tuple[Coordinate, ...]:
+        """Return the coordinates, as rational numbers where it is proved that these are the zero."""
+        balls = zero.balls()
+        guesses = [_rational_in(ball) for ball in balls]
+        if all(guess is not None for guess in guesses):
+            at = [Rational(guess).ball() for guess in guesses if guess is not None]
+            values = dict(zip(self.tape.names, guesses, strict=True))
+            if zero.holds(at) and all(exact_value(f, values) == 0 for f in self.values.expressions):
+                return tuple(Coordinate(zero, j, guesses[j]) for j in range(self.n))
+        return tuple(Coordinate(zero, j) for j in range(self.n))
+
+
+def _rational_in(ball: Ball) -> Fraction | None:
+    """Return a fraction of small denominator in a ball, None where there is none."""
+    near = Fraction(float(ball.mid())).limit_denominator(_LARGEST_DENOMINATOR)
+    return near if ball.overlaps(Rational(near).ball()) else None
+
+
+def _middles(boxes: Array) -> Array:
+    return boxes[:, :, 0] + 0.5 * (boxes[:, :, 1] - boxes[:, :, 0])
+
+
+def _inverses(matrices: Array) -> Array:
+    """Inverses of matrices, roughly; zero where there is none."""
+    if matrices.shape[1] == 1:
+        return np.where(matrices == 0, 0.0, 1.0 / matrices)
+    a, b, c, d = (matrices[:, i, j] for i in (0, 1) for j in (0, 1))
+    determinant = a * d - b * c
+    scale = np.where(determinant == 0, 0.0, 1.0 / determinant)
+    return np.stack([np.stack([d, -b], axis=1), np.stack([-c, a], axis=1)], axis=1) * scale[:, None, None]
+
+
+def _inverse(m: list[list[Ball]]) -> list[list[Ball]] | None:
+    if len(m) == 1:
+        return None if m[0][0] == 0 else [[(1 / m[0][0]).mid()]]
+    determinant = (m[0][0] * m[1][1] - m[0][1] * m[1][0]).mid()
+    if determinant == 0:
+        return None
+    rows = [[m[1][1], -m[0][1]], [-m[1][0], m[0][0]]]
+    return [[(v / determinant).mid() for v in row] for row in rows]
+
+
+def _hull(low: float, high: float) -> Ball:
+    return flint.arb(low).union(flint.arb(high))
+
+
+def _clusters(boxes: Array, width: Array) -> list[Array]:
+    """Return the hulls of boxes that touch or nearly do."""
+    hulls: list[Array] = []
+    slack = 16 * _SMALLEST * width
+    for box in boxes:
+        joined = box
+        apart = []
+        for hull in hulls:
+            if np.all((hull[:, 0] <= joined[:, 1] + slack) & (joined[:, 0] <= hull[:, 1] + slack)):
+                joined = np.stack([np.minimum(hull[:, 0], joined[:, 0]), np.maximum(hull[:, 1], joined[:, 1])], axis=1)
+            else:
+                apart.append(hull)
+        hulls = [*apart, joined]
+    return hulls

@@ -1,0 +1,142 @@
+"""One picture of each kind against a kept image, and what is drawn against what was computed.
+
+`pytest tests/test_pictures.py --mpl-generate-path=tests/baseline` draws the kept images again. Titles and numbers
+on axes are left out of them, so that they depend little on how a version of FreeType draws letters.
+"""
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb, to_rgba
+
+import fastslow as fs
+from fastslow.plot import style
+from fastslow.plot.bifurcation import bifurcation_figure
+from fastslow.plot.dark import dark, exchanged
+from fastslow.plot.flow_graph import flow_graph
+from fastslow.plot.phase_map import phase_map_figure
+from fastslow.plot.portrait import portrait_figure
+from fastslow.plot.style import INK, LEARNING, UNLEARNING, new_figure
+from fastslow.plot.tails import tails_figure
+from fastslow.plot.time_courses import time_course, time_courses_figure
+from fastslow.plot.timescales import time_scales_figure
+
+pytest.importorskip("pytest_mpl")
+
+# A root mean square of 3 grey levels in 256 over an image: a curve moved by two pixels exceeds it, other versions of
+# matplotlib, which smooth edges differently, do not.
+compared = pytest.mark.mpl_image_compare(
+    baseline_dir="baseline", remove_text=True, tolerance=3.0, savefig_kwargs={"dpi": 50, "metadata": {"Software": None}}
+)
+
+
+@pytest.fixture(scope="module")
+def fig4():
+    return fs.analyze("fig4")
+
+
+@compared
+def test_portrait(fig4):
+    return portrait_figure(fig4)
+
+
+@compared
+def test_dark_portrait(fig4):
+    return dark(portrait_figure(fig4))
+
+
+@compared
+def test_flow_graph(fig4):
+    with new_figure(8, 5) as figure:
+        flow_graph(figure.add_subplot(), fig4)
+    return figure
+
+
+@compared
+def test_phase_map():
+    found = fs.phase_map("fig5-left", "c_star[3]=-5:5:40", "a0=0.5:15:40")
+    return phase_map_figure(found, found.boundaries())
+
+
+@compared
+def test_time_courses():
+    return time_courses_figure(fs.simulate("fig4", 9, 1000), fs.singular_course("fig4", 9, 1000))
+
+
+@compared
+def test_time_scales():
+    return time_scales_figure(fs.time_scales("fig2-left", 4, 10))
+
+
+@compared
+def test_tails():
+    return tails_figure([fs.scaling("fig6-right", 5, tau=1e10)])
+
+
+@compared
+def test_bifurcations():
+    family = fs.family_of("cusp", "c_star[2]")
+    return bifurcation_figure(fs.continued(family, fs.axis_of("c_star[2]=-2:2", "--x")))
+
+
+def test_a_course_is_where_it_was_computed():
+    run, course = fs.simulate("fig4", 9, 1000), fs.singular_course("fig4", 9, 1000)
+    with new_figure(5, 4) as figure:
+        axes = time_course(figure.add_subplot(), run, "energy", course)
+    full, jump, drift = axes.lines[:3]
+    t, loss = full.get_data()
+    assert np.allclose(
+        loss, fs.analyze("fig4").system.energy(*np.array([np.interp(t, run.t, v) for v in (run.x, run.y)]))
+    )
+    assert jump.get_color() == LEARNING and jump.is_dashed() and not drift.is_dashed()
+    # The levels of the staircase: before and after both jumps of this start, the loss of R = 0 first.
+    levels = sorted({line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == ":"})
+    drops = [s.loss_drop for s in fs.analyze("fig4", 9).orbits[0].segments]
+    assert levels[-1] == pytest.approx(76.5) and levels[-2] == pytest.approx(76.5 - drops[0])
+    assert levels[0] == pytest.approx(76.5 - sum(drops[:3]))
+
+
+def test_a_second_course_on_the_same_axes_widens_them():
+    with new_figure(5, 4) as figure:
+        axes = figure.add_subplot()
+        for tau in (10, 1000):
+            time_course(axes, fs.simulate("fig4", 5, tau), "x")
+    assert axes.get_xlim()[1] >= 1000
+
+
+def test_the_flow_graph_has_the_nodes_and_fates(fig4):
+    with new_figure(8, 5) as figure:
+        axes = flow_graph(figure.add_subplot(), fig4)
+    boxes = {text.get_text(): text for text in axes.texts if text.get_bbox_patch() and text.get_fontweight() == "bold"}
+    kept = [e for e in fig4.flow.edges if e.kind == "jump" or e.stability == "attracting"]
+    assert set(boxes) == {id for edge in kept for id in (edge.start, edge.end)}
+    assert boxes["E4"].get_bbox_patch().get_facecolor() == to_rgba(LEARNING)
+    assert boxes["I2"].get_bbox_patch().get_facecolor() == to_rgba(UNLEARNING)
+    height = {name: text.xy[1] for name, text in boxes.items()}
+    assert all(height[edge.start] > height[edge.end] for edge in kept)
+
+
+def _contrast(one, other):
+    light = []
+    for rgb in (one, other):
+        c = np.asarray(rgb[:3])
+        light.append(float(np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)))
+    return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+def test_colours_are_readable_light_and_dark():
+    white = to_rgb("white")
+    paper = exchanged([white])[0]
+    for name, least in (("INK", 12), ("LEARNING", 3), ("UNLEARNING", 4.5), ("MANIFOLD", 4.5), ("REPELLING", 2.2)):
+        color = to_rgb(getattr(style, name))
+        assert _contrast(color, white) > least, name
+        assert _contrast(exchanged([color])[0], paper) > least, name
+
+
+def test_dark_recolours_all_and_keeps_data(fig4):
+    light, other = portrait_figure(fig4), dark(portrait_figure(fig4))
+    assert _contrast(other.get_facecolor(), to_rgb("black")) < 1.3
+    for one, two in zip(light.axes[0].lines, other.axes[0].lines, strict=True):
+        assert np.array_equal(one.get_xydata(), two.get_xydata())
+    for text in other.axes[0].texts:
+        assert _contrast(to_rgb(text.get_color()), other.get_facecolor()) > 3, text.get_text()
+    assert to_rgb(INK) not in {to_rgb(line.get_color()) for line in other.axes[0].lines}
