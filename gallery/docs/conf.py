@@ -7,7 +7,8 @@ from typing import Any
 import fastslow
 
 sys.path.insert(0, str(Path(__file__).parent))
-from plain_text import connect
+import formulas
+import plain_text
 
 project = "fastslow"
 author = "the authors of fastslow"
@@ -18,7 +19,6 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx_click",
     "sphinx_gallery.gen_gallery",
 ]
@@ -53,8 +53,10 @@ sphinx_gallery_conf = {
 
 html_theme = "furo"
 html_title = "fastslow"
+html_math_renderer = "mathml"
 
 
 def setup(app: Any) -> None:
     """Register what this project adds to Sphinx."""
-    connect(app)
+    formulas.connect(app)
+    plain_text.connect(app)
