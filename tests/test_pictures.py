@@ -22,8 +22,8 @@ from fastslow.plot.timescales import time_scales_figure
 
 pytest.importorskip("pytest_mpl")
 
-# A root mean square of 2 grey levels in 256 over an image is less than what one mark of a fold makes that is moved by two
-# pixels (2.2), or one curve (2.7).
+# A root mean square of 2 grey levels in 256 over an image is less than what one mark of a fold makes that is moved by
+# two pixels (2.2), or one curve (2.7).
 compared = pytest.mark.mpl_image_compare(
     baseline_dir="baseline", remove_text=True, tolerance=2.0, savefig_kwargs={"dpi": 50, "metadata": {"Software": None}}
 )
@@ -140,3 +140,8 @@ def test_dark_recolours_all_and_keeps_data(fig4):
     for text in other.axes[0].texts:
         assert _contrast(to_rgb(text.get_color()), other.get_facecolor()) > 3, text.get_text()
     assert to_rgb(INK) not in {to_rgb(line.get_color()) for line in other.axes[0].lines}
+
+
+def test_a_portrait_of_functions_has_a_title():
+    axes = portrait_figure(fs.analyze(fs.two_layer("tanh", "he1 + 0.5*he3", order=5), [5])).axes[0]
+    assert axes.get_title(loc="left") == "σ = tanh,  σ* = he1 + 0.5*he3"

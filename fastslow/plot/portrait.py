@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import textwrap
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastslow.plot.style import ARCS, INK, LABELS, POINTS, SEPARATRIX, fate_color, new_figure
+from fastslow.plot.titles import title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,7 @@ def portrait(
     two_layer = analysis.model.name == "two_layer"
     axes.set_xlabel("alignment R" if two_layer else f"{x} (fast)")
     axes.set_ylabel("second-layer scale a" if two_layer else f"{y} (slow)")
-    axes.set_title(_title(analysis), fontsize=9.5, loc="left")
+    axes.set_title(title(analysis), fontsize=9.5, loc="left")
     return axes
 
 
@@ -95,28 +95,6 @@ def background(axes: Axes, analysis: Analysis, frame: Frame) -> Axes:
     _arcs(axes, analysis)
     _special_points(axes, analysis)
     return axes
-
-
-def _title(analysis: Analysis) -> str:
-    table = analysis.model.table
-    if analysis.model.name == "two_layer":
-        named = (("c", "c", "activation", "σ"), ("c_star", "c*", "link", "σ*"))
-        parts = [
-            f"{letter} = ({', '.join(_short(v) for v in table[key])})" if key in table else f"{sigma} = {table[text]}"
-            for key, letter, text, sigma in named
-        ]
-        rate = "" if table.get("slow_rate", 1) == 1 else f",  slow rate {table['slow_rate']}"
-        text = ",  ".join(parts) + rate
-        return text if len(text) < 110 else f"two-layer network, {len(analysis.system.c)} Hermite coefficients{rate}"
-    values = ", ".join(f"{k} = {v}" for k, v in table.items() if isinstance(v, int | float | str) and k in _SHOWN)
-    return analysis.model.title or f"{analysis.model.name}  {values}"
-
-
-_SHOWN = ("a", "b", "current", "slow_rate")
-
-
-def _short(value: Any) -> str:
-    return f"{float(Fraction(value)):.4g}" if isinstance(value, float | str) else str(value)
 
 
 def _frame(analysis: Analysis) -> Frame:
@@ -370,7 +348,7 @@ def _axis_thresholds(axes: Axes, analysis: Analysis) -> None:
     low, high = axes.get_ylim()
     x = float(analysis.system.start_fast)
     shown = [t for t in analysis.thresholds if low <= t.y <= high]
-    small = axes.get_position().width * axes.figure.bbox.width < _SMALL * axes.figure.dpi  # type: ignore[union-attr]
+    small = axes.get_position().width * axes.figure.bbox.width < _SMALL * axes.figure.dpi
     for i, threshold in enumerate(shown):
         # On the side away from the saddle, where no orbit from this start can be.
         side = -1 if analysis.point(threshold.saddle).x >= x else 1
