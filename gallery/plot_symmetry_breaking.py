@@ -34,7 +34,7 @@ for d in (4, 8):
     left.annotate(f"½ ln d, d = $10^{d}$", (0.012, half), (0, 3), textcoords="offset points", fontsize=8)
 left.set(xscale="log", xlabel="time τ", ylabel="∫ μ dτ", xlim=(1e-2, 1e4), ylim=(-20, 250))
 left.set_yscale("symlog", linthresh=30)
-left.legend(loc="lower right")
+left.legend(loc="upper right", fontsize=7.5, handlelength=1.2)
 
 m, times = 40, np.linspace(0.0, 2.0, 200)
 run = fs.simulate_neurons("fig6-right", 5, times, overlaps=random_overlaps(m, 10**8, seed=SEED))
