@@ -263,7 +263,7 @@ class FastSlowSystem:
         from fastslow.systems.algebraic import Rational
 
         at = Rational(start.fast), Rational(start.slow)
-        bounds = ((self.lower, self.upper), self.slow_window or ())
+        bounds: tuple[tuple[Fraction, ...], ...] = ((self.lower, self.upper), self.slow_window or ())
         for of, name, value, ends in zip("fg", (*self.fast, *self.slow), (start.fast, start.slow), bounds, strict=True):
             if value in ends and self.sign(of, *at) * (1 if value == ends[-1] else -1) > 0:
                 return name
