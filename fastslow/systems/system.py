@@ -347,8 +347,8 @@ def numbers_of(parameters: Mapping[str, Any] | None) -> dict[str, Fraction]:
         if isinstance(value, int | float | str | Fraction) and not isinstance(value, bool):
             try:
                 found[name] = exact(value, f"parameters.{name}")
-            except InputError:
-                if not isinstance(value, str):
+            except InputError as error:
+                if not isinstance(value, str) or error.rule != "is no number":
                     raise
     return found
 
