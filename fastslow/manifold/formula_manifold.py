@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import flint
@@ -18,12 +18,13 @@ from fastslow.manifold.curves import Curve, Shape
 from fastslow.manifold.formula_points import Geometry, bounds_of, edge_points, formula_geometry, lost_box
 from fastslow.manifold.implicit_branch import Chain, End, components, fine_points
 from fastslow.manifold.isolation import confirmed
+from fastslow.manifold.kinks import Glue, kinks_of, pieces
 from fastslow.manifold.plane_field import PlaneField
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.manifold.tubes import Patch, Tubes
 from fastslow.systems.algebraic import FIRST_BITS, Ball, Number, Rational, compare, nearest_double
+from fastslow.systems.expressions import Expression, Variable, add, multiply
 from fastslow.systems.expressions import Number as Constant
-from fastslow.systems.expressions import Variable, add, multiply
 from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.polynomials import rational
 
@@ -52,7 +53,28 @@ def formula_manifold(system: FormulaSystem) -> CriticalManifold:
     InputError
         If f has no zero in the window, or zeros that should be isolated form a curve.
     """
-    return _Builder(system, formula_geometry(system)).build()
+    cuts = kinks_of(system)
+    if cuts.x or cuts.y:
+        parts = [_Builder(piece, formula_geometry(piece)).build() for piece in pieces(system, cuts)]
+        whole = Glue(system, cuts, parts).whole()
+    else:
+        whole = _Builder(system, formula_geometry(system)).build()
+    if not whole.branches and whole.complete:
+        raise InputError("f", system.formula()[0], "has no zero in the window", "Widen the window")
+    return replace(whole, unmatched=_told(whole.unmatched, cuts.left))
+
+
+def _told(sentences: Sequence[str], kinks: Sequence[Expression]) -> tuple[str, ...]:
+    """Return what was not decided, its first sentences where there are many."""
+    told = list(sentences[:_MOST_SENTENCES])
+    if len(sentences) > _MOST_SENTENCES:
+        told.append(f"and {len(sentences) - _MOST_SENTENCES} more")
+    if sentences:
+        told += [
+            f"f has a kink along {kink} = 0, on which curves are not followed"
+            for kink in dict.fromkeys(map(str, kinks))
+        ]
+    return tuple(told)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +101,8 @@ class _Builder:
             arcs = self.implicit(curve, name) if curve.shape is Shape.IMPLICIT else self.line(curve, name)
             if arcs:
                 branches.append(Branch(name, curve, tuple(arcs)))
-        if not branches and not self.unmatched:
-            raise InputError("f", self.system.formula()[0], "has no zero in the window", "Widen the window")
-        told = self.unmatched[:_MOST_SENTENCES]
-        if len(self.unmatched) > _MOST_SENTENCES:
-            told.append(f"and {len(self.unmatched) - _MOST_SENTENCES} more")
         points = (*self.points, *self.ends)
-        return CriticalManifold(self.system, tuple(branches), points, not self.unmatched, tuple(told))
+        return CriticalManifold(self.system, tuple(branches), points, not self.unmatched, tuple(self.unmatched))
 
     def on(self, curve: Curve) -> list[SpecialPoint]:
         return [point for point in self.points if curve in point.curves]

@@ -97,11 +97,8 @@ class _Search:
         self.lost: list[tuple[Curve, Candidate]] = []
 
     def run(self) -> Geometry:
-        groups = [
-            self.curves_of(e, n > 1)
-            for e, n in zip(self.system.fast_expressions, self.system.multiplicities, strict=True)
-        ]
-        groups = [group for group in groups if group]
+        factors = zip(self.system.fast_expressions, self.system.multiplicities, strict=True)
+        groups = [group for i, (e, n) in enumerate(factors) if (group := self.curves_of(i, e, n > 1))]
         for i, group in enumerate(groups):
             if group[0].shape is Shape.IMPLICIT:
                 self.folds(group[0])
@@ -124,10 +121,14 @@ class _Search:
 
     # Curves -----------------------------------------------------------------------------------------------
 
-    def curves_of(self, e: Expression, repeated: bool) -> list[Curve]:
+    def curves_of(self, factor: int, e: Expression, repeated: bool) -> list[Curve]:
         used = {node.name for node in nodes(e) if isinstance(node, Variable)}
+        if not used:
+            if not exact_value(e, {}):
+                raise InputError("f", str(e), "vanishes in a part of the window", "Then every point there is at rest")
+            return []
         if used == set(self.names):
-            return [Curve(None, f"{e} = 0", Shape.IMPLICIT, None, repeated, e, self.system.names)]
+            return [Curve(None, f"{e} = 0", Shape.IMPLICIT, None, repeated, e, self.system.names, factor)]
         k = self.names.index(used.pop())
         name, shape = self.names[k], (Shape.FAST_LINE, Shape.SLOW_LINE)[k]
         roots = self.isolated([e], [name], [self.bounds[k]], f"{e} = 0")
@@ -136,7 +137,11 @@ class _Search:
                 f"{e} may have any number of zeros at {name} = {box.mean():.12g} +- {np.ptp(box) / 2:.1e}"
             )
         ordered = sorted((root[0] for root in roots.zeros), key=nearest_double)
-        return [Curve(None, f"{name} = {nearest_double(root):g}", shape, root, repeated, e) for root in ordered]
+        both = self.system.names
+        return [
+            Curve(None, f"{name} = {nearest_double(root):g}", shape, root, repeated, e, both, factor)
+            for root in ordered
+        ]
 
     def isolated(self, functions: list[Expression], names: list[str], bounds: Bounds, what: str) -> Isolated:
         result = isolate(functions, names, bounds)
