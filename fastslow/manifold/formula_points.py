@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fastslow.errors import InputError
 from fastslow.manifold.curves import Curve, Shape
 from fastslow.manifold.double_zeros import resolved
-from fastslow.manifold.isolation import Coordinate, Isolated, isolate
+from fastslow.manifold.isolation import Coordinate, Isolated, confirmed, isolate, rational_in
 from fastslow.manifold.plane_field import PlaneField
 from fastslow.manifold.special_points import Candidate, Kind, SpecialPoint, classified, join, numbered
 from fastslow.manifold.tubes import Patch, patch_about
@@ -212,12 +212,27 @@ class _Search:
             value = exact_value(e, dict(zip(self.names, (x.exact, y.exact), strict=True)))
             if value is not None:
                 return True if value == 0 else None
-        for k, v in enumerate((x, y)):
-            if v.exact is not None and substituted(e, {self.names[k]: v.exact}) == ZERO:
-                return True
+        if self.on_hidden_line(e, x, y):
+            return True
         with flint.ctx.workprec(_BRANCH_BITS):
             value = enclosed(e, dict(zip(self.names, (x.ball(_BRANCH_BITS), y.ball(_BRANCH_BITS)), strict=True)))
             return False if value.contains(0) else None
+
+    def on_hidden_line(self, e: Expression, x: Coordinate, y: Coordinate) -> bool:
+        """Whether a critical point lies on a line x = c or y = c on which the formula is zero throughout.
+
+        There one slope is zero too; where the other has a zero in the box in which the critical point is the only
+        one, that is it.
+        """
+        for k, (v, name) in enumerate(zip((x, y), self.names, strict=True)):
+            c = rational_in(v.ball())
+            if c is None or substituted(e, {name: c}) != ZERO:
+                continue
+            across = substituted(derivative(e, name), {name: c})
+            inside = x.zero.box[k, 0] <= c <= x.zero.box[k, 1]
+            if inside and confirmed([across], [self.names[1 - k]], x.zero.box[1 - k : 2 - k], 1e-6) is not None:
+                return True
+        return False
 
     def equilibria(self, group: list[Curve]) -> None:
         self.meetings(Kind.EQUILIBRIUM, group, self.system.slow_expression, group)

@@ -196,3 +196,23 @@ def test_bad_geometry_is_refused_in_words():
         manifold("y - sin(x)", "(y - sin(x))*exp(x)", ((-1, 1), (-2, 2)))
     with pytest.raises(fs.InputError, match="Move this edge"):
         manifold("3*x*(1-x) - y*(1-exp(-5*x))", "1", ((0, 1), (0, 2)))
+
+
+def test_a_short_arc_between_the_edge_and_a_fold_stays_short():
+    f = "8*cos(y**2 + 2/3)/3 + sin(x - y - 2/3)/5 - 2*cos(3*y**2 + 2/3)"
+    m = manifold(f, "x + y + 3/10", ((-2, 2), (-2, 2)))
+    assert m.complete
+    lengths = [np.abs(np.diff(arc.x)).max() for arc in m.arcs]
+    assert max(lengths) < 0.1
+    check_structure(m)
+
+
+def test_branch_points_on_a_hidden_line_are_proved_at_irrational_heights():
+    # x = 0 is a branch, since sin(0) = atan(0) = 0 in every term; it is crossed where the slope in x vanishes.
+    m = manifold("x*y*atan(2*x - y - 1/3) + 7/5*sin(x)", "y", ((-2, 2), (-2, 2)))
+    assert m.complete
+    crossings = m.of_kind("crossing")
+    assert [len([a for a in m.arcs if p in (a.start, a.end)]) for p in crossings] == [4, 4]
+    for p in crossings:
+        assert abs(p.x) < 1e-30 and p.y * math.atan(-p.y - 1 / 3) + 1.4 == pytest.approx(0, abs=1e-14)
+    check_structure(m)
