@@ -12,6 +12,8 @@ from fastslow.summary_of_theory import Line, number, place, theory_lines, wrappe
 
 _STYLES = {"learning": "#d55e00", "unlearning": "#0072b2"}
 _MOST_ORBITS = 6
+_LONGEST = 40
+"""Longer equations are not repeated where a branch is named."""
 
 
 def plain_summary(analysis: Analysis, width: int = 100) -> str:
@@ -143,7 +145,8 @@ def _step(analysis: Analysis, segment: SegmentResult) -> str:
     loss = "" if segment.loss_drop is None else f" ({analysis.model.energy_name} ↓ {segment.loss_drop:.4g})"
     if segment.kind == "jump":
         return f"jumps to {x} = {segment.end[0]:.4g}{loss}"
-    branch = next((b.equation for b in analysis.branches if any(a.id == segment.arc for a in b.arcs)), segment.arc)
+    own = next((b for b in analysis.branches if any(a.id == segment.arc for a in b.arcs)), None)
+    branch = segment.arc if own is None else own.equation if len(own.equation) <= _LONGEST else f"f = 0 ({own.id})"
     if segment.delayed:
         return f"stays on {branch} past its loss of stability to {y} = {segment.end[1]:.6g}{loss}"
     to = segment.node

@@ -92,14 +92,17 @@ def relaxation_cycles(flow: SingularFlow) -> tuple[RelaxationCycle, ...]:
     return _KNOWN[flow.manifold]
 
 
-def is_relaxation(flow: SingularFlow, cycles: Sequence[RelaxationCycle], low: float, high: float) -> bool:
+def is_relaxation(flow: SingularFlow, low: float, high: float) -> bool:
     """Whether an oscillation over a range of x is a relaxation oscillation, and no small one as after a Hopf point.
 
     It passes folds on both sides, or most of the range of a relaxation cycle of the singular limit.
     """
     if sum(low < fold.x < high for fold in flow.manifold.of_kind(Kind.FOLD)) >= 2:
         return True
-    return any(min(high, b) - max(low, a) >= _MOST_OF_IT * (b - a) for a, b in (cycle.span for cycle in cycles))
+    return any(
+        min(high, b) - max(low, a) >= _MOST_OF_IT * (b - a)
+        for a, b in (cycle.span for cycle in relaxation_cycles(flow))
+    )
 
 
 def jump_of(flow: SingularFlow, fold: SpecialPoint) -> Segment | None:

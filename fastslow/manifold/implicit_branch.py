@@ -25,6 +25,9 @@ _LARGEST_TURN = 0.93
 _MOST_STEPS = 30_000
 _FIRST_CUTS = 32
 _SMALLEST_BOX = 2.0**-22
+_COARSE_BOX = 2.0**-10
+"""No smaller boxes are made where following has failed."""
+_MOST_FAILURES = 2
 _MOST_BOXES = 60_000
 _PIECE = 0.005
 """Distance of the points of an arc, in units of the window."""
@@ -86,6 +89,7 @@ def components(plane: PlaneField, edges: Array, patches: list[Patch], lost: list
 class _Walker:
     def __init__(self, plane: PlaneField, edges: Array, patches: list[Patch], lost: list[Array]) -> None:
         self.plane, self.edges, self.patches, self.lost = plane, edges, patches, lost
+        self.settled = list(lost)
         self.used_edges: set[int] = set()
         self.used_halves: set[tuple[int, int]] = set()
         self.found = Components()
@@ -99,8 +103,7 @@ class _Walker:
                 inward = _inward(point, tangent)
                 if inward is None:
                     self.used_edges.add(k)
-                    where = self.plane.real(point)
-                    self.found.left_over.append(f"the curve touches the window at ({where[0]:.6g}, {where[1]:.6g})")
+                    self.touch(point)
                     continue
                 self.follow(point, inward, End(edge=k))
         for k, patch in enumerate(self.patches):
@@ -110,6 +113,24 @@ class _Walker:
                     tangent = self.tangent(start)
                     away = start - patch.centre
                     self.follow(start, tangent if tangent @ away > 0 else -tangent, End(patch=k, half=half))
+
+    def touch(self, corner: Array) -> None:
+        """Keep the box at a corner of the window in which the curve is proved to be the corner alone.
+
+        There F_x and F_y keep their signs, so that F grows, or falls, along every line into the window.
+        """
+        inward = np.where(corner < 0.5, 1.0, -1.0)
+        for size in (2.0**-k for k in range(4, 20)):
+            box = np.sort(np.stack([corner, corner + size * inward], axis=1), axis=1)
+            _, slopes = self.plane.enclosures(box[None])
+            signs = [
+                s * ((low[0] > 0) * 1.0 - (high[0] < 0) * 1.0) for s, (low, high) in zip(inward, slopes, strict=True)
+            ]
+            if signs[0] * signs[1] > 0:
+                self.settled.append(box)
+                return
+        where = self.plane.real(corner)
+        self.found.left_over.append(f"the curve touches the window at ({where[0]:.6g}, {where[1]:.6g})")
 
     def from_boxes(self) -> None:
         """Follow what the boxes that are left lead to, until none is left."""
@@ -122,19 +143,18 @@ class _Walker:
             with np.errstate(all="ignore"):
                 value, _ = self.plane.enclosures(boxes)
             boxes = boxes[~((value[0] > 0) | (value[1] < 0))]
-            while len(boxes) and (start := self.start_in(boxes)) is not None:
+            while failed <= _MOST_FAILURES and len(boxes) and (start := self.start_in(boxes)) is not None:
                 before = len(self.found.chains)
                 self.follow(start, self.tangent(start), None)
                 if len(self.found.chains) == before:
                     failed += 1
-                    if failed > 8:
-                        break
                     boxes = boxes[np.abs(boxes.mean(axis=2) - start).max(axis=1) > 1e-3]
                     continue
                 boxes = self.without(boxes, self.found.chains[before:])
             if not len(boxes):
                 return
-            if boxes[0, 0, 1] - boxes[0, 0, 0] < _SMALLEST_BOX or len(boxes) > _MOST_BOXES:
+            side = boxes[0, 0, 1] - boxes[0, 0, 0]
+            if side < _SMALLEST_BOX or len(boxes) > _MOST_BOXES or (failed and side < _COARSE_BOX):
                 self.found.boxes = boxes
                 return
             boxes = _quartered(boxes)
@@ -144,8 +164,8 @@ class _Walker:
             boxes = boxes[~chain.tubes.hold(boxes)] if len(boxes) else boxes
         for patch in self.patches:
             boxes = boxes[~patch.hold(boxes)] if len(boxes) else boxes
-        for low_high in self.lost:
-            inside = (boxes[:, :, 0] >= low_high[:, 0]) & (boxes[:, :, 1] <= low_high[:, 1])
+        for box in self.settled:
+            inside = (boxes[:, :, 0] >= box[:, 0]) & (boxes[:, :, 1] <= box[:, 1])
             boxes = boxes[~inside.all(axis=1)]
         return boxes
 
