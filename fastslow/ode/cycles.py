@@ -16,8 +16,6 @@ from fastslow.ode.solution import Solution
 from fastslow.systems.chart import Chart
 from fastslow.systems.system import FastSlowSystem
 
-_BESIDE = 0.02
-"""Distance from an invariant line, as a share of the width of a turn, at which it runs beside it."""
 _MOST_MAXIMA = 4
 """Maxima of y on one turn, at most."""
 
@@ -75,6 +73,16 @@ class Turn:
         if self.strayed > self.uncertainty / self.height:
             return f"errors grow to {self.strayed:.1g} of the size of a turn, as along a canard,"
         return "one turn changes less than its error"
+
+    def shrinks_to(self, point: SpecialPoint, distance: float) -> bool:
+        """Whether the turn surrounds an equilibrium, and P shrinks to within a distance of it.
+
+        Where the eigenvalues are purely imaginary, P(Y) - Y is of third order: Newton's step is a third of the way, to
+        the equilibrium if it attracts (its first Lyapunov coefficient is negative).
+        """
+        surrounds = self.x.min() < point.x < self.x.max() and self.y.min() < point.y < self.y.max()
+        order = 3 if point.stability is Stability.CENTER else 1
+        return bool(surrounds and abs(self.y[0] + order * self.to_limit - point.y) <= distance)
 
 
 def last_turns(system: FastSlowSystem, chart: Chart, field: NDArray[np.float64], solution: Solution) -> Iterator[Turn]:
