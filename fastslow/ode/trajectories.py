@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastslow.core.polynomial_events import polynomial_events
 from fastslow.flow.landing import fast_value
-from fastslow.flow.relaxation import RelaxationCycle, is_relaxation, relaxation_cycles
+from fastslow.flow.relaxation import is_relaxation
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.flow.tails import Tail, tails_of
 from fastslow.manifold.arcs import CriticalManifold, FastStability
@@ -362,12 +362,8 @@ class Settling:
                 return self.flow.fate_of(point), point, f"the map of one turn contracts to {point.id}"
         return open_fate
 
-    @cached_property
-    def _relaxation_cycles(self) -> tuple[RelaxationCycle, ...]:
-        return relaxation_cycles(self.flow)
-
     def _oscillation(self, turn: Turn) -> str:
-        relaxes = is_relaxation(self.flow, self._relaxation_cycles, float(turn.x.min()), float(turn.x.max()))
+        relaxes = is_relaxation(self.flow, float(turn.x.min()), float(turn.x.max()))
         return "relaxation oscillation" if relaxes else "small oscillation"
 
 
