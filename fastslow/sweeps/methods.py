@@ -90,7 +90,6 @@ class Exact(_FromBoundary):
             unsure = (unsure & ~parted) | near
         return _with_cycles(column, _integrated(column, codes, unsure, self._integrate), parted, self._rtol)
 
-
     def _parted(self, column: Column, codes: Codes, unsure: NDArray[np.bool_]) -> Codes:
         """Decide starts that orbits along the window's edge part: one of each interval between these and the curves."""
         codes = codes.copy()
