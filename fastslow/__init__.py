@@ -13,6 +13,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from fastslow.analysis import Analysis as Analysis
     from fastslow.analysis import analyze as analyze
+    from fastslow.batches import Batch as Batch
+    from fastslow.batches import analyses as analyses
     from fastslow.bifurcation.canard_series import canard_series as canard_series
     from fastslow.bifurcation.continuation import continued as continued
     from fastslow.boundary.phase_boundary import phase_boundary as phase_boundary
@@ -73,6 +75,7 @@ _HOMES = {
     "InputError": "fastslow.errors",
     "LimitCycles": "fastslow.ode.limit_cycles",
     "PRESETS": "fastslow.systems.presets",
+    "Batch": "fastslow.batches",
     "PhaseMap": "fastslow.sweeps.phase_map",
     "RecordError": "fastslow.errors",
     "SGDRun": "fastslow.sgd.simulation",
@@ -100,6 +103,7 @@ _HOMES = {
     "maximal_canard": "fastslow.ode.maximal_canards",
     "orders": "fastslow.scales.convergence",
     "phase_boundary": "fastslow.boundary.phase_boundary",
+    "analyses": "fastslow.batches",
     "phase_map": "fastslow.sweeps.phase_map",
     "scaling": "fastslow.scales.scaling",
     "sgd_ensemble": "fastslow.sweeps.replicas",
