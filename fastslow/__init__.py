@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fastslow.sgd.neurons import simulate_neurons as simulate_neurons
     from fastslow.sgd.simulation import SGDRun as SGDRun
     from fastslow.sgd.simulation import simulate_sgd as simulate_sgd
+    from fastslow.sgd.symmetry import symmetry as symmetry
     from fastslow.sgd.window import validity_window as validity_window
     from fastslow.sweeps.phase_map import PhaseMap as PhaseMap
     from fastslow.sweeps.phase_map import phase_map as phase_map
@@ -96,6 +97,7 @@ _HOMES = {
     "simulate": "fastslow.ode.simulation",
     "simulate_neurons": "fastslow.sgd.neurons",
     "simulate_sgd": "fastslow.sgd.simulation",
+    "symmetry": "fastslow.sgd.symmetry",
     "thresholds": "fastslow.separatrices.thresholds",
     "time_scales": "fastslow.scales.timescales",
     "trace_curve": "fastslow.manifold.continuation",
