@@ -39,8 +39,8 @@ class Symmetry:
     R_infinite, R_finite : ndarray
         Alignment of equal neurons in the two systems.
     expected : float
-        First time at which the growth, the sooner of the two, reaches (1/2) ln d, so that the initial spread d^(-1/2)
-        is of order one; infinite where that does not happen.
+        First time at which the growth at this width reaches (1/2) ln d, so that the initial spread d^(-1/2) is of
+        order one; infinite where that does not happen. The noise of batches, which adds to the spread, is not in it.
     neurons : NeuronRun or None
         Equation (16), SGD without the noise of its batches, from other random directions.
     """
@@ -98,7 +98,8 @@ def symmetry(run: SGDRun, *, neurons: bool = False) -> Symmetry:
     course = network.solve(o["a0"], grid)
     finite = spread_growth(network, course) if o["m"] >= _LEAST_NEURONS else np.empty(0)
     enough = 0.5 * math.log(o["d"])
-    expected = min(_first(grid[: len(g)], g >= enough) for g in (infinite, finite) if len(g))
+    growth = finite if len(finite) else infinite
+    expected = _first(grid[: len(growth)], growth >= enough)
     other = None
     if neurons:
         overlaps = random_overlaps(o["m"], o["d"], seed=o["seed"])

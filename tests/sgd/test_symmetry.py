@@ -1,6 +1,7 @@
 """Neurons part at the predicted time."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ import fastslow as fs
 from fastslow.plot.sgd import spread_figure
 from fastslow.sgd.neurons import random_overlaps
 from fastslow.sgd.transverse import spread_growth
-from fastslow.sgd.window import SYMMETRY
 
 SMALL = {"n": 600, "d": 200, "m": 12, "gamma": 0.003, "steps": 400, "every": 40}
 
@@ -38,12 +38,19 @@ def test_it_is_the_prediction_of_the_window_beside_what_was_seen():
     window = fs.validity_window("fig3-right", 3, n=600, d=200, m=12, gamma=0.003)
     own = [np.interp(found.grid[-1], window.tau_grid, window.growth), found.infinite[-1]]
     assert own[0] == pytest.approx(own[1], rel=1e-3)
-    assert found.expected == math.inf or found.expected == pytest.approx(window.times[SYMMETRY], rel=0.02)
     np.testing.assert_array_equal(found.spread, run.course("R_std"))
     assert found.predicted(np.array([0.0, 1.0])) == pytest.approx(found.spread[:, 0].mean() * np.array([1.0, math.e]))
     assert found.spread[:, 0].mean() == pytest.approx(200**-0.5, rel=0.5)
-    longer = fs.symmetry(fs.simulate_sgd("fig3-right", 3, **{**SMALL, "steps": 4000, "every": 400}))
-    assert longer.expected == pytest.approx(window.times[SYMMETRY], rel=0.02)
+    assert found.expected == math.inf
+
+
+def test_the_expected_time_is_that_of_the_width():
+    run = fs.simulate_sgd("fig3-right", 3, n=100, d=200, m=20, gamma=0.05, steps=200)
+    assert run.tau[-1] == 0.5
+    found = fs.symmetry(replace(run, options={**run.options, "n": 10**12}))  # no noise
+    enough = 0.5 * math.log(200)
+    assert np.interp(found.expected, found.grid, found.finite) == pytest.approx(enough, rel=0.02)
+    assert found.expected > 1.5 * found.grid[np.flatnonzero(found.infinite >= enough)[0]]
 
 
 def test_picture_and_bad_input():
