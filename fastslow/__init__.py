@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from fastslow.sgd.simulation import SGDRun as SGDRun
     from fastslow.sgd.simulation import simulate_sgd as simulate_sgd
     from fastslow.sgd.width_diagram import width_diagram as width_diagram
+    from fastslow.sgd.symmetry import symmetry as symmetry
     from fastslow.sgd.window import validity_window as validity_window
     from fastslow.sweeps.phase_map import PhaseMap as PhaseMap
     from fastslow.sweeps.phase_map import phase_map as phase_map
@@ -111,6 +112,7 @@ _HOMES = {
     "simulate_neurons": "fastslow.sgd.neurons",
     "simulate_sgd": "fastslow.sgd.simulation",
     "singular_course": "fastslow.flow.singular_course",
+    "symmetry": "fastslow.sgd.symmetry",
     "thresholds": "fastslow.separatrices.thresholds",
     "time_scales": "fastslow.scales.timescales",
     "trace_curve": "fastslow.manifold.continuation",
