@@ -42,6 +42,7 @@ def test_printed_table_is_what_is_printed():
     "name",
     [
         *("analysis", "boundary.phase_boundary", "boundary.singular", "levels.validate", "sgd.finite_width"),
+        *("sgd.finite_width_fates", "sgd.finite_width_manifold", "sgd.mean_field", "sgd.width_diagram"),
         *("sgd.simulation", "sgd.window", "systems.activations", "systems.networks", "systems.polynomials"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Infinitely many neurons with any law of initial overlaps: equation (16) as a transport equation, by characteristics."""
+"""Infinitely many neurons with any law of initial overlaps: equation (16) as transport, by characteristics."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def mean_field(
     r"""Integrate the mean field of equation (16): m -> infinity for any law of the neurons' initial overlaps.
 
     A neuron is (x, a): x the coordinates of its direction along the teacher, x_0 = R, and along r further directions
-    that neurons may share; the rest of it, of length sqrt(1 - \|x\|^2), is orthogonal to that of all others, so that the
-    overlap of two neurons is x . x'. Their law mu solves the transport equation d mu/dtau + div(mu v) = 0 with
+    that neurons may share; the rest of it, of length sqrt(1 - \|x\|^2), is orthogonal to that of all others, so that
+    the overlap of two neurons is x . x'. Their law mu solves the transport equation d mu/dtau + div(mu v) = 0 with
 
         dx/dtau = a (S'(R) (e_0 - R x) - int a' Y'(x . x') (x' - (x . x') x) dmu(x', a'))
         da/dtau = slow_rate (S(R) - int a' Y(x . x') dmu(x', a')).

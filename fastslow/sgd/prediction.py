@@ -57,11 +57,11 @@ class Prediction:
 def predicted(network: FiniteWidth, a0: float) -> Prediction:
     """Return the fate of a start, and what the critical manifold says of it."""
     rest = network.rest(a0)
-    place = (rest.R, rest.Q, rest.a) if rest.settled else (None, None, None)
+    R, Q, a = (v if rest.settled else None for v in (rest.R, rest.Q, rest.a))
     if network.m <= 1.0:
-        return Prediction(rest.verdict, "", *place, 0, False)
+        return Prediction(rest.verdict, "", R, Q, a, 0, False)
     manifold = finite_width_manifold(network)
     there = next((e for e in manifold.equilibria if e.id == at_rest(manifold.equilibria, rest)), None)
     proved = manifold.certified and (there is None or there.certified)
     singular = singular_orbit(manifold, a0).verdict
-    return Prediction(rest.verdict, singular, *place, len(manifold.equilibria), proved)
+    return Prediction(rest.verdict, singular, R, Q, a, len(manifold.equilibria), proved)
