@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from fastslow.sgd.finite_width import finite_width as finite_width
     from fastslow.sgd.finite_width_fates import finite_width_thresholds as finite_width_thresholds
     from fastslow.sgd.finite_width_manifold import finite_width_manifold as finite_width_manifold
+    from fastslow.sgd.mean_field import gaussian_overlaps as gaussian_overlaps
+    from fastslow.sgd.mean_field import mean_field as mean_field
     from fastslow.sgd.neurons import simulate_neurons as simulate_neurons
     from fastslow.sgd.simulation import SGDRun as SGDRun
     from fastslow.sgd.simulation import simulate_sgd as simulate_sgd
@@ -97,10 +99,12 @@ _HOMES = {
     "finite_width_thresholds": "fastslow.sgd.finite_width_fates",
     "first_order_correction": "fastslow.flow.slow_manifold",
     "fitzhugh_nagumo": "fastslow.systems.classics",
+    "gaussian_overlaps": "fastslow.sgd.mean_field",
     "hermite_expansion": "fastslow.systems.activations",
     "integrate": "fastslow.ode.integrate",
     "limit_cycles": "fastslow.ode.limit_cycles",
     "load": "fastslow.records",
+    "mean_field": "fastslow.sgd.mean_field",
     "maximal_canard": "fastslow.ode.maximal_canards",
     "orders": "fastslow.scales.convergence",
     "phase_boundary": "fastslow.boundary.phase_boundary",
