@@ -45,7 +45,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "pictures",
     "filename_pattern": "/plot_",
     "ignore_pattern": "__init__",
-    "matplotlib_animations": True,
+    "image_scrapers": ("scraper.pictures",),
     "download_all_examples": False,
     "show_memory": False,
     "write_computation_times": False,
