@@ -28,10 +28,11 @@ LIGHTER = {
 
 
 def blocks(page):
-    """Return (language, line, text) of the code blocks of a page, without those that Sphinx executes."""
+    """Return (language, line, text) of the code blocks of a page; directives of Sphinx are none."""
     source = page.read_text()
-    for match in re.finditer(r"^```(?!\{)(.*)\n((?:.*\n)*?)```$", source, re.M):
-        yield match[1], source.count("\n", 0, match.start()) + 1, match[2]
+    for match in re.finditer(r"^```(.*)\n((?:.*\n)*?)```$", source, re.M):
+        if not match[1].startswith("{"):
+            yield match[1], source.count("\n", 0, match.start()) + 1, match[2]
 
 
 class Session:

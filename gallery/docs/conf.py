@@ -43,6 +43,7 @@ numpydoc_xref_param_type = False
 sphinx_gallery_conf = {
     "examples_dirs": "..",
     "gallery_dirs": "pictures",
+    "backreferences_dir": "pictures/used",
     "filename_pattern": "/plot_",
     "ignore_pattern": "__init__",
     "image_scrapers": ("scraper.pictures",),
