@@ -10,6 +10,7 @@ import click
 from fastslow_cli.analyze import analyze
 from fastslow_cli.boundary import boundary
 from fastslow_cli.continuation import continuation
+from fastslow_cli.finite_width import finite_width
 from fastslow_cli.gallery import gallery
 from fastslow_cli.phase_map import phase_map
 from fastslow_cli.presets import presets
@@ -43,6 +44,7 @@ cli.add_command(analyze)
 cli.add_command(boundary)
 cli.add_command(continuation)
 cli.add_command(gallery)
+cli.add_command(finite_width)
 cli.add_command(phase_map)
 cli.add_command(presets)
 cli.add_command(scaling)

@@ -13,7 +13,8 @@ import click
 from fastslow_cli.options import ModelArguments, check_writable, model_arguments, progress_bar
 
 if TYPE_CHECKING:
-    from fastslow.sweeps.phase_map import Difference, PhaseMap
+    from fastslow.sweeps.differences import Difference
+    from fastslow.sweeps.phase_map import PhaseMap
 
 METHODS = ("exact", "singular", "ode")
 NOT_CERTAIN, INTERRUPTED = 3, 130
@@ -29,15 +30,16 @@ _MOST_CELLS_JSON = 4_000_000
 @click.option(
     "--method",
     type=click.Choice(METHODS),
-    default="exact",
-    show_default=True,
-    help="Filled from the computed boundary, from that of the singular limit, or each cell integrated.",
+    help="exact (of polynomial systems the default): filled from the computed boundary; singular: from that of the "
+    "singular limit; ode (the default of others): each cell integrated.",
 )
 @click.option("--rtol", type=float, default=1e-8, show_default=True, help="Relative tolerance of --method ode.")
 @click.option(
     "--compare", type=click.Choice(METHODS), multiple=True, help="Fill the map by this method too, and explain."
 )
 @click.option("--loss", is_flag=True, help="Integrate each cell for the energy (test loss) at its end, too.")
+@click.option("--jumps", is_flag=True, help="Count the jumps of each cell's singular orbit, too.")
+@click.option("--ends", is_flag=True, help="Tell which attractor each cell ends at, and where that is, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a summary.")
 @click.option("-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Write the map into DIR.")
 @click.option("--resume", is_flag=True, help="Go on with the map in DIR that was interrupted.")
@@ -48,9 +50,11 @@ def phase_map(
     x: str,
     y: str,
     a0: str | None,
-    method: str,
+    method: str | None,
     rtol: float,
     loss: bool,
+    jumps: bool,
+    ends: bool,
     compare: tuple[str, ...],
     as_json: bool,
     output: Path | None,
@@ -72,7 +76,12 @@ def phase_map(
       fates     the fates that occur
       fate      for each y the index of the fate at each x
       notes     cells that are not valid or were set aside, and why
+      doubtful  (with --method singular) for each y whether the full system may
+                give another fate at each x
       loss      (with --loss) for each y the energy at the end at each x
+      jumps     (with --jumps) likewise their number, -1 where there is no orbit
+      attractors, attractor, end_fast, end_slow (with --ends) names, and likewise
+                the index of the name, and the place, null where there is none
       differences (with --compare) parts of the map with another fate by the other method:
                 method, cells, fate, other_fate, place {x, y}, explanation
 
@@ -88,15 +97,16 @@ def phase_map(
         check_writable(output)
     elif resume:
         raise InputError("--resume", MISSING, "needs the directory of the map", "Give it with -o")
-    from fastslow.sweeps.phase_map import compared
+    from fastslow.sweeps.differences import compared
     from fastslow.sweeps.phase_map import phase_map as build
 
     options: dict[str, Any] = {"a0": a0, "rtol": rtol, "workers": workers, "scheduler": scheduler}
+    fields = {"loss": loss, "jumps": jumps, "ends": ends}
     try:
         with progress_bar("Cells") as progress:
             store = None if output is None else output / _STORE
             found = build(
-                system, x, y, method=method, loss=loss, store=store, resume=resume, progress=progress, **options
+                system, x, y, method=method, store=store, resume=resume, progress=progress, **fields, **options
             )
             others = [
                 build(system, x, y, method=other, progress=progress, **options) for other in dict.fromkeys(compare)
@@ -123,10 +133,17 @@ def phase_map(
 
 
 def _words(found: PhaseMap, differences: Sequence[Difference]) -> Iterator[str]:
+    import numpy as np
+
     yield f"{found.x.count} x {found.y.count} cells over {found.x} and {found.y}, method {found.method}"
     total = found.index.size
     for name, count in found.counts().items():
         yield f"  {name:<24}{count:>12}  {100 * count / total:6.2f} %"
+    for name, names in (("jumps", None), ("attractor", found.attractors)):
+        if name in found.fields:
+            codes, counts = np.unique(found.fields[name], return_counts=True)
+            told = (f"{n} {names[k] if names else k}" for k, n in zip(codes, counts, strict=True))
+            yield f"  cells by {name}: {', '.join(told)}"
     yield from (f"  {note}" for note in found.notes)
     for d in differences:
         place = ", ".join(f"{name} = {value:.9g}" for name, value in d.place.items())
@@ -137,7 +154,7 @@ def _words(found: PhaseMap, differences: Sequence[Difference]) -> Iterator[str]:
 def _write(found: PhaseMap, words: str, directory: Path) -> None:
     """Write the map beside its store; the picture has the boundaries of both limits where they can be computed."""
     from fastslow.files import write_whole
-    from fastslow.plot.phase_map import loss_figure, phase_map_figure
+    from fastslow.plot.phase_map import jumps_figure, loss_figure, phase_map_figure
     from fastslow.plot.time_courses import png_of
 
     write_whole(directory / "phase_map.txt", words + "\n")
@@ -149,6 +166,9 @@ def _write(found: PhaseMap, words: str, directory: Path) -> None:
     if found.loss is not None:
         write_whole(directory / "final_loss.png", png_of(loss_figure(found, boundaries), found.system))
         names.append("final_loss.png")
+    if "jumps" in found.fields:
+        write_whole(directory / "jumps.png", png_of(jumps_figure(found, boundaries), found.system))
+        names.append("jumps.png")
     figure = phase_map_figure(found, boundaries, found.lines())
     write_whole(directory / "phase_map.png", png_of(figure, found.system))
     click.echo(f"Wrote {', '.join(names)} to {directory}", err=True)

@@ -41,9 +41,12 @@ if TYPE_CHECKING:
     from fastslow.separatrices.connections import connections as connections
     from fastslow.separatrices.thresholds import thresholds as thresholds
     from fastslow.sgd.finite_width import finite_width as finite_width
+    from fastslow.sgd.finite_width_fates import finite_width_thresholds as finite_width_thresholds
+    from fastslow.sgd.finite_width_manifold import finite_width_manifold as finite_width_manifold
     from fastslow.sgd.neurons import simulate_neurons as simulate_neurons
     from fastslow.sgd.simulation import SGDRun as SGDRun
     from fastslow.sgd.simulation import simulate_sgd as simulate_sgd
+    from fastslow.sgd.width_diagram import width_diagram as width_diagram
     from fastslow.sgd.window import validity_window as validity_window
     from fastslow.sweeps.phase_map import PhaseMap as PhaseMap
     from fastslow.sweeps.phase_map import phase_map as phase_map
@@ -86,6 +89,8 @@ _HOMES = {
     "entry_exit": "fastslow.scales.entry_exit",
     "family_of": "fastslow.systems.families",
     "finite_width": "fastslow.sgd.finite_width",
+    "finite_width_manifold": "fastslow.sgd.finite_width_manifold",
+    "finite_width_thresholds": "fastslow.sgd.finite_width_fates",
     "first_order_correction": "fastslow.flow.slow_manifold",
     "fitzhugh_nagumo": "fastslow.systems.classics",
     "hermite_expansion": "fastslow.systems.activations",
@@ -110,6 +115,7 @@ _HOMES = {
     "validity_window": "fastslow.sgd.window",
     "van_der_pol": "fastslow.systems.classics",
     "variables": "fastslow.systems.polynomials",
+    "width_diagram": "fastslow.sgd.width_diagram",
 }
 
 __all__ = sorted([*_HOMES, "__version__"])

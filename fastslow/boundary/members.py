@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -198,6 +198,22 @@ def _at(rows: FloatArray, values: FloatArray) -> FloatArray:
     for k in range(rows.shape[2] - 1, -1, -1):
         total = total * values[:, None, None] + rows[:, :, k]
     return total
+
+
+def coefficients_at(p: Polynomial, values: FloatArray) -> FloatArray:
+    """Return the coefficients C[n, i, j] at x^i y^j of a polynomial in (x, y, p) for each value of p."""
+    return _at(_rows(p), values)
+
+
+def values_at(p: Polynomial, values: FloatArray) -> Callable[[FloatArray, FloatArray], FloatArray]:
+    """Return a polynomial in (x, y, p), for values of p, as a function of places x and y, one for each value."""
+    c = coefficients_at(p, values)
+    return lambda x, y: _values(c, x, y)[0]
+
+
+def slow_powers(c: FloatArray, x: FloatArray) -> FloatArray:
+    """Return the coefficients at y^j of sum_ij c[n, i, j] x^i y^j at each x, shape (n, len(x), J)."""
+    return np.ascontiguousarray(np.einsum("nij,xi->nxj", c, x[:, None] ** np.arange(c.shape[1])))
 
 
 def _values(c: FloatArray, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

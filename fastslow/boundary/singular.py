@@ -20,6 +20,7 @@ from fastslow.boundary.curves import BoundaryCurve, Corner, check_line_at_rest
 from fastslow.boundary.pieces import Fate, Followed, Piece, flow_at, piece_of, sample_between
 from fastslow.errors import InputError
 from fastslow.systems.families import Axis, Family
+from fastslow.systems.system import FastSlowSystem
 
 Values = NDArray[np.float64]
 
@@ -67,6 +68,7 @@ class SingularBoundary:
     followed: bool
     complete: bool
     _pieces: tuple[Piece, ...] = field(repr=False)
+    _strands: tuple[Strand, ...] = field(repr=False)
 
     @property
     def fates(self) -> tuple[Fate, ...]:
@@ -82,6 +84,16 @@ class SingularBoundary:
     def limit(self) -> str:
         """The level of description, "singular"."""
         return "singular"
+
+    @property
+    def sample(self) -> FastSlowSystem:
+        """Some member of the family."""
+        return self.family.at(self._pieces[0].sample)
+
+    @property
+    def equilibria(self) -> tuple[Strand, ...]:
+        """The equilibria with a slow value of their own, each over an interval of the parameter."""
+        return tuple(strand for strand in self._strands if Role.EQUILIBRIUM in (strand.role, *strand.also))
 
     @property
     def ends(self) -> tuple[float, ...]:
@@ -228,7 +240,7 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
     followed = events.complete and not any(piece.delayed or piece.unmatched for piece in pieces)
     complete = followed and not are_compared(events, strands)
     return SingularBoundary(
-        family, axis, curves, corners, events, crossings, events.gaps, followed, complete, tuple(pieces)
+        family, axis, curves, corners, events, crossings, events.gaps, followed, complete, tuple(pieces), strands
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cmp_to_key
 from typing import Any
 
+from fastslow.flow.relaxation import jump_of, relaxation_cycles
 from fastslow.flow.singular_orbit import Segment, SegmentKind, SingularFlow, SingularOrbit
 from fastslow.manifold.arcs import FastStability
 from fastslow.manifold.certificates import rational_inside
@@ -125,25 +127,13 @@ def flow_graph(flow: SingularFlow, orbits: tuple[SingularOrbit, ...] = ()) -> Fl
             edges.append(
                 Edge(arc.source.id, arc.target.id, SegmentKind.SLOW, arc.id, str(arc.stability), None, delayed)
             )
-    successors: dict[str, str] = {}
     ends: set[str] = set()
     for fold in manifold.of_kind(Kind.FOLD):
-        direction = 0 if fold.is_a(Kind.EQUILIBRIUM) else flow.jump_direction(fold)
-        if not direction or not any(
-            a.target is fold and a.stability is FastStability.ATTRACTING for a in flow.arcs_at(fold)
-        ):
-            continue
-        assert fold.exact_y is not None
-        landed = flow.land(fold.x, fold.exact_y, fold.y, direction, leaving=fold)
-        if landed is None:
-            continue
-        if landed.node is not None:
-            successors[fold.id] = landed.node.id
-            edges.append(Edge(fold.id, landed.node.id, SegmentKind.JUMP, landing=(landed.x, landed.y)))
-        elif landed.arc is not None:
-            target = landed.arc.target.id
-            successors[fold.id] = target
-            edges.append(Edge(fold.id, target, SegmentKind.JUMP, landed.arc.id, "", (landed.x, landed.y)))
+        jump = jump_of(flow, fold)
+        if jump is not None and jump.node is not None:
+            edges.append(Edge(fold.id, jump.node.id, SegmentKind.JUMP, landing=jump.end))
+        elif jump is not None and jump.arc is not None:
+            edges.append(Edge(fold.id, jump.arc.target.id, SegmentKind.JUMP, jump.arc.id, "", jump.end))
     points = list(manifold.points)
     for number, orbit in enumerate(orbits, start=1):
         name = f"S{number}"
@@ -156,7 +146,8 @@ def flow_graph(flow: SingularFlow, orbits: tuple[SingularOrbit, ...] = ()) -> Fl
     ends |= {basin.destination for basin in basins if basin.destination}
     ends |= {point.id for point in manifold.points if point.stability is Stability.STABLE}
     attractors = tuple(point.id for point in manifold.points if point.id in ends)
-    return FlowGraph(tuple(points), tuple(edges), attractors, basins, _cycles(successors))
+    cycles = tuple(cycle.folds for cycle in relaxation_cycles(flow))
+    return FlowGraph(tuple(points), tuple(edges), attractors, basins, cycles)
 
 
 def _start_edges(name: str, segments: tuple[Segment, ...]) -> list[Edge]:
@@ -185,26 +176,11 @@ def _is_delayed(flow: SingularFlow, arc: Any) -> bool:
     )
 
 
-def _cycles(successors: dict[str, str]) -> tuple[tuple[str, ...], ...]:
-    found: set[tuple[str, ...]] = set()
-    for first in successors:
-        path: list[str] = []
-        here = first
-        while here in successors and here not in path:
-            path.append(here)
-            here = successors[here]
-        if here in path:
-            cycle = path[path.index(here) :]
-            turn = cycle.index(min(cycle))
-            found.add(tuple(cycle[turn:] + cycle[:turn]))
-    return tuple(sorted(found))
+def orbits_between(flow: SingularFlow) -> Iterator[tuple[float, float, SingularOrbit]]:
+    """Yield (low, high, orbit): the open intervals of starts (start_fast, y) without special points, in order of y.
 
-
-def basins_of(flow: SingularFlow) -> tuple[Basin, ...]:
-    """Return the fates of all starts (start_fast, y), as open intervals of y.
-
-    The fate can change only at the slow value of a special point or where the line of starts meets the
-    critical manifold; one orbit in each interval between them decides it.
+    The fate, the place where orbits end and the number of jumps can change only at the slow value of a special point
+    or where the line of starts meets the critical manifold; one orbit in each interval between them decides it.
     """
     system = flow.system
     cuts: list[Number] = [p.exact_y for p in flow.manifold.points if p.exact_y is not None and math.isfinite(p.y)]
@@ -214,15 +190,21 @@ def basins_of(flow: SingularFlow) -> tuple[Basin, ...]:
     if system.slow_window is not None:
         bottom, top = map(Rational, system.slow_window)
         bounds = [*_distinct([bottom, top, *(cut for cut in cuts if compare(bottom, cut) < 0 < compare(top, cut))])]
-    basins: list[Basin] = []
     for low, high in itertools.pairwise(bounds):
-        sample = rational_inside(low, high)
-        orbit = flow.orbit(Start(system.start_fast, sample))
-        destination = orbit.node.id if orbit.node is not None and not orbit.undecided else ""
+        orbit = flow.orbit(Start(system.start_fast, rational_inside(low, high)))
         a = -math.inf if low is None else nearest_double(low)
         b = math.inf if high is None else nearest_double(high)
+        yield a, b, orbit
+
+
+def basins_of(flow: SingularFlow) -> tuple[Basin, ...]:
+    """Return the fates of all starts (start_fast, y), as open intervals of y."""
+    basins: list[Basin] = []
+    for a, b, orbit in orbits_between(flow):
+        destination = orbit.node.id if orbit.node is not None and not orbit.undecided else ""
         last = basins[-1] if basins else None
-        if last and (last.verdict, last.destination) == (orbit.verdict, destination) and not forbidden(system, a):
+        same = last and (last.verdict, last.destination) == (orbit.verdict, destination)
+        if last and same and not forbidden(flow.system, a):
             basins[-1] = Basin(last.low, b, orbit.verdict, destination)
         else:
             basins.append(Basin(a, b, orbit.verdict, destination))

@@ -16,6 +16,7 @@ from fastslow.systems.system import FastSlowSystem
 
 FIRST_AIRY_ZERO = 2.338107410459767
 """The smallest zero of Ai(-s), where the solution of u' = u^2 + s that leaves the attracting branch blows up."""
+_MOST_OF_IT = 0.8
 _NODES, _MOST_PANELS, _AGREEMENT = 20, 256, 1e-13
 
 
@@ -38,6 +39,8 @@ class RelaxationCycle:
         Why there is no next order.
     slow_rate : float
         That of the system.
+    span : (float, float)
+        The least and the largest x on it.
 
     References
     ----------
@@ -51,6 +54,7 @@ class RelaxationCycle:
     fold_constant: float | None
     note: str
     slow_rate: float
+    span: tuple[float, float]
 
     @property
     def period(self) -> float:
@@ -81,6 +85,16 @@ def relaxation_cycles(flow: SingularFlow) -> tuple[RelaxationCycle, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
+def is_relaxation(flow: SingularFlow, cycles: Sequence[RelaxationCycle], low: float, high: float) -> bool:
+    """Whether an oscillation over a range of x is a relaxation oscillation, and no small one as after a Hopf point.
+
+    It passes folds on both sides, or most of the range of a relaxation cycle of the singular limit.
+    """
+    if sum(low < fold.x < high for fold in flow.manifold.of_kind(Kind.FOLD)) >= 2:
+        return True
+    return any(min(high, b) - max(low, a) >= _MOST_OF_IT * (b - a) for a, b in (cycle.span for cycle in cycles))
+
+
 def jump_of(flow: SingularFlow, fold: SpecialPoint) -> Segment | None:
     """Return the jump at a fold that the slow flow pushes orbits over; None where there is no such jump.
 
@@ -103,14 +117,13 @@ def _closed(flow: SingularFlow, fold: SpecialPoint) -> tuple[Segment, ...]:
     first = jump_of(flow, fold)
     if first is None or first.arc is None:
         return ()
-    orbit = flow.drift_from(first.arc, *first.end)
+    orbit = flow.drift_from(first.arc, *first.end, before=(first,))
     if orbit.verdict != "relaxation oscillation":
         return ()
-    segments = (first, *orbit.segments)
     closing = orbit.segments[-1].node
-    starts = [k for k, s in enumerate(segments) if s.kind is SegmentKind.JUMP and closing is not None]
-    at = next(k for k in starts if closing is not None and segments[k].start == (closing.x, closing.y))
-    return segments[at:]
+    jumps = [k for k, s in enumerate(orbit.segments) if s.kind is SegmentKind.JUMP]
+    last = max(k for k in jumps if closing is not None and orbit.segments[k].start == (closing.x, closing.y))
+    return orbit.segments[last:]
 
 
 def _cycle(system: FastSlowSystem, segments: Sequence[Segment]) -> RelaxationCycle:
@@ -134,6 +147,7 @@ def _cycle(system: FastSlowSystem, segments: Sequence[Segment]) -> RelaxationCyc
         None if note else math.fsum(value for value in constants if value is not None),
         note,
         float(system.slow_rate),
+        (min(min(s.start[0], s.end[0]) for s in segments), max(max(s.start[0], s.end[0]) for s in segments)),
     )
 
 

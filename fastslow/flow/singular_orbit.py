@@ -11,6 +11,7 @@ from functools import cached_property
 import flint
 import numpy as np
 
+from fastslow.flow.crossings import passage_ratio
 from fastslow.flow.landing import fast_value
 from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
 from fastslow.manifold.curves import CURVED, Curve, Shape
@@ -21,6 +22,8 @@ from fastslow.systems.polynomials import rational
 from fastslow.systems.system import Start
 
 _MOST_SEGMENTS = 200
+_CANARD = 1e-9
+"""A ratio this near to one is a canard, up to rounding."""
 
 
 class SegmentKind(StrEnum):
@@ -190,10 +193,12 @@ class SingularFlow:
         self.system.check_start(start)
         return _Walk(self, start).run()
 
-    def drift_from(self, arc: Arc, x: float, y: float) -> SingularOrbit:
-        """Return the orbit of the slow flow from a place on an attracting arc, given in doubles."""
+    def drift_from(self, arc: Arc, x: float, y: float, before: tuple[Segment, ...] = ()) -> SingularOrbit:
+        """Return the orbit of the slow flow from a place on an attracting arc, in doubles, after some segments."""
         start = Start(Fraction(x), Fraction(y))
-        return _Walk(self, start).follow(_At(x, y, Rational(start.slow), arc=arc))
+        walk = _Walk(self, start)
+        walk.segments += before
+        return walk.follow(_At(x, y, Rational(start.slow), arc=arc))
 
     def energy_drop(self, a: tuple[float, float], b: tuple[float, float]) -> float | None:
         """Return the energy at a minus the energy at b, with the limit at infinity."""
@@ -362,6 +367,9 @@ class _Walk:
         attracting = [a for a in onward if a.stability is FastStability.ATTRACTING]
         if arc.curve.shape is Shape.FAST_LINE and same and same[0].stability is FastStability.REPELLING:
             return self.delayed(at, entry, same[0])
+        itself = arc.curve.shape is not Shape.FAST_LINE and point.curves == (arc.curve,)
+        if itself and passage_ratio(self.flow.system, point.x, point.y) > 1.0 - _CANARD:
+            return self.finish(f"undecided: {point.id} is passed with a delay or a jump", (at.x, at.y), point)
         if len(attracting) == 1 and (attracting[0].curve.shape is Shape.FAST_LINE or attracting[0].curve is arc.curve):
             return self.drift(at, attracting[0])
         if not onward:

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from fastslow.manifold.algebraic_branch import Component, components
 from fastslow.manifold.arcs import Arc, Branch, CriticalManifold, FastStability
-from fastslow.manifold.certificates import critical_abscissae, numbers_above, rational_between, rational_inside
+from fastslow.manifold.certificates import critical_abscissae, rational_between, rational_inside
 from fastslow.manifold.curves import Curve, Shape, irreducible_curves
 from fastslow.manifold.formula_manifold import formula_manifold
 from fastslow.manifold.special_points import Kind, SpecialPoint, end_point, finite_points
 from fastslow.manifold.tracing import Trace, trace_graph
-from fastslow.systems.algebraic import Number, Rational, RealRoot, compare, nearest_double
+from fastslow.systems.algebraic import Number, Rational, RealRoot, compare, nearest_double, real_roots
 from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.polynomial_system import PolynomialSystem, exactly, sign_at
-from fastslow.systems.polynomials import Polynomial, by_slow_power, evaluate, fraction, rational
+from fastslow.systems.polynomials import Polynomial, at_fast, by_slow_power, evaluate, fraction, rational
 from fastslow.systems.system import FastSlowSystem
 
 _LINE_POINTS = 65
@@ -244,7 +244,8 @@ class _Builder:
                 point = self.end(Kind.INFINITY, nearest_double(pole), math.copysign(math.inf, y), curve, pole)
             else:
                 number = sum(p.kind is Kind.BOUNDARY for p in self.ends) + 1
-                heights = numbers_above(Rational(edge), by_slow_power(curve.polynomial))
+                # isolated with multiplicity: the tangent may be vertical there
+                heights = real_roots(at_fast(curve.polynomial, rational(edge)))
                 height = min(heights, key=lambda v: abs(nearest_double(v) - y))
                 point = SpecialPoint(
                     f"W{number}", Kind.BOUNDARY, x, y, (curve,), exact_x=Rational(edge), exact_y=height

@@ -17,17 +17,24 @@ from fastslow.manifold.certificates import rational_between
 from fastslow.manifold.curves import Curve, Shape
 from fastslow.manifold.formula_points import Geometry, bounds_of, edge_points, formula_geometry, lost_box
 from fastslow.manifold.implicit_branch import Chain, End, components, fine_points
+from fastslow.manifold.isolation import confirmed
 from fastslow.manifold.plane_field import PlaneField
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.manifold.tubes import Patch, Tubes
 from fastslow.systems.algebraic import FIRST_BITS, Ball, Number, Rational, compare, nearest_double
+from fastslow.systems.expressions import Number as Constant
+from fastslow.systems.expressions import Variable, add, multiply
 from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.polynomials import rational
 
 Array = NDArray[np.float64]
 
 _LINE_POINTS = 65
+_SIGN_BITS = 512
+_MOST_SENTENCES = 6
 _PATCH_POINTS = 16
+_TOO_CLOSE = 1e-5
+"""Points of an arc this close to its ends are left out, in units of the window."""
 _NEAR_CURVE = (1e-12, 1e-10)
 """Half lengths of the segments across the curve, in units of the window, on which signs are proved."""
 _STABILITY = {1: FastStability.REPELLING, -1: FastStability.ATTRACTING, 0: FastStability.NEUTRAL}
@@ -74,9 +81,11 @@ class _Builder:
                 branches.append(Branch(name, curve, tuple(arcs)))
         if not branches and not self.unmatched:
             raise InputError("f", self.system.formula()[0], "has no zero in the window", "Widen the window")
-        return CriticalManifold(
-            self.system, tuple(branches), (*self.points, *self.ends), not self.unmatched, tuple(self.unmatched)
-        )
+        told = self.unmatched[:_MOST_SENTENCES]
+        if len(self.unmatched) > _MOST_SENTENCES:
+            told.append(f"and {len(self.unmatched) - _MOST_SENTENCES} more")
+        points = (*self.points, *self.ends)
+        return CriticalManifold(self.system, tuple(branches), points, not self.unmatched, tuple(told))
 
     def on(self, curve: Curve) -> list[SpecialPoint]:
         return [point for point in self.points if curve in point.curves]
@@ -245,12 +254,15 @@ class _Builder:
             self.unmatched.append(f"{curve.equation}: a closed curve without a fold, which cannot be")
         arcs = []
         for number, ((i, a), (j, b)) in enumerate(itertools.pairwise(nodes), start=first):
-            chosen = (places > i + 1e-9) & (places < j - 1e-9)
-            inner = points[chosen]
+            inner = points[(places > i) & (places < j)]
+            ends = plane.scaled(np.array([[a.x, a.y], [b.x, b.y]]))
+            # Next to a fold doubles cannot tell the heights of a point and of the fold apart.
+            inner = inner[np.abs(inner[:, None, :] - ends).max(axis=2).min(axis=1) > _TOO_CLOSE]
             if not len(inner):
                 inner = self.between(plane, chain.tubes, i, j)
             name = f"{branch}.{number}"
-            f_x, g = self.signs(name, self.candidates(plane, chain.tubes, inner), curve.repeated)
+            boxes = itertools.chain(self.candidates(plane, inner), _midpoint(plane, a, b, inner[len(inner) // 2]))
+            f_x, g = self.signs(name, boxes, curve.repeated)
             real = plane.real(inner)
             x = np.concatenate([[a.x], real[:, 0], [b.x]])
             y = np.concatenate([[a.y], real[:, 1], [b.y]])
@@ -265,7 +277,7 @@ class _Builder:
         guess = tubes.joints[k] + (place - k) * (tubes.joints[k + 1] - tubes.joints[k])
         return plane.on_curve(guess[None], tubes.across[k][None])
 
-    def candidates(self, plane: PlaneField, tubes: Tubes, inner: Array) -> Iterable[tuple[Ball, Ball]]:
+    def candidates(self, plane: PlaneField, inner: Array) -> Iterable[tuple[Ball, Ball]]:
         """Yield boxes that hold a point of the curve between two special points, the best for f_x and g first."""
         real = plane.real(inner)
         f_x = np.abs(self.system.partial("f", 1, 0, real[:, 0], real[:, 1]))
@@ -284,16 +296,45 @@ class _Builder:
     def signs(self, name: str, boxes: Iterable[tuple[Ball, Ball]], repeated: bool) -> tuple[int, int]:
         """Return the signs of f_x and g, each proved at one point of an arc, on which they do not change."""
         signs = [0, 0]
-        with flint.ctx.workprec(FIRST_BITS):
+        with flint.ctx.workprec(_SIGN_BITS):
             for x, y in boxes:
                 for k, (of, order) in enumerate((("f", 1), ("g", 0))):
-                    value = self.system.enclose(of, order, 0, x, y)
-                    signs[k] = signs[k] or (1 if value > 0 else -1 if value < 0 else 0)
-        if repeated:
-            signs[0] = 0
+                    if signs[k] == 0 and not (k == 0 and repeated):
+                        value = self.system.enclose(of, order, 0, x, y)
+                        signs[k] = 1 if value > 0 else -1 if value < 0 else 0
+                if signs[1] and (signs[0] or repeated):
+                    break
         if (signs[0] == 0 and not repeated) or signs[1] == 0:
-            self.unmatched.append(f"the sign of {'f_x' if signs[0] == 0 else 'g'} on {name} was not proved")
+            self.unmatched.append(f"the sign of {'g' if signs[0] or repeated else 'f_x'} on {name} was not proved")
         return signs[0], signs[1]
+
+
+def _midpoint(plane: PlaneField, a: SpecialPoint, b: SpecialPoint, at: Array) -> Iterable[tuple[Ball, Ball]]:
+    """Yield a point of the curve between two special points that are close: half way along a straight coordinate.
+
+    The coordinate is taken from a point near them, and the curve's point with this coordinate with many digits.
+    """
+    ends = plane.scaled(np.array([[a.x, a.y], [b.x, b.y]]))
+    if np.abs(ends - at).max() > 2 * _TOO_CLOSE:
+        return
+    _, gradient = plane.at(at)
+    along = [Fraction(float(v)) for v in np.array([-gradient[1], gradient[0]]) / plane.width]
+    with flint.ctx.workprec(_SIGN_BITS):
+        total = flint.arb(0)
+        for point in (a, b):
+            for weight, number in zip(along, (point.exact_x, point.exact_y), strict=True):
+                total += flint.arb(rational(weight)) * _number(number).ball(_SIGN_BITS) / 2
+        half_way = total.mid().fmpq()
+    names = plane.names
+    line = add(
+        *(multiply(Constant(weight), Variable(name)) for weight, name in zip(along, names, strict=True)),
+        Constant(Fraction(-int(half_way.p), int(half_way.q))),
+    )
+    real = plane.real(at)
+    box = np.stack([real - 1e-6 * plane.width, real + 1e-6 * plane.width], axis=1)
+    zero = confirmed([plane.expression, line], names, box, 1e-9)
+    if zero is not None:
+        yield zero[0].ball(_SIGN_BITS), zero[1].ball(_SIGN_BITS)
 
 
 def _node(

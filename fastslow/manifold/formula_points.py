@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastslow.errors import InputError
 from fastslow.manifold.curves import Curve, Shape
+from fastslow.manifold.double_zeros import resolved
 from fastslow.manifold.isolation import Coordinate, Isolated, isolate
 from fastslow.manifold.plane_field import PlaneField
 from fastslow.manifold.special_points import Candidate, Kind, SpecialPoint, classified, join, numbered
@@ -26,6 +27,7 @@ Bounds = list[tuple[Fraction, Fraction]]
 
 _BRANCH_BITS = 1024
 """A critical point where F is not told from 0 with so many bits is taken for a branch point."""
+_NAMES = {Kind.FOLD: "folds", Kind.EQUILIBRIUM: "equilibria", Kind.CROSSING: "crossings"}
 _MARGIN = 1e-5
 """How far round an undecided box a critical point is looked for, in units of the window."""
 _LOST = 0.01
@@ -191,6 +193,8 @@ class _Search:
                 centre = np.array([nearest_double(x), nearest_double(y)])
                 settled.append(np.stack([centre - half, centre + half], axis=1))
         if not any(_inside(box, other) for other in settled):
+            if self.resolved(Kind.FOLD, [curve], e, derivative(e, self.names[0]), box):
+                return settled
             self.undecided(Kind.FOLD, [curve], box)
             _, (g_x, g_y) = plane.enclosures(((box - plane.low[:, None]) / plane.width[:, None])[None])
             if not any(v[0][0] > 0 or v[1][0] < 0 for v in (g_x, g_y)):
@@ -222,15 +226,38 @@ class _Search:
             join(self.found, Candidate(x, y, {kind: 1}, here, True))
         for box in result.undecided:
             middle = [Blurred(flint.arb(float(low)).union(flint.arb(float(high)))) for low, high in box]
-            self.undecided(kind, [curve for curve in curves if _lies_on(curve, *middle)], box)
+            here = [curve for curve in curves if _lies_on(curve, *middle)]
+            if not self.resolved(kind, here, e, other, box):
+                self.undecided(kind, here, box)
+
+    def resolved(self, kind: Kind, curves: list[Curve], f: Expression, g: Expression, box: Array) -> bool:
+        """Settle a small box with a double zero, a close pair, or an extremum close to zero, where that is proved."""
+        result = resolved(f, g, self.names, self.bounds, box)
+        if result is None:
+            return False
+        for x, y in result.single:
+            join(self.found, Candidate(x, y, {kind: 1}, list(curves), True))
+        if result.double is not None:
+            x, y = result.double
+            join(self.found, Candidate(x, y, {kind: 2}, list(curves), True))
+        if result.doubtful is not None:
+            x, y = result.doubtful
+            self.doubtful(kind, curves, x, y)
+        return True
 
     def undecided(self, kind: Kind, curves: list[Curve], box: Array) -> None:
         x, y = (Blurred(flint.arb(float(low)).union(flint.arb(float(high)))) for low, high in box)
         self.found.append(Candidate(x, y, {kind: 2}, curves, False))
-        names = {Kind.FOLD: "folds", Kind.EQUILIBRIUM: "equilibria", Kind.CROSSING: "crossings"}
         size = max(float(v.ball().rad()) for v in (x, y))
         self.geometry.undecided.append(
-            f"any number of {names[kind]} of {curves[0].equation} within {size:.1e} of {self.place(x, y)}"
+            f"any number of {_NAMES[kind]} of {curves[0].equation} within {size:.1e} of {self.place(x, y)}"
+        )
+
+    def doubtful(self, kind: Kind, curves: list[Curve], x: Number, y: Number) -> None:
+        join(self.found, Candidate(x, y, {kind: 2}, list(curves), False))
+        self.geometry.undecided.append(
+            f"{_NAMES[kind]} of {curves[0].equation} at {self.place(x, y)}: one that is double to 1024 bits, "
+            "or two still closer, or none"
         )
 
     def place(self, x: Number, y: Number) -> str:

@@ -86,6 +86,7 @@ def components(plane: PlaneField, edges: Array, patches: list[Patch], lost: list
 class _Walker:
     def __init__(self, plane: PlaneField, edges: Array, patches: list[Patch], lost: list[Array]) -> None:
         self.plane, self.edges, self.patches, self.lost = plane, edges, patches, lost
+        self.settled = list(lost)
         self.used_edges: set[int] = set()
         self.used_halves: set[tuple[int, int]] = set()
         self.found = Components()
@@ -99,8 +100,7 @@ class _Walker:
                 inward = _inward(point, tangent)
                 if inward is None:
                     self.used_edges.add(k)
-                    where = self.plane.real(point)
-                    self.found.left_over.append(f"the curve touches the window at ({where[0]:.6g}, {where[1]:.6g})")
+                    self.touch(point)
                     continue
                 self.follow(point, inward, End(edge=k))
         for k, patch in enumerate(self.patches):
@@ -110,6 +110,24 @@ class _Walker:
                     tangent = self.tangent(start)
                     away = start - patch.centre
                     self.follow(start, tangent if tangent @ away > 0 else -tangent, End(patch=k, half=half))
+
+    def touch(self, corner: Array) -> None:
+        """Keep the box at a corner of the window in which the curve is proved to be the corner alone.
+
+        There F_x and F_y keep their signs, so that F grows, or falls, along every line into the window.
+        """
+        inward = np.where(corner < 0.5, 1.0, -1.0)
+        for size in (2.0**-k for k in range(4, 20)):
+            box = np.sort(np.stack([corner, corner + size * inward], axis=1), axis=1)
+            _, slopes = self.plane.enclosures(box[None])
+            signs = [
+                s * ((low[0] > 0) * 1.0 - (high[0] < 0) * 1.0) for s, (low, high) in zip(inward, slopes, strict=True)
+            ]
+            if signs[0] * signs[1] > 0:
+                self.settled.append(box)
+                return
+        where = self.plane.real(corner)
+        self.found.left_over.append(f"the curve touches the window at ({where[0]:.6g}, {where[1]:.6g})")
 
     def from_boxes(self) -> None:
         """Follow what the boxes that are left lead to, until none is left."""
@@ -144,8 +162,8 @@ class _Walker:
             boxes = boxes[~chain.tubes.hold(boxes)] if len(boxes) else boxes
         for patch in self.patches:
             boxes = boxes[~patch.hold(boxes)] if len(boxes) else boxes
-        for low_high in self.lost:
-            inside = (boxes[:, :, 0] >= low_high[:, 0]) & (boxes[:, :, 1] <= low_high[:, 1])
+        for box in self.settled:
+            inside = (boxes[:, :, 0] >= box[:, 0]) & (boxes[:, :, 1] <= box[:, 1])
             boxes = boxes[~inside.all(axis=1)]
         return boxes
 

@@ -62,21 +62,10 @@ class Zero:
         return self._cache[bits]
 
     def _refined(self, x: list[Ball], bits: int) -> list[Ball]:
-        n = len(x)
         for _ in range(bits.bit_length() + 8):
-            middle = [v.mid() for v in x]
-            values = self.tape.balls(middle)[:n]
-            slopes = self.tape.balls(x)[n:]
-            inverse = _inverse([[slopes[i * n + j].mid() for j in range(n)] for i in range(n)])
-            if inverse is None:
+            new = _krawczyk(self.tape, x)
+            if new is None:
                 break
-            new = []
-            for i in range(n):
-                value = middle[i] - sum((inverse[i][k] * values[k] for k in range(n)), start=flint.arb(0))
-                for j in range(n):
-                    product = sum((inverse[i][k] * slopes[k * n + j] for k in range(n)), start=flint.arb(0))
-                    value += ((1 if i == j else 0) - product) * (x[j] - middle[j])
-                new.append(value)
             if not all(v.overlaps(w) and v.is_finite() for v, w in zip(new, x, strict=True)):
                 break
             narrower = [v.intersection(w) for v, w in zip(new, x, strict=True)]
@@ -146,6 +135,52 @@ def isolate(functions: Sequence[Expression], names: Sequence[str], bounds: Bound
         whole = np.stack([undecided[:, :, 0].min(axis=0), undecided[:, :, 1].max(axis=0)], axis=1)
         return Isolated(search.found(), [whole], False)
     return Isolated(search.found(), _clusters(undecided, search.width), True)
+
+
+def confirmed(
+    functions: Sequence[Expression], names: Sequence[str], box: Array, share: float
+) -> tuple[Coordinate, ...] | None:
+    """Return the zero in a box to which Newton's method leads from its middle, proved to be one; None where that fails.
+
+    Krawczyk's test in balls is made on boxes round it, the least of them `share` of the box wide.
+    """
+    n = len(names)
+    tape = Tape([*functions, *(derivative(f, name) for f in functions for name in names)], names)
+    middle, side = box.mean(axis=1), np.ptp(box, axis=1)
+    for _ in range(8):
+        values = np.array([float(v) for v in tape.doubles(list(middle))])
+        middle = middle - _inverses(values[n:].reshape(1, n, n))[0] @ values[:n]
+    if not np.all((middle > box[:, 0]) & (middle < box[:, 1])):
+        return None
+    part = 0.5
+    while part > share:
+        tried = np.stack([middle - part * side, middle + part * side], axis=1)
+        with flint.ctx.workprec(2 * FIRST_BITS):
+            x = [_hull(low, high) for low, high in tried.tolist()]
+            image = _krawczyk(tape, x)
+            inside = image is not None and all(v.contains_interior(w) for v, w in zip(x, image, strict=True))
+        if inside:
+            return _point(Zero(tape, tried), functions)
+        part *= 0.25
+    return None
+
+
+def _krawczyk(tape: Tape, x: list[Ball]) -> list[Ball] | None:
+    """Return Krawczyk's operator on a box of balls, None where it is not defined."""
+    n = len(x)
+    middle = [v.mid() for v in x]
+    values, slopes = tape.balls(middle)[:n], tape.balls(x)[n:]
+    inverse = _inverse([[slopes[i * n + j].mid() for j in range(n)] for i in range(n)])
+    if inverse is None:
+        return None
+    image = []
+    for i in range(n):
+        value = middle[i] - sum((inverse[i][k] * values[k] for k in range(n)), start=flint.arb(0))
+        for j in range(n):
+            product = sum((inverse[i][k] * slopes[k * n + j] for k in range(n)), start=flint.arb(0))
+            value += ((1 if i == j else 0) - product) * (x[j] - middle[j])
+        image.append(value)
+    return image
 
 
 class _Search:
@@ -282,23 +317,24 @@ class _Search:
         for zero in self.zeros:
             if not any(other.holds(zero.balls()) for other in kept):
                 kept.append(zero)
-        points = (self.point(zero) for zero in kept)
+        points = (_point(zero, self.values.expressions) for zero in kept)
         return [point for point in points if all(map(self.inside, point, self.bounds))]
 
     def inside(self, value: Coordinate, bounds: tuple[Fraction, Fraction]) -> bool:
         """Whether a coordinate lies within bounds, or cannot be told from one of them."""
         return compare(value, Rational(bounds[0])) >= 0 and compare(value, Rational(bounds[1])) <= 0
 
-    def point(self, zero: Zero) -> tuple[Coordinate, ...]:
-        """Return the coordinates, as rational numbers where it is proved that these are the zero."""
-        balls = zero.balls()
-        guesses = [_rational_in(ball) for ball in balls]
-        if all(guess is not None for guess in guesses):
-            at = [Rational(guess).ball() for guess in guesses if guess is not None]
-            values = dict(zip(self.tape.names, guesses, strict=True))
-            if zero.holds(at) and all(exact_value(f, values) == 0 for f in self.values.expressions):
-                return tuple(Coordinate(zero, j, guesses[j]) for j in range(self.n))
-        return tuple(Coordinate(zero, j) for j in range(self.n))
+
+def _point(zero: Zero, functions: Sequence[Expression]) -> tuple[Coordinate, ...]:
+    """Return the coordinates, as rational numbers where it is proved that these are the zero."""
+    guesses = [_rational_in(ball) for ball in zero.balls()]
+    n = len(guesses)
+    if all(guess is not None for guess in guesses):
+        at = [Rational(guess).ball() for guess in guesses if guess is not None]
+        values = dict(zip(zero.tape.names, guesses, strict=True))
+        if zero.holds(at) and all(exact_value(f, values) == 0 for f in functions):
+            return tuple(Coordinate(zero, j, guesses[j]) for j in range(n))
+    return tuple(Coordinate(zero, j) for j in range(n))
 
 
 def _rational_in(ball: Ball) -> Fraction | None:

@@ -41,7 +41,7 @@ def touched_ends(system: FastSlowSystem) -> list[SpecialPoint]:
     if not isinstance(system, FormulaSystem):
         return []
     fast, slow = system.names
-    found = []
+    found: list[SpecialPoint] = []
     for end in system.slow_window:
         zeros = isolate(
             [substituted(system.slow_expression, {slow: end})], [fast], [(system.lower, system.upper)]

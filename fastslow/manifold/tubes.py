@@ -28,6 +28,8 @@ _WIDTHS = (0.7, 0.35, 0.12, 0.04)
 """Half widths that are tried, in units of half the chord."""
 _SHORTEST = 1e-8
 _NEIGHBOURS = 6
+_MOST_PAIRS = 3_000_000
+"""So many distances are taken one by one; beyond, a tree pays for its import."""
 _JOINT = 1e-10
 """Half length of the segment across the curve on which a joint is proved."""
 _PATCHES = [0.1 * 2.0**-k for k in range(18)]
@@ -76,11 +78,15 @@ class Tubes:
 
     def _nearest(self, points: Array) -> NDArray[np.intp]:
         """Return the numbers of the tubes whose middles are next to points, shape (P, k)."""
+        count = min(_NEIGHBOURS, len(self.half))
+        if len(points) * len(self.half) <= _MOST_PAIRS:
+            distance = np.square(points[:, None, :] - self.centre[None, :, :]).sum(axis=2)
+            return np.argpartition(distance, count - 1, axis=1)[:, :count]
         if self._tree is None:
             from scipy.spatial import cKDTree
 
             object.__setattr__(self, "_tree", cKDTree(self.centre))
-        _, near = self._tree.query(points, k=min(_NEIGHBOURS, len(self.half)))
+        _, near = self._tree.query(points, k=count)
         return np.asarray(near).reshape(len(points), -1)
 
 
@@ -116,7 +122,7 @@ def proved_tubes(
         for choice in _WIDTHS:
             tubes = tubes_along(joints, choice)
             left = np.flatnonzero(~proved)
-            good = left[_single_arc(field, tubes, left) & _few_edges(tubes, left, edges)]
+            good = left[single_arcs(field, tubes, left) & _few_edges(tubes, left, edges)]
             width[good], proved[good] = choice, True
             if proved.all():
                 break
@@ -135,7 +141,8 @@ def proved_tubes(
         joints = np.insert(joints, bad + 1, middle, axis=0)
 
 
-def _single_arc(field: PlaneField, tubes: Tubes, chosen: NDArray[np.intp]) -> NDArray[np.bool_]:
+def single_arcs(field: PlaneField, tubes: Tubes, chosen: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return whether each of the chosen tubes is proved to hold one graph of the curve, within half its width."""
     reach, width = _OVERLAP * tubes.half[chosen], tubes.width[chosen]
     along, across, centre = tubes.along[chosen], tubes.across[chosen], tubes.centre[chosen]
     size = np.abs(along) * reach[:, None] + np.abs(across) * width[:, None] + 1e-13

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastslow.core.polynomial_events import polynomial_events
 from fastslow.flow.landing import fast_value
+from fastslow.flow.relaxation import RelaxationCycle, is_relaxation, relaxation_cycles
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.flow.tails import Tail, tails_of
 from fastslow.manifold.arcs import CriticalManifold, FastStability
@@ -359,15 +360,13 @@ class Settling:
                 return self.flow.fate_of(point), point, f"the map of one turn contracts to {point.id}"
         return open_fate
 
+    @cached_property
+    def _relaxation_cycles(self) -> tuple[RelaxationCycle, ...]:
+        return relaxation_cycles(self.flow)
+
     def _oscillation(self, turn: Turn) -> str:
-        """Name a cycle: it passes two folds, or a fold and a loss of stability of a line, or is a small one."""
-        passed = [fold for fold in self.manifold.of_kind(Kind.FOLD) if turn.x.min() < fold.x < turn.x.max()]
-        along = [p for p in self.manifold.of_kind(Kind.CROSSING) if _on_fast_line(p) and turn.runs_beside(p)]
-        return "relaxation oscillation" if len(passed) + len(along) >= 2 else "small oscillation"
-
-
-def _on_fast_line(point: SpecialPoint) -> bool:
-    return any(curve.shape is Shape.FAST_LINE for curve in point.curves)
+        relaxes = is_relaxation(self.flow, self._relaxation_cycles, float(turn.x.min()), float(turn.x.max()))
+        return "relaxation oscillation" if relaxes else "small oscillation"
 
 
 def _on_slow_line(point: SpecialPoint) -> bool:

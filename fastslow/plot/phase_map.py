@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _STRENGTH = 0.42
 """Share of the colour of a fate in its area; the rest is white, so that curves stand out."""
+_SHADES = 1.1
+"""How much stronger the colour of the last of a fate's attractors is at most."""
 _MOST_PIXELS = 1500
 _DENSE = 400
 """Least points of a curve."""
@@ -80,15 +82,17 @@ def phase_map(
     from matplotlib.patches import Patch
 
     step = [max(1, -(-n // _MOST_PIXELS)) for n in found.index.shape]
-    seen: list[str] = []
-    colors = np.array([_area(name, seen) for name in found.fates])
+    thinned = (slice(None, None, step[0]), slice(None, None, step[1]))
     (x0, x1), (y0, y1) = (_edges(axis.values) for axis in (found.x, found.y))
-    image = colors[np.asarray(found.index[:: step[0], :: step[1]])]
+    index, names, colors = _areas(found)
+    image = colors[np.asarray(index[thinned])]
     axes.imshow(image, origin="lower", extent=(x0, x1, y0, y1), aspect="auto", interpolation="nearest", zorder=0)
     handles: list[Any] = [
         Patch(facecolor=tuple(color), edgecolor=NEUTRAL, linewidth=0.5, label=name)
-        for color, name in zip(colors, found.fates, strict=True)
+        for color, name in zip(colors, names, strict=True)
     ]
+    if found.fields.get("doubtful", np.zeros(1)).any():
+        handles.append(_hatched(axes, found))
     upright = found.y.name == found.plane.slow_start
     handles += _curves(axes, boundaries, upright, (x0, x1, y0, y1))
     for line in lines:
@@ -97,26 +101,76 @@ def phase_map(
     return _framed(axes, (x0, x1, y0, y1), (found.x.name, found.y.name), handles)
 
 
+def _areas(found: PhaseMap) -> tuple[NDArray[np.integer], list[str], NDArray[np.float64]]:
+    """Return the index of each cell's area, and the areas' names and colours.
+
+    An area is a fate or, where one fate has several attractors and these are known, a fate with its attractor in a
+    shade of the fate's colour.
+    """
+    seen: list[str] = []
+    plain = [_area(name, seen) for name in found.fates]
+    attractor = found.fields.get("attractor")
+    if attractor is None:
+        return found.index, list(found.fates), np.array(plain)
+    index = np.zeros(found.index.shape, dtype=np.int64)
+    names, colors = list[str](), list[NDArray[np.float64]]()
+    for k, fate in enumerate(found.fates):
+        mine = found.index == k
+        ends = np.unique(attractor[mine])
+        for n, end in enumerate(ends):
+            index[mine & (attractor == end)] = len(names)
+            names.append(fate if len(ends) == 1 else f"{fate} ({found.attractors[end]})")
+            colors.append(1.0 - (1.0 - np.array(plain[k])) * (1.0 + _SHADES * n / len(ends)))
+    return index, names, np.clip(np.array(colors), 0.0, 1.0)
+
+
+def _hatched(axes: Axes, found: PhaseMap) -> Any:
+    """Hatch the cells in doubt, and outline them; return the handle of the legend."""
+    from matplotlib.patches import Patch
+
+    doubtful = np.pad(found.fields["doubtful"].astype(float), 1)
+    x, y = (np.concatenate(([2 * v[0] - v[1]], v, [2 * v[-1] - v[-2]])) for v in (found.x.values, found.y.values))
+    filled = axes.contourf(x, y, doubtful, [0.5, 1.5], colors="none", hatches=["////////"], zorder=2)
+    filled.set_edgecolor(NEUTRAL)
+    filled.set_linewidth(0.0)
+    return Patch(facecolor="white", edgecolor=NEUTRAL, hatch="////////", linewidth=0.5, label="in doubt")
+
+
+def jumps_figure(
+    found: PhaseMap, boundaries: Sequence[Boundary] = (), *, size: tuple[float, float] = (7.6, 5.6)
+) -> Figure:
+    """Return a figure of the number of jumps of the singular orbits, with boundary curves over it."""
+    return _field_figure(found, "jumps", "jumps of the singular orbit", boundaries, size)
+
+
 def loss_figure(
     found: PhaseMap, boundaries: Sequence[Boundary] = (), *, size: tuple[float, float] = (7.6, 5.6)
 ) -> Figure:
     """Return a figure of the energy at the ends, with boundary curves over it."""
+    return _field_figure(found, "loss", f"{found.system.energy_name} at the end", boundaries, size)
+
+
+def _field_figure(
+    found: PhaseMap, name: str, label: str, boundaries: Sequence[Boundary], size: tuple[float, float]
+) -> Figure:
+    from matplotlib.colors import BoundaryNorm
+
+    values = np.asarray(found.fields[name])
+    norm, ticks = None, None
+    if values.dtype.kind == "i":
+        values = np.ma.masked_less(values, 0)
+        least, most = (int(values.min()), int(values.max())) if values.count() else (0, 0)
+        ticks = np.arange(least, most + 1)
+        norm = BoundaryNorm(np.arange(least, most + 2) - 0.5, 256, extend="neither")
     with new_figure(*size) as figure:
         axes = figure.add_axes((0.1, 0.1, 0.72, 0.76))
         frame = (*_edges(found.x.values), *_edges(found.y.values))
-        image = axes.imshow(
-            np.asarray(found.loss),
-            origin="lower",
-            extent=frame,
-            aspect="auto",
-            interpolation="nearest",
-            cmap="cividis",
-            zorder=0,
-        )
+        options: dict[str, Any] = {"origin": "lower", "aspect": "auto", "interpolation": "nearest", "cmap": "cividis"}
+        image = axes.imshow(values, extent=frame, norm=norm, zorder=0, **options)
         handles = _curves(axes, boundaries, found.y.name == found.plane.slow_start, frame)
         _framed(axes, frame, (found.x.name, found.y.name), handles)
-        bar = figure.colorbar(image, cax=figure.add_axes((0.85, 0.1, 0.025, 0.76)))
-        bar.set_label(f"{found.system.energy_name} at the end")
+        bar = figure.colorbar(image, cax=figure.add_axes((0.85, 0.1, 0.025, 0.76)), ticks=ticks)
+        bar.set_label(label)
         axes.set_title(_title(found.system, (found.x.name, found.y.name)), fontsize=9.5, loc="left", pad=40)
     return figure
 

@@ -108,7 +108,7 @@ def _title(analysis: Analysis) -> str:
         ]
         rate = "" if table.get("slow_rate", 1) == 1 else f",  slow rate {table['slow_rate']}"
         text = ",  ".join(parts) + rate
-        return text if len(text) < 110 else f"two-layer network, {len(analysis.system.c)} Hermite coefficients{rate}"
+        return text if len(text) < 110 else f"two-layer network, {len(table.get('c', ()))} Hermite coefficients{rate}"
     return analysis.model.title or f"{analysis.model.name},  slow rate {table.get('slow_rate', 1)}"
 
 
@@ -375,7 +375,7 @@ def _axis_thresholds(axes: Axes, analysis: Analysis) -> None:
     """Mark the thresholds of the full system on the line of starts."""
     (low, high), x = axes.get_ylim(), float(analysis.system.start_fast)
     shown = [t for t in analysis.thresholds if low <= t.y <= high]
-    small = axes.get_position().width * axes.figure.bbox.width < _SMALL * axes.figure.dpi  # type: ignore[union-attr]
+    small = axes.get_position().width * axes.figure.bbox.width < _SMALL * axes.figure.dpi
     for i, threshold in enumerate(shown):
         # On the side away from the saddle, where no orbit from this start can be.
         side = -1 if analysis.point(threshold.saddle).x >= x else 1

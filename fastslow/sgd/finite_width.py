@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from fastslow.errors import InputError
 from fastslow.ode.integrate import integrate
-from fastslow.ode.solution import FloatArray, Status
+from fastslow.ode.solution import FloatArray, Limits, Status
 from fastslow.sgd.network import Network
 from fastslow.systems.model_files import system_of
 from fastslow.systems.system import FastSlowSystem
@@ -22,6 +22,8 @@ _PIECE = 100_000
 """Steps of a map between two chances for Ctrl-C."""
 _MOST_STEPS = 10**9
 _LONGEST = 1e12
+_MOST_REST_STEPS = 50_000
+"""Steps to a time and to its double in which an orbit is given up that does not come to rest."""
 _CLOSE = 1e-7
 """A Newton step this small, relative, from an attracting equilibrium counts as rest."""
 _LEAST_SHARE, _LEAST_MOVE = 1e-6, 1e-3
@@ -166,6 +168,10 @@ class FiniteWidth:
         finite_width_field(np.array(u, dtype=np.float64), self.parameters, du, jacobian, True)
         return du, jacobian
 
+    def equilibrium_near(self, state: ArrayLike) -> FloatArray | None:
+        """Return the equilibrium that Newton's method finds from a state, None where it does not converge."""
+        return _newton(self, _state(state))
+
     def solve(self, start: ArrayLike, times: ArrayLike, *, rtol: float = 1e-9) -> Course:
         """Return the solution from (R, Q, a), or from (0, 0, a0) where one number is given, at times from 0 on.
 
@@ -211,13 +217,16 @@ class FiniteWidth:
         R, Q, a = rows[:finite].T
         return Course(tau, R, Q, a, finite == len(rows), sentence)
 
-    def rest(self, start: ArrayLike) -> Rest:
+    def rest(self, start: ArrayLike, *, rtol: float = 1e-9) -> Rest:
         """Return where the solution from a start comes to rest, and whether that is learning."""
         from fastslow.core.finite_width import finite_width_field
 
-        u, tau, span = _state(start), 0.0, 1.0
+        u, tau, span, limits = _state(start), 0.0, 1.0, Limits(max_steps=_MOST_REST_STEPS)
         while tau < _LONGEST:
-            run = integrate(finite_width_field, self.parameters, u, (0.0, span), rtol=1e-9, output="final")
+            run = integrate(
+                finite_width_field, self.parameters, u, (0.0, span), rtol=rtol, atol=1e-3 * rtol, output="final",
+                limits=limits,
+            )  # fmt: skip
             u, tau = run.final_state, tau + run.final_time
             if run.status is not Status.DONE:
                 return Rest(float(u[0]), float(u[1]), float(u[2]), False, f"undecided: {run.sentence}", (), tau)
@@ -227,12 +236,12 @@ class FiniteWidth:
                 if (values.real < 0.0).all():
                     eigenvalues = tuple(complex(v) for v in np.sort_complex(values))
                     return Rest(
-                        float(place[0]), float(place[1]), float(place[2]), True, self._fate(place), eigenvalues, tau
+                        float(place[0]), float(place[1]), float(place[2]), True, self.fate_of(place), eigenvalues, tau
                     )
             span *= 2.0
         return Rest(float(u[0]), float(u[1]), float(u[2]), False, "undecided: does not come to rest", (), tau)
 
-    def _fate(self, place: FloatArray) -> str:
+    def fate_of(self, place: FloatArray) -> str:
         """Follow an equilibrium as 1/m and the noise go to zero together; say where it goes.
 
         In log |R|, log Q, log |a| against the log of the share that is left power laws are straight lines, which a

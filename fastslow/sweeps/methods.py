@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 
 from fastslow.bifurcation.events import is_valid
 from fastslow.errors import InputError
+from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.ode.columns import FateTable, fates, forbidden
+from fastslow.ode.trajectories import Settling
 from fastslow.sweeps.fates import FATES, NOT_VALID, fate_codes
 from fastslow.sweeps.plane import Column
-from fastslow.systems.system import FastSlowSystem
+from fastslow.systems.system import FastSlowSystem, Start
 
 Codes = NDArray[np.int8]
 """Indices into FATES, a row for each value of the parameter and a column for each start."""
@@ -64,24 +67,23 @@ class _FromBoundary:
         return _marked(column, codes, np.flatnonzero((index < 0).any(axis=1) | near))
 
 
-def _exact(rtol: float) -> Fill:
-    from fastslow.boundary.full import full_boundary
+class Exact(_FromBoundary):
+    """Fills cells from the boundary of the full system, and integrates those that it does not decide."""
 
-    def compute(column: Column) -> Any:
-        return full_boundary(column.family, column.axis, starts=column.reach, tolerance=_TOLERANCE)
+    def __init__(self, rtol: float) -> None:
+        from fastslow.boundary.full import full_boundary
 
-    outline, integrate = _FromBoundary(compute), _ode(_TIGHT_RTOL)
+        super().__init__(lambda c: full_boundary(c.family, c.axis, starts=c.reach, tolerance=_TOLERANCE))
+        self._rtol, self._integrate = rtol, _ode(_TIGHT_RTOL)
 
-    def fill(column: Column) -> Codes:
-        codes = outline(column)
+    def __call__(self, column: Column) -> Codes:
+        codes = super().__call__(column)
         unsure = codes == FATES.index("undecided")  # beside boundaries that are no stable manifolds
         decided = codes != FATES.index(NOT_VALID)
         if decided.any():
             values = [float(value) for value in column.values]
-            unsure |= decided & outline.boundary(column).near(values, column.starts, _DOUBTFUL * _TOLERANCE)
-        return _with_cycles(column, _integrated(column, codes, unsure, integrate), rtol)
-
-    return fill
+            unsure |= decided & self.boundary(column).near(values, column.starts, _DOUBTFUL * _TOLERANCE)
+        return _with_cycles(column, _integrated(column, codes, unsure, self._integrate), self._rtol)
 
 
 def _integrated(column: Column, codes: Codes, unsure: NDArray[np.bool_], integrate: Fill) -> Codes:
@@ -113,10 +115,40 @@ def _with_cycles(column: Column, codes: Codes, rtol: float) -> Codes:
     return codes
 
 
-def _singular(rtol: float) -> Fill:
-    from fastslow.boundary.singular import singular_boundary
+class Singular(_FromBoundary):
+    """Fills cells from the boundary of the singular limit, and tells where that may be wrong."""
 
-    return _FromBoundary(lambda column: singular_boundary(column.family, column.axis))
+    def __init__(self, rtol: float) -> None:
+        from fastslow.boundary.singular import singular_boundary
+
+        super().__init__(lambda column: singular_boundary(column.family, column.axis))
+
+    def doubtful(self, column: Column) -> NDArray[np.bool_]:
+        """Return which cells of a column the full system may give another fate."""
+        from fastslow.boundary.doubt import doubtful_starts
+
+        valid = [i for i, value in enumerate(column.values) if is_valid(column.family, value)]
+        found = np.zeros((len(column.values), len(column.starts)), dtype=bool)
+        if valid:
+            values = np.array([float(column.values[i]) for i in valid])
+            found[valid] = doubtful_starts(self.boundary(column), values, column.starts)
+        return found
+
+
+def reasons(column: Column, fill: Fill) -> Iterator[str]:
+    """Say why cells of a column are not decided: of the boundary, or of the first of its starts."""
+    if isinstance(fill, Exact):
+        yield from fill.boundary(column).unresolved
+    elif isinstance(fill, Singular):
+        yield from (name for name in fill.boundary(column).names if name.startswith("undecided"))
+    try:
+        system = column.family.at(column.values[0])
+        run = Settling(critical_manifold(system)).run(Start(system.start_fast, Fraction(float(column.starts[0]))))
+    except InputError as error:
+        yield str(error)
+    else:
+        if run.undecided:
+            yield run.verdict
 
 
 def _ode(rtol: float) -> Fill:
@@ -145,7 +177,7 @@ def _ode(rtol: float) -> Fill:
     return fill
 
 
-METHODS: dict[str, Callable[[float], Fill]] = {"exact": _exact, "singular": _singular, "ode": _ode}
+METHODS: dict[str, Callable[[float], Fill]] = {"exact": Exact, "singular": Singular, "ode": _ode}
 """For each method, by its relative tolerance, what fills cells."""
 
 
@@ -153,6 +185,17 @@ METHODS: dict[str, Callable[[float], Fill]] = {"exact": _exact, "singular": _sin
 def _table(column: Column, rtol: float) -> FateTable:
     """Return the integrated fates of a column, kept for whoever asks for the same one next."""
     return fates(column.family.build, column.values, column.starts, rtol=rtol)
+
+
+def limits(column: Column, rtol: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return (x, y) where each cell's solution tends to, NaN where to no point, and which tend to a cycle."""
+    found = _table(column, rtol)
+    cycles = np.array([k for k, name in enumerate(found.fates) if "oscillation" in name], dtype=np.int64)
+    cycle = np.isin(found.fate, cycles)
+    stays = (found.fate >= 0) & ~cycle
+    leaves = np.array([k for k, name in enumerate(found.fates) if name.startswith("leaves the window")], np.int64)
+    stays &= ~np.isin(found.fate, leaves)
+    return np.where(stays, found.x, np.nan), np.where(stays, found.y, np.nan), cycle
 
 
 def final_energies(column: Column, rtol: float) -> NDArray[np.float64]:

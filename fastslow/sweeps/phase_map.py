@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,11 +18,13 @@ from fastslow.errors import InputError
 from fastslow.ode.solution import LEAST_RTOL
 from fastslow.progress import Progress
 from fastslow.sweeps.fates import FATES, NOT_VALID, SET_ASIDE
-from fastslow.sweeps.methods import METHODS, Fill, final_energies
+from fastslow.sweeps.fields import ENDS, attractors_of, check_fields, fields_of, variables_of
+from fastslow.sweeps.methods import METHODS, Fill, reasons
 from fastslow.sweeps.plane import Plane, plane_of
 from fastslow.systems.exact import Real
 from fastslow.systems.families import Axis, axis_of, family_of
 from fastslow.systems.model_files import study_from, system_of
+from fastslow.systems.polynomial_system import PolynomialSystem, exactly
 from fastslow.systems.system import FastSlowSystem, Start
 
 if TYPE_CHECKING:
@@ -32,8 +35,6 @@ if TYPE_CHECKING:
 Method = Literal["exact", "singular", "ode"]
 _COUNT = 100
 _MOST_NOTES = 20
-_MOST_EXPLAINED = 40
-"""Parts of a map that are analysed to explain them, a tenth of a second each."""
 _CHUNK = 1_000_000
 """Cells of a chunk of a map whose cells cost next to nothing, and of one whose cells are integrated."""
 _CHUNK_ODE = 50_000
@@ -55,9 +56,12 @@ class PhaseMap:
         The index of each cell's fate in `fates`; row by row from the lowest y.
     notes : tuple of str
         What is to be known about it: where the model is not valid and why, cells that were set aside.
-    loss : ndarray, shape (y.count, x.count), or None
-        The energy (of a network the test loss) at the end of each cell's solution, NaN where there is none; None if
-        it was not asked for.
+    fields : dict of ndarray, shape (y.count, x.count)
+        What else is known of each cell, by name. "doubtful", always with the method "singular": whether the full
+        system may give another fate (``fastslow.boundary.doubt``). What was asked for: "loss", the energy (of a
+        network the test loss) at the end of the solution, NaN where there is none; "jumps", their number in the
+        singular limit, -1 where there is no orbit; "attractor", an index of `attractors`, with its place "end_fast"
+        and "end_slow", NaN where there is none.
     """
 
     plane: Plane
@@ -65,7 +69,17 @@ class PhaseMap:
     fates: tuple[str, ...]
     index: NDArray[np.int8]
     notes: tuple[str, ...] = ()
-    loss: NDArray[np.float64] | None = None
+    fields: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def loss(self) -> NDArray[np.float64] | None:
+        """The energy at the end of each cell's solution, if it was asked for."""
+        return self.fields.get("loss")
+
+    @property
+    def attractors(self) -> tuple[str, ...]:
+        """What orbits can end at, in the order of the codes of the field "attractor"."""
+        return attractors_of(self.system)
 
     @property
     def system(self) -> FastSlowSystem:
@@ -93,7 +107,8 @@ class PhaseMap:
             "fates": list(self.fates),
             "fate": self.index.tolist(),
             "notes": list(self.notes),
-            **({} if self.loss is None else {"loss": _with_none(self.loss)}),
+            **({"attractors": list(self.attractors)} if "attractor" in self.fields else {}),
+            **{name: _with_none(values) for name, values in self.fields.items()},
         }
 
     def boundaries(self) -> tuple[SingularBoundary | FullBoundary, ...]:
@@ -126,10 +141,12 @@ def phase_map(
     x: Axis | str,
     y: Axis | str,
     *,
-    method: Method = "exact",
+    method: Method | None = None,
     a0: Real | None = None,
     rtol: float = 1e-8,
     loss: bool = False,
+    jumps: bool = False,
+    ends: bool = False,
     store: str | Path | None = None,
     resume: bool = False,
     workers: int = 0,
@@ -145,7 +162,8 @@ def phase_map(
     x, y : Axis or str
         Parameters of the model, or the slow coordinate of the start, as NAME=LOW:HIGH:COUNT; 100 values unless
         given.
-    method : {"exact", "singular", "ode"}
+    method : {"exact", "singular", "ode"}, optional
+        "exact" for polynomial systems unless given, "ode" for others, which have only that.
         "exact": the critical starts of the full system are curves in the parameter, and cells are filled between
         them; "singular": the same in the limit slow_rate -> 0; "ode": each cell is integrated to its fate.
     a0 : number, optional
@@ -154,6 +172,10 @@ def phase_map(
         Relative tolerance of "ode".
     loss : bool
         Whether to integrate each cell for the energy at its end too.
+    jumps : bool
+        Whether to count the jumps of each cell's singular orbit too.
+    ends : bool
+        Whether to tell which attractor each cell ends at, and where that is, too.
     store : path, optional
         Directory for the map, chunk by chunk; without it the map is kept in memory only.
     resume : bool
@@ -174,17 +196,20 @@ def phase_map(
     """
     from fastslow.sweeps import Sweep, Variable, run
 
-    if method not in METHODS:
+    if method is not None and method not in METHODS:
         raise InputError("method", method, "is no method", f"Known: {', '.join(METHODS)}")
     if not LEAST_RTOL <= rtol < 1.0:
         raise InputError("rtol", rtol, f"must be from {LEAST_RTOL:g} to below 1", "For example 1e-8")
     plane = plane_of(system_of(model), axis_of(x, "x", _COUNT), axis_of(y, "y", _COUNT), a0)
+    if method is None:
+        method = "exact" if isinstance(plane.system, PolynomialSystem) else "ode"
     if method != "ode":
+        exactly(plane.system, f"method {method}")
         for axis in (plane.x, plane.y):
             check_line_at_rest(axis)
-    if loss and (method == "singular" or plane.system.energy_polynomial is None):
-        rule = "is that of the full system" if method == "singular" else "is asked for, but the model has no energy"
-        raise InputError("loss", loss, rule, "Leave it out")
+    asked = {"doubtful": method == "singular", "loss": loss, "jumps": jumps, **dict.fromkeys(ENDS, ends)}
+    names = [name for name, wanted in asked.items() if wanted]
+    check_fields(plane.system, names, method)
     job = {
         "model": plane.system.table(),
         "x": str(plane.x),
@@ -192,113 +217,42 @@ def phase_map(
         "a0": None if plane.start is None else str(plane.start),
         "method": method,
         "rtol": rtol,
-        "loss": loss,
+        "fields": names,
     }
     meanings = {"flag_values": list(range(len(FATES))), "flag_meanings": ", ".join(FATES)}
     variables = {"fate": Variable("int8", fill=FATES.index(SET_ASIDE), long_name="fate", attrs=meanings)}
-    if loss:
-        variables["loss"] = Variable("float64", fill=np.nan, long_name=f"final {plane.system.energy_name}")
+    variables |= variables_of(plane.system, names)
     sweep = Sweep(
         "fate",
         fill,
         job,
         coords={plane.y.name: plane.y.values, plane.x.name: plane.x.values},
         variables=variables,
-        chunks=_chunks(plane, "ode" if loss else method),
+        chunks=_chunks(plane, "ode" if loss or jumps or ends else method),
     )
     result = run(sweep, store, workers=workers, scheduler=scheduler, progress=progress, resume=resume)
     codes = result["fate"][...]
     occurring = np.array([k for k in range(len(FATES)) if np.any(codes == k)])
     rank = np.zeros(len(FATES), np.int8)
     rank[occurring] = np.arange(len(occurring))
+    fields = {name: result[name][...] for name in names}
     notes = [*_not_valid(plane, codes), *(f"set aside: {error.message}" for error in result.errors)]
-    fates = tuple(FATES[k] for k in occurring)
-    return PhaseMap(plane, method, fates, rank[codes], tuple(notes), result["loss"][...] if loss else None)
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A connected part of a map where another method gives another fate.
-
-    Attributes
-    ----------
-    method : str
-        The other method.
-    cells : int
-        The number of cells.
-    fate, other_fate : str
-        The fates by this method and the other.
-    place : dict
-        The axes' values at a cell in the middle of the part.
-    explanation : str
-        Why, as the analysis of that cell tells it; empty where that finds no reason.
-    """
-
-    method: str
-    cells: int
-    fate: str
-    other_fate: str
-    place: dict[str, float]
-    explanation: str
-
-
-def compared(found: PhaseMap, other: PhaseMap) -> tuple[Difference, ...]:
-    """Return where two maps of the same plane differ, the largest parts first, each explained.
-
-    The explanation is that of ``fastslow.analyze`` for the cell in the middle of each part. Methods of the same level,
-    "exact" and "ode", must not differ: a part where they do has none.
-    """
-    from scipy import ndimage
-
-    names, others = (np.array([*map(FATES.index, m.fates)], np.int8)[m.index] for m in (found, other))
-    parts: list[tuple[int, ...]] = []
-    for code, other_code in np.unique(np.stack([names, others])[:, names != others], axis=1).T:
-        mask = (names == code) & (others == other_code)
-        labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
-        sizes = np.bincount(labels.ravel())[1:]
-        depth = ndimage.distance_transform_cdt(np.pad(mask, 1))[1:-1, 1:-1]
-        middles = ndimage.maximum_position(depth, labels, range(1, count + 1))
-        parts += [(size, *map(int, place)) for size, place in zip(sizes.tolist(), np.array(middles), strict=True)]
-    parts.sort(reverse=True)
-    return tuple(
-        _difference(found, other, cells, (row, column), told=i < _MOST_EXPLAINED)
-        for i, (cells, row, column) in enumerate(parts)
-    )
-
-
-def _difference(found: PhaseMap, other: PhaseMap, cells: int, place: tuple[int, int], *, told: bool) -> Difference:
-    from fastslow.analysis import analyze
-
-    plane = found.plane
-    at = {axis.name: axis.exact_values[i] for axis, i in zip((plane.y, plane.x), place, strict=True)}
-    fate, other_fate = (m.fates[m.index[place]] for m in (found, other))
-    explanation = ""
-    if told and "singular" in (found.method, other.method):
-        parameters = {name: value for name, value in at.items() if name != plane.slow_start}
-        system = family_of(plane.system, *parameters).at(*parameters.values())
-        start = at.get(plane.slow_start, plane.start)
-        assert start is not None
-        (orbit,) = analyze(system, [start]).orbits
-        explanation = orbit.explanation
-    elif not told:
-        explanation = "a small part; only the largest are analysed"
-    return Difference(
-        other.method, cells, fate, other_fate, {name: float(value) for name, value in at.items()}, explanation
-    )
+    notes += [*_doubts(fields), *_undecided(plane, codes, _prepared(json.dumps(job))[1])]
+    return PhaseMap(plane, method, tuple(FATES[k] for k in occurring), rank[codes], tuple(notes), fields)
 
 
 def fill(job: dict[str, Any], chunk: Any) -> dict[str, NDArray[Any]]:
-    """Return the fates of one chunk of a phase map, and the energies at the ends if asked for: its sweep's work."""
+    """Return the fates of one chunk of a phase map, and the fields that are asked for: its sweep's work."""
     plane, fill_column = _prepared(json.dumps(job))
     rows, columns = chunk.slices
-    fate, loss = np.full(chunk.shape, FATES.index(NOT_VALID), np.int8), np.full(chunk.shape, np.nan)
+    found: dict[str, NDArray[Any]] = {"fate": np.full(chunk.shape, FATES.index(NOT_VALID), np.int8)}
+    for name, variable in variables_of(plane.system, job["fields"]).items():
+        found[name] = np.full(chunk.shape, variable.fill, variable.dtype)
     for column, part, upright in plane.columns(rows, columns):
-        codes = fill_column(column)
-        fate[part] = codes.T if upright else codes
-        if job["loss"]:
-            energies = final_energies(column, job["rtol"])
-            loss[part] = energies.T if upright else energies
-    return {"fate": fate, "loss": loss} if job["loss"] else {"fate": fate}
+        values = {"fate": fill_column(column), **fields_of(column, job["fields"], fill_column, job["rtol"])}
+        for name, array in found.items():
+            array[part] = values[name].T if upright else values[name]
+    return found
 
 
 @functools.lru_cache(maxsize=4)
@@ -310,9 +264,28 @@ def _prepared(job: str) -> tuple[Plane, Fill]:
     return plane_of(system, x, y, given["a0"]), METHODS[given["method"]](given["rtol"])
 
 
-def _with_none(values: NDArray[np.float64]) -> list[list[float | None]]:
-    """Return a table for JSON, which has no NaN."""
-    return [[None if np.isnan(value) else value for value in row] for row in values.tolist()]
+def _with_none(values: NDArray[Any]) -> list[list[Any]]:
+    """Return a table for JSON, which has no NaN, and infinity as text."""
+    if values.dtype.kind != "f":
+        return values.tolist()  # type: ignore[no-any-return]
+
+    def plain(value: float) -> float | str | None:
+        if math.isinf(value):
+            return "inf" if value > 0 else "-inf"
+        return None if math.isnan(value) else value
+
+    return [[plain(value) for value in row] for row in values.tolist()]
+
+
+def _doubts(fields: dict[str, NDArray[Any]]) -> Iterator[str]:
+    """Say where the singular limit may be wrong."""
+    if "doubtful" in fields:
+        number, size = int(fields["doubtful"].sum()), fields["doubtful"].size
+        rule = (
+            "at the slow rate or at twice it orbits pass a height that parts fates while they jump, or an equilibrium "
+            "has complex eigenvalues"
+        )
+        yield f"{number} cells of {size} may have another fate at this slow rate" + (f": {rule}" if number else "")
 
 
 def _not_valid(plane: Plane, codes: NDArray[np.int8]) -> Iterator[str]:
@@ -328,6 +301,21 @@ def _not_valid(plane: Plane, codes: NDArray[np.int8]) -> Iterator[str]:
                     family_of(plane.system, axis.name).at(value)
             except InputError as error:
                 yield f"not valid at {axis.name} = {float(value):g}: {error}"
+
+
+def _undecided(plane: Plane, codes: NDArray[np.int8], fill_column: Fill) -> list[str]:
+    """Say why cells are not decided: for the first such cell of each column of starts, or each row of parameters."""
+    cells = np.argwhere(codes == FATES.index("undecided"))
+    if plane.start_axis is None:
+        first = {row: (row, column) for row, column in cells[::-1].tolist()}
+    else:
+        first = {0: tuple(cells[len(cells) // 2])} if len(cells) else {}
+    found: dict[str, None] = {}
+    for row, column in list(first.values())[:_MOST_NOTES]:
+        for part, _, _ in plane.columns(slice(row, row + 1), slice(column, column + 1)):
+            at = f"at {plane.x.name} = {plane.x.values[column]:g}, {plane.y.name} = {plane.y.values[row]:g}"
+            found |= dict.fromkeys(f"undecided, as {at}: {text}" for text in reasons(part, fill_column))
+    return list(found)[:_MOST_NOTES]
 
 
 def _chunks(plane: Plane, method: Method) -> tuple[int, int]:

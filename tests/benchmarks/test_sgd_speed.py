@@ -62,6 +62,25 @@ def test_gram_step_against_the_direct_step(capsys, dtype, least):
 
 
 @pytest.mark.benchmark
+@pytest.mark.parametrize(("dtype", "most"), [("float64", 1.0), ("float32", 1.2)])
+def test_direct_step_against_pytorch(capsys, dtype, most):
+    """PyTorch with samples of its own generator, which is how one would write it, and with ours."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    from fastslow.sgd.torch_direct import TorchSGD
+
+    with threads(1):
+        ours, peers = learner(DirectSGD, dtype), [learner(TorchSGD, dtype), learner(TorchSGD, dtype)]
+        peers[0]._generator = torch.Generator()
+        first, *others = (seconds(one.step, 3) for one in (ours, *peers))
+    with capsys.disabled():
+        print(
+            f"\n{dtype}: direct step {1e3 * first:.0f} ms; PyTorch {1e3 * others[0]:.0f} ms with its own normal "
+            f"numbers, {1e3 * others[1]:.0f} ms with ours; ratio {first / others[0]:.2f}"
+        )
+    assert first <= most * others[0]
+
+
+@pytest.mark.benchmark
 def test_the_dimension_costs_nothing(capsys):
     with threads(1):
         small, large = (seconds(learner(GramSGD, "float64", d).step, 7) for d in (D, 10**9))

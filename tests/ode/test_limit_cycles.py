@@ -106,5 +106,32 @@ def test_halves_of_separatrices_end_at_cycles():
     assert [(e.start, e.end) for e in joined] == [("C2", "E2"), ("E2", "C1"), ("E2", "")]
 
 
+def polar(rate):
+    """Return r' = r rate(r^2), angle' = -1."""
+    return S([f"y + x*({rate})"], f"-x + y*({rate})", slow_rate=1)
+
+
+def test_two_cycles_between_two_samples():
+    found = fs.limit_cycles(polar("(1 - x**2 - y**2)*(101/100 - x**2 - y**2)")).cycles
+    assert [c.stability for c in found] == ["stable", "unstable"]
+    assert [c.amplitude[0] for c in found] == pytest.approx([2, 2 * 1.01**0.5], rel=1e-5)
+
+
+def test_a_cycle_that_attracts_from_one_side_is_told_of():
+    found = fs.limit_cycles(polar("(1 - x**2 - y**2)**2"))
+    assert not found.cycles and "attracts from one side" in found.notes[0]
+
+
+def test_a_weak_focus_is_no_cycle():
+    assert fs.limit_cycles(S(["y - x**3"], "-x", slow_rate=1)).cycles == ()
+
+
+def test_a_repelling_relaxation_cycle():
+    """Van der Pol's with time reversed."""
+    (cycle,) = fs.limit_cycles(S(["-y - x + x**3/3"], "x", slow_rate="1/100")).cycles
+    assert cycle.stability == "unstable" and cycle.multiplier > 1e100
+    assert cycle.period == pytest.approx(190.783695669, rel=1e-9)
+
+
 def test_a_model_with_an_energy_has_none():
     assert fs.limit_cycles("fig4") == fs.LimitCycles()

@@ -187,6 +187,32 @@ def test_the_loss_at_the_end():
     assert found.document()["loss"] == found.loss.tolist()
 
 
+@pytest.mark.parametrize("method", ["exact", "singular"])
+def test_jumps_and_attractors(method):
+    """Each cell against the analysis of its own system: the jumps of the singular orbit, and where the orbit ends."""
+    found = phase_map(FIG5_LEFT, "c_star[3]=-4:4:5", "a0=1:14:4", method=method, jumps=True, ends=True)
+    family = family_of(FIG5_LEFT, "c_star[3]")
+    jumps, attractor, fast, slow = (found.fields[k] for k in ("jumps", "attractor", "end_fast", "end_slow"))
+    for i, value in enumerate(found.x.exact_values):
+        for j, orbit in enumerate(fs.analyze(family.at(value), found.y.values.tolist()).orbits):
+            assert jumps[j, i] == sum(segment.kind == "jump" for segment in orbit.segments)
+            wanted = (0.0, math.inf) if _named(found)[j, i] == "unlearning" else orbit.final
+            assert (fast[j, i], slow[j, i]) == pytest.approx(wanted, rel=1e-9), (value, found.y.values[j])
+            name = "infinity" if math.isinf(wanted[1]) else "R = 1" if wanted[0] == 1.0 else "a = h(R)"
+            assert found.attractors[attractor[j, i]] == name
+    assert {1, 2} <= set(jumps.ravel().tolist()) and len(np.unique(attractor)) == 3
+    document = found.document()
+    assert document["attractors"] == list(found.attractors) and document["jumps"] == jumps.tolist()
+    assert document["end_slow"][-1][0] == "inf"
+
+
+def test_cycles_are_attractors():
+    found = phase_map(fs.van_der_pol(), "a=0:3/2:2", "y0=-1/2:1/2:2", ends=True)
+    names = np.array(found.attractors)[found.fields["attractor"]]
+    assert set(names[:, 0]) == {"cycle"} and "cycle" not in names[:, 1]
+    assert np.isnan(found.fields["end_fast"][:, 0]).all() and found.fields["end_fast"][0, 1] == pytest.approx(1.5)
+
+
 def test_no_loss_of_what_has_none():
     with pytest.raises(fs.InputError, match="no energy"):
         phase_map(fs.van_der_pol(), "a=0:1:3", "y0=0:1:3", loss=True)

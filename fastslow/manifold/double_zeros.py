@@ -1,0 +1,131 @@
+"""Double zeros: places where a function has an extremum near zero along a curve F = 0.
+
+Along F = 0, followed by (-F_y, F_x), the derivative of G is D = F_x G_y - F_y G_x, and that of D is E, made in the
+same way. On an arc on which E does not vanish, G has at most two zeros, and one extremum, at the regular common zero
+z of F and D. Its sign at z against that of E tells whether there are none, one (double) or two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import flint
+import numpy as np
+from numpy.typing import NDArray
+
+from fastslow.manifold.isolation import Coordinate, confirmed
+from fastslow.manifold.plane_field import PlaneField
+from fastslow.manifold.tubes import single_arcs, tubes_along
+from fastslow.systems.balls import Ball, enclosed
+from fastslow.systems.expression_facts import exact_value
+from fastslow.systems.expressions import Expression, add, derivative, multiply, negative
+
+Array = NDArray[np.float64]
+
+_REACHES = (1e-6, 1e-5, 1e-4)
+"""Half lengths of the arcs that are tried, in units of the window."""
+_BITS = 1024
+_SHARE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Resolved:
+    """The common zeros of F and G in a small box.
+
+    Attributes
+    ----------
+    single : list of pairs of Coordinate
+        Proved zeros, two of them where they are a close pair.
+    double : pair of Coordinate or None
+        A zero that is double, proved by exact arithmetic.
+    doubtful : pair of Coordinate or None
+        The extremum, where G is zero to 1024 bits and no more is known: a double zero, a closer pair, or none.
+    """
+
+    single: list[tuple[Coordinate, ...]] = field(default_factory=list)
+    double: tuple[Coordinate, ...] | None = None
+    doubtful: tuple[Coordinate, ...] | None = None
+
+
+def along_curve(f: Expression, g: Expression, names: Sequence[str]) -> Expression:
+    """Return the derivative F_x G_y - F_y G_x of G along F = 0."""
+    x, y = names
+    return add(multiply(derivative(f, x), derivative(g, y)), negative(multiply(derivative(f, y), derivative(g, x))))
+
+
+def resolved(
+    f: Expression, g: Expression, names: Sequence[str], bounds: Sequence[tuple[Fraction, Fraction]], box: Array
+) -> Resolved | None:
+    """Tell which common zeros two formulas have in a small box that subdivision did not decide; None where that fails.
+
+    Parameters
+    ----------
+    f, g : Expression
+        The formulas; f has a regular zero set in the box.
+    names : sequence of str
+        The two variables.
+    bounds : sequence of pairs of Fraction
+        The window.
+    box : ndarray, shape (2, 2)
+        Lower and upper ends.
+    """
+    plane = PlaneField(f, names, bounds)
+    slope = along_curve(f, g, names)
+    bend = along_curve(f, slope, names)
+    scaled = (box - plane.low[:, None]) / plane.width[:, None]
+    centre = scaled.mean(axis=1)
+    _, gradient = plane.at(centre)
+    if not np.linalg.norm(gradient) > 0:
+        return None
+    along = np.array([-gradient[1], gradient[0]]) / np.linalg.norm(gradient)
+    start = plane.on_curve(centre, np.array([along[1], -along[0]]))
+    for reach in _REACHES:
+        tubes = tubes_along(np.stack([start - reach * along, start + reach * along]), 0.7)
+        if not (single_arcs(plane, tubes, np.arange(1))[0] and tubes.hold(scaled[None])[0]):
+            continue
+        around = np.stack([start - 1.5 * reach, start + 1.5 * reach], axis=1)
+        if around.min() < 0 or around.max() > 1:
+            return None
+        region = plane.low[:, None] + plane.width[:, None] * around
+        with flint.ctx.workprec(128):
+            balls = {
+                name: flint.arb(low).union(flint.arb(high))
+                for name, (low, high) in zip(names, region.tolist(), strict=True)
+            }
+            turn = enclosed(bend, balls)
+        if not (turn > 0 or turn < 0):
+            continue
+        # E keeps its sign, so that D has one zero on the arc at most.
+        extremum = confirmed([f, slope], names, region, _SHARE)
+        return None if extremum is None else _by_extremum(f, g, names, plane.width, extremum, turn)
+    return None
+
+
+def _by_extremum(
+    f: Expression, g: Expression, names: Sequence[str], width: Array, at: tuple[Coordinate, ...], turn: Ball
+) -> Resolved | None:
+    values = {name: v.exact for name, v in zip(names, at, strict=True)}
+    if None not in values.values() and exact_value(g, values) == 0:
+        return Resolved(double=at)
+    with flint.ctx.workprec(_BITS):
+        balls = dict(zip(names, (v.ball(_BITS) for v in at), strict=True))
+        height = enclosed(g, balls)
+        if height.contains(0):
+            return Resolved(doubtful=at)
+        if height * turn > 0:
+            return Resolved()
+        away = float((-2 * height / turn).mid())
+        gradient = [float(enclosed(derivative(f, name), balls).mid()) for name in names]
+    step = math.sqrt(abs(away)) * np.array([-gradient[1], gradient[0]])
+    middle = np.array([float(v.ball().mid()) for v in at])
+    side = 0.4 * float(np.linalg.norm(step / width)) * width
+    pair = []
+    for guess in (middle + step, middle - step):
+        zero = confirmed([f, g], names, np.stack([guess - side, guess + side], axis=1), _SHARE)
+        if zero is None:
+            return None
+        pair.append(zero)
+    return Resolved(single=pair)
