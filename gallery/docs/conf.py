@@ -54,6 +54,7 @@ sphinx_gallery_conf = {
 
 html_theme = "furo"
 html_title = "fastslow"
+html_show_copyright = False
 html_math_renderer = "mathml"
 
 
