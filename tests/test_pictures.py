@@ -22,8 +22,8 @@ from fastslow.plot.timescales import time_scales_figure
 
 pytest.importorskip("pytest_mpl")
 
-# A root mean square of 2 grey levels in 256 over an image is less than what one mark of a fold makes that is moved by two
-# pixels (2.2), or one curve (2.7).
+# A root mean square of 2 grey levels in 256 over an image is less than what one mark of a fold makes that is moved by
+# two pixels (2.2), or one curve (2.7).
 compared = pytest.mark.mpl_image_compare(
     baseline_dir="baseline", remove_text=True, tolerance=2.0, savefig_kwargs={"dpi": 50, "metadata": {"Software": None}}
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastslow.plot.style import ARCS, INK, LABELS, NEUTRAL, POINTS, RC, fate_color
+from fastslow.plot.style import ARCS, INK, LABELS, NEUTRAL, POINTS, fate_color, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,13 +47,7 @@ def finite_width_figure(
     size : (float, float)
         Width and height in inches.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
+    with new_figure(*size) as figure:
         grid = figure.add_gridspec(
             2 if widths is not None else 1, 2, width_ratios=(1.3, 1.0),
             left=0.065, right=0.985, top=0.91, bottom=0.2, wspace=0.2, hspace=0.42,

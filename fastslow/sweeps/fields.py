@@ -16,6 +16,7 @@ from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.sweeps.methods import Fill, Singular, final_energies, limits
 from fastslow.sweeps.plane import Column
 from fastslow.sweeps.sweep import Variable
+from fastslow.systems.polynomial_system import PolynomialSystem, exactly
 from fastslow.systems.polynomials import dense
 from fastslow.systems.system import FastSlowSystem
 
@@ -37,13 +38,19 @@ def attractors_of(system: FastSlowSystem) -> tuple[str, ...]:
     >>> attractors_of(preset("fig5-left").system)
     ('no attractor', 'a = 0', 'R = 1', 'R = -1', 'a = h(R)', 'infinity', 'cycle')
     """
-    curves = (factor.equation or f"{factor.polynomial} = 0" for factor in system.factors)
+    curves = (factor.equation or f"{factor.polynomial} = 0" for factor in _named(system).factors)
     return (NOWHERE, *curves, INFINITY, CYCLE)
+
+
+def _named(system: FastSlowSystem) -> PolynomialSystem:
+    """Return a system whose factors of f name the attractors, and refuse any other."""
+    return exactly(system, "a map of jumps or ends", "Leave out jumps and ends")
 
 
 def variables_of(system: FastSlowSystem, names: Iterable[str]) -> dict[str, Variable]:
     """Return the variables of fields for the store of a map."""
-    attractors = attractors_of(system)
+    names = tuple(names)
+    attractors = attractors_of(system) if "attractor" in names else ()
     flags = {"flag_values": list(range(len(attractors))), "flag_meanings": ", ".join(attractors)}
     known = {
         "doubtful": Variable("bool", fill=0, long_name="the singular limit may be wrong"),
@@ -61,6 +68,8 @@ def check_fields(system: FastSlowSystem, names: Iterable[str], method: str) -> N
     if "loss" in names and (method == "singular" or system.energy_polynomial is None):
         rule = "is that of the full system" if method == "singular" else "is asked for, but the model has no energy"
         raise InputError("loss", True, rule, "Leave it out")
+    if "jumps" in names or {*ENDS} & {*names}:
+        _named(system)
 
 
 def fields_of(column: Column, names: Iterable[str], fill: Fill, rtol: float) -> dict[str, Values]:
@@ -104,7 +113,7 @@ def _attractors(system: FastSlowSystem, x: Values, y: Values) -> Values:
     """Return the codes of attractors by their places: of equilibria, the curve that is nearest to first order."""
     from numpy.polynomial.polynomial import polyder, polyval2d
 
-    names, tables = attractors_of(system), [dense(factor.polynomial) for factor in system.factors]
+    names, tables = attractors_of(system), [dense(factor.polynomial) for factor in _named(system).factors]
     finite = np.isfinite(y)
     u, v = x[finite], y[finite]
     apart = np.array(
