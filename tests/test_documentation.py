@@ -17,6 +17,9 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "gallery" / "docs").glob("*.md"))]
 LIGHTER = {
     ":100": ":20",
+    ":60 ": ":12 ",
+    "gallery figure_4 energy_landscape": "gallery figure_4 --dpi 40",
+    "gallery --format svg,pdf --theme light,dark": "gallery figure_4 --format svg --theme dark",
     "fig5-left --x 'c_star[3]=-5:5' --y 'c_star[2]=-3:3' --a0 6": (
         "fig7 --x 'c_star[3]=0.9:1' --y 'c_star[2]=-1:-0.9' --a0 1"
     ),
@@ -28,10 +31,11 @@ LIGHTER = {
 
 
 def blocks(page):
-    """Return (language, line, text) of the code blocks of a page, without those that Sphinx executes."""
+    """Return (language, line, text) of the code blocks of a page; directives of Sphinx are none."""
     source = page.read_text()
-    for match in re.finditer(r"^```(?!\{)(.*)\n((?:.*\n)*?)```$", source, re.M):
-        yield match[1], source.count("\n", 0, match.start()) + 1, match[2]
+    for match in re.finditer(r"^```(.*)\n((?:.*\n)*?)```$", source, re.M):
+        if not match[1].startswith("{"):
+            yield match[1], source.count("\n", 0, match.start()) + 1, match[2]
 
 
 class Session:

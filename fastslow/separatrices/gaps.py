@@ -14,7 +14,7 @@ from fastslow.ode.clocks import in_pieces
 from fastslow.ode.event_sets import section as section_set
 from fastslow.ode.trajectories import Trajectory
 from fastslow.separatrices.halves import Backward, Forward, Half, departures, fate, limits, rates, surroundings
-from fastslow.systems.polynomials import Polynomial, rational, variables
+from fastslow.systems.polynomials import Polynomial, packed, rational, variables
 from fastslow.systems.system import FastSlowSystem, Start
 
 UNDECIDED = "undecided"
@@ -122,7 +122,12 @@ class Portrait:
             atol=rtol * np.array([1e-4, 1e-4 * (abs(y) or 1.0)]),
             output="final",
             events=section_set(
-                field, 0.0, section.polynomial, section.level, directions=[0, int(direction)], terminal=[False, once]
+                field,
+                0.0,
+                packed(section.polynomial),
+                section.level,
+                directions=[0, int(direction)],
+                terminal=[False, once],
             ),
         )
         passed = [hit.state for piece in pieces for hit in piece.events if hit.index == 1]

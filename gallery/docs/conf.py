@@ -43,9 +43,10 @@ numpydoc_xref_param_type = False
 sphinx_gallery_conf = {
     "examples_dirs": "..",
     "gallery_dirs": "pictures",
+    "backreferences_dir": "pictures/used",
     "filename_pattern": "/plot_",
     "ignore_pattern": "__init__",
-    "matplotlib_animations": True,
+    "image_scrapers": ("scraper.pictures",),
     "download_all_examples": False,
     "show_memory": False,
     "write_computation_times": False,
@@ -53,6 +54,7 @@ sphinx_gallery_conf = {
 
 html_theme = "furo"
 html_title = "fastslow"
+html_show_copyright = False
 html_math_renderer = "mathml"
 
 
