@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from fastslow.sgd.neurons import simulate_neurons as simulate_neurons
     from fastslow.sgd.simulation import SGDRun as SGDRun
     from fastslow.sgd.simulation import simulate_sgd as simulate_sgd
-    from fastslow.sgd.width_diagram import width_diagram as width_diagram
     from fastslow.sgd.symmetry import symmetry as symmetry
+    from fastslow.sgd.width_diagram import width_diagram as width_diagram
     from fastslow.sgd.window import validity_window as validity_window
     from fastslow.sweeps.phase_map import PhaseMap as PhaseMap
     from fastslow.sweeps.phase_map import phase_map as phase_map

@@ -103,6 +103,7 @@ def test_every_public_name_has_its_place_in_the_reference():
     "name",
     [
         *("analysis", "boundary.phase_boundary", "boundary.singular", "levels.validate", "sgd.finite_width"),
+        *("sgd.finite_width_fates", "sgd.finite_width_manifold", "sgd.mean_field", "sgd.width_diagram", "sgd.symmetry"),
         *("sgd.simulation", "sgd.window", "systems.activations", "systems.networks", "systems.polynomials"),
     ],
 )
