@@ -89,8 +89,11 @@ def phase_map(
     Exit codes: 0 done; 2 bad input; 3 some cells undecided or set aside; 130 interrupted.
     """
     from fastslow.errors import MISSING, InputError, SweepInterrupted
+    from fastslow.systems.polynomial_system import PolynomialSystem
 
     system = model.study().system
+    # as `phase_map` chooses
+    method = method or ("exact" if isinstance(system, PolynomialSystem) else "ode")
     if method in compare:
         raise InputError("--compare", method, "is the method of the map itself", "Compare with another")
     if output is not None:
