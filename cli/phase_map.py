@@ -29,9 +29,8 @@ _MOST_CELLS_JSON = 4_000_000
 @click.option(
     "--method",
     type=click.Choice(METHODS),
-    default="exact",
-    show_default=True,
-    help="Filled from the computed boundary, from that of the singular limit, or each cell integrated.",
+    help="exact (of polynomial systems the default): filled from the computed boundary; singular: from that of the "
+    "singular limit; ode (the default of others): each cell integrated.",
 )
 @click.option("--rtol", type=float, default=1e-8, show_default=True, help="Relative tolerance of --method ode.")
 @click.option(
@@ -48,7 +47,7 @@ def phase_map(
     x: str,
     y: str,
     a0: str | None,
-    method: str,
+    method: str | None,
     rtol: float,
     loss: bool,
     compare: tuple[str, ...],

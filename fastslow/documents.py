@@ -77,6 +77,8 @@ _FORMULAS = ("activation", "link")
 
 def _doubles(value: Any) -> Any:
     """Return exact numbers of a model's table as the nearest doubles; the table itself keeps them exactly."""
+    if isinstance(value, dict):
+        return {key: _doubles(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [_doubles(entry) for entry in value]
     return value if isinstance(value, bool) else float(Fraction(value))

@@ -14,6 +14,8 @@ Line = tuple[str, str]
 
 _STYLES = {"learning": "#d55e00", "unlearning": "#0072b2"}
 _MOST_ORBITS = 6
+_LONGEST = 40
+"""Longer equations are not repeated where a branch is named."""
 
 
 def plain_summary(analysis: Analysis, width: int = 100) -> str:
@@ -59,14 +61,27 @@ def summary_lines(analysis: Analysis, width: int = 100) -> Iterator[Line]:
 
 
 def _title(analysis: Analysis) -> str:
+    if "f" in analysis.model.table:
+        return _written_title(analysis)
     parameters = "  ".join(
         f"{key} = {_listed(value)}" for key, value in analysis.model.table.items() if key not in ("model", "title")
     )
     return f"{analysis.model.name}  {parameters}"
 
 
+def _written_title(analysis: Analysis) -> str:
+    """Return the equations of a model that writes them out, with its parameters, window and slow rate."""
+    model, table = analysis.model, analysis.model.table
+    f, g = table["f"], table["g"]
+    product = f if isinstance(f, str) else f[0] if len(f) == 1 else " * ".join(f"({factor})" for factor in f)
+    values = {k: v["value"] if isinstance(v, dict) else v for k, v in table.get("parameters", {}).items()}
+    settings = {**values, "window": table["window"], "slow_rate": table["slow_rate"]}
+    shown = "  ".join(f"{key} = {_listed(value)}" for key, value in settings.items())
+    return f"{model.name}  {model.fast[0]}' = {product}  {model.slow[0]}' = slow_rate ({g})  {shown}"
+
+
 def _listed(value: object) -> str:
-    return f"({', '.join(str(v) for v in value)})" if isinstance(value, list) else str(value)
+    return f"({', '.join(map(_listed, value))})" if isinstance(value, list) else str(value)
 
 
 def _number(value: float, digits: int = 6) -> str:
@@ -140,7 +155,8 @@ def _step(analysis: Analysis, segment: SegmentResult) -> str:
     loss = "" if segment.loss_drop is None else f" ({analysis.model.energy_name} ↓ {segment.loss_drop:.4g})"
     if segment.kind == "jump":
         return f"jumps to {x} = {segment.end[0]:.4g}{loss}"
-    branch = next((b.equation for b in analysis.branches if any(a.id == segment.arc for a in b.arcs)), segment.arc)
+    own = next((b for b in analysis.branches if any(a.id == segment.arc for a in b.arcs)), None)
+    branch = segment.arc if own is None else own.equation if len(own.equation) <= _LONGEST else f"f = 0 ({own.id})"
     if segment.delayed:
         return f"stays on {branch} past its loss of stability to {y} = {segment.end[1]:.6g}{loss}"
     to = segment.node

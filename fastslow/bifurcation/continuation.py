@@ -10,10 +10,12 @@ from fastslow.bifurcation.codimension_two import continued_twice
 from fastslow.bifurcation.diagrams import BifurcationCurve, BifurcationPoint, Diagram
 from fastslow.bifurcation.elimination import components
 from fastslow.bifurcation.equations import Branch, branches, checked_polynomials, one_parameter
+from fastslow.bifurcation.formula_curves import check_one_parameter, formula_diagram
 from fastslow.bifurcation.one_parameter import follow
 from fastslow.errors import InputError
 from fastslow.systems.algebraic import RealRoot
 from fastslow.systems.families import Axis, Family, start_names
+from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.model_files import suggestion
 from fastslow.systems.system import FastSlowSystem
 
@@ -51,11 +53,13 @@ def continued(family: Family, axis: Axis, second: Axis | None = None, *, kind: s
     Raises
     ------
     InputError
-        If the kind is unknown, the axes do not fit the family, an end of a range gives no model, or the family is
-        not polynomial in a parameter.
+        If the kind is unknown, the axes do not fit the family, an end of a range gives no model, or a polynomial
+        family is not polynomial in a parameter.
 
     Notes
     -----
+    Systems of formulas are followed by ``formula_diagram``, in one parameter, without a proof of completeness.
+
     Completeness: between neighbouring critical values of the projection to p (roots of discriminants and resultants,
     isolated exactly) the number of points at one p is fixed. One exact section there gives start points on every
     component, and the traced curves must meet each section exactly in its points. The special points come from exact
@@ -67,6 +71,9 @@ def continued(family: Family, axis: Axis, second: Axis | None = None, *, kind: s
     axes = (axis,) if second is None else (axis, second)
     parameters = _parameter_axes(family, axes)
     sample = _checked_ends(family, parameters)
+    if isinstance(sample, FormulaSystem):
+        check_one_parameter(family)
+        return formula_diagram(family, sample, axes, kind)
     if len(parameters) == 2:
         return continued_twice(family, sample, (parameters[0], parameters[1]), kind)
     system = checked_polynomials(family, [(axis.low, axis.high)])

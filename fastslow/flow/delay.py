@@ -56,7 +56,7 @@ def exit_height(system: FastSlowSystem, arc: Arc, entry: float) -> float | None:
     rest = [height for height in heights if (height - y) * direction > 0]
     # The slow flow cannot pass an equilibrium of the line; there the integral diverges, so the exit is before it.
     limit = min(rest, key=lambda z: abs(z - y), default=direction * math.inf)
-    last = math.inf
+    last = direction * math.inf
     if system.slow_window is not None:
         last = float(system.slow_window[direction > 0.0])
     width = abs(limit - y) / 64 if rest else max(abs(y), 1.0) / 64

@@ -6,7 +6,8 @@ from fractions import Fraction
 
 from fastslow.manifold.curves import Curve, Shape
 from fastslow.manifold.isolation import isolate
-from fastslow.systems.algebraic import Number, Rational, real_roots
+from fastslow.manifold.special_points import Kind, SpecialPoint
+from fastslow.systems.algebraic import Number, Rational, nearest_double, real_roots
 from fastslow.systems.expression_facts import substituted
 from fastslow.systems.expressions import Expression
 from fastslow.systems.formula_system import FormulaSystem
@@ -33,3 +34,19 @@ def zeros_above(system: FastSlowSystem, e: Expression, x: Fraction) -> list[Numb
     found = isolate([substituted(e, {fast: x})], [slow], [system.slow_window])
     zeros: list[Number] = [zero[0] for zero in found.zeros]
     return zeros + [Rational(Fraction(float(end))) for box in found.undecided for end in box[0]]
+
+
+def touched_ends(system: FastSlowSystem) -> list[SpecialPoint]:
+    """Return the points on the bounds of the slow variable at which solutions touch them, g = 0."""
+    if not isinstance(system, FormulaSystem):
+        return []
+    fast, slow = system.names
+    found: list[SpecialPoint] = []
+    for end in system.slow_window:
+        zeros = isolate(
+            [substituted(system.slow_expression, {slow: end})], [fast], [(system.lower, system.upper)]
+        ).zeros
+        for (x,) in zeros:
+            name = f"T{len(found) + 1}"
+            found.append(SpecialPoint(name, Kind.BOUNDARY, nearest_double(x), float(end), ()))
+    return found

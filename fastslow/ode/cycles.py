@@ -16,6 +16,8 @@ from fastslow.ode.solution import Solution
 from fastslow.systems.chart import Chart
 from fastslow.systems.system import FastSlowSystem
 
+_BESIDE = 0.02
+"""Distance from an invariant line, as a share of the width of a turn, at which it runs beside it."""
 _MOST_MAXIMA = 4
 """Maxima of y on one turn, at most."""
 
@@ -70,6 +72,11 @@ class Turn:
         if self.strayed > self.uncertainty / self.height:
             return f"errors grow to {self.strayed:.1g} of the size of a turn, as along a canard,"
         return "one turn changes less than its error"
+
+    def runs_beside(self, crossing: SpecialPoint) -> bool:
+        """Whether the turn comes to the line x = const of a crossing and runs beside it past the crossing."""
+        near = np.abs(self.x - crossing.x) <= _BESIDE * np.ptp(self.x)
+        return bool(np.any(near & (self.y < crossing.y)) and np.any(near & (self.y > crossing.y)))
 
     def shrinks_to(self, point: SpecialPoint, distance: float) -> bool:
         """Whether the turn surrounds an equilibrium, and P shrinks to within a distance of it.

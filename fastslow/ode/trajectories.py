@@ -252,9 +252,8 @@ class Settling:
                 same = compare(point.exact_x, Rational(start.fast)) == 0 == compare(point.exact_y, Rational(start.slow))
                 if same and point.stability is not Stability.STABLE:
                     return self._at(start, f"undecided: at rest at the {point.stability} {point.id}", "at rest", point)
-        outward = {self.system.upper: 1, self.system.lower: -1}.get(start.fast, 0)
-        if outward and outward * self.system.sign("f", Rational(start.fast), Rational(start.slow)) > 0:
-            return self._at(start, f"leaves the window of {self.system.fast[0]}", "points out of the window")
+        if left := self.system.leaves_at_once(start):
+            return self._at(start, f"leaves the window of {left}", "points out of the window")
         _, events = self.equations(chart)
         if events is not None:
             values = np.empty(events.count)
@@ -279,6 +278,9 @@ class Settling:
             if node.is_a(Kind.EQUILIBRIUM) or node.kind is Kind.INFINITY:
                 fate = self.flow.fate_of(node)
                 return self._at(start, fate, "on the invariant line the slow flow has one sign up to there", node)
+            if node.kind is Kind.BOUNDARY:
+                verdict = f"leaves the window of {self.system.slow[0]}"
+                return self._at(start, verdict, "on the invariant line the slow flow has one sign up to there", node)
             here = [a for a in on_line if a.source is node]
         return self._at(start, "undecided: at rest on an invariant line", "at rest")
 
@@ -360,9 +362,14 @@ class Settling:
         return open_fate
 
     def _oscillation(self, turn: Turn) -> str:
-        """Name a cycle: it passes folds on both sides, or is a small one, as after a Hopf point."""
+        """Name a cycle: it passes two folds, or a fold and a loss of stability of a line, or is a small one."""
         passed = [fold for fold in self.manifold.of_kind(Kind.FOLD) if turn.x.min() < fold.x < turn.x.max()]
-        return "relaxation oscillation" if len(passed) >= 2 else "small oscillation"
+        along = [p for p in self.manifold.of_kind(Kind.CROSSING) if _on_fast_line(p) and turn.runs_beside(p)]
+        return "relaxation oscillation" if len(passed) + len(along) >= 2 else "small oscillation"
+
+
+def _on_fast_line(point: SpecialPoint) -> bool:
+    return any(curve.shape is Shape.FAST_LINE for curve in point.curves)
 
 
 def _on_slow_line(point: SpecialPoint) -> bool:

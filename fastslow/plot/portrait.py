@@ -141,7 +141,8 @@ def _frame(analysis: Analysis) -> tuple[float, float, float, float]:
     else:
         near = max(abs(h) for h in heights)
         heights += [p.y for p in analysis.points if p.finite and abs(p.y) <= 1.2 * near and _seen(p.x, widths)]
-    low, high = min(heights), max(heights)
+    bottom, top = system.slow_ends
+    low, high = max(min(heights), bottom), min(max(heights), top)
     margin = 0.08 * (high - low or 1.0)
     span = right - left
     if widths and min(widths) >= -1e-12 and analysis.system.invariant_window:

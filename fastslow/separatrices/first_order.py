@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import flint
+import numpy as np
 
 from fastslow.flow.singular_orbit import Segment, SegmentKind, SingularFlow, SingularOrbit
+from fastslow.manifold.on_line import heights_of
 from fastslow.manifold.special_points import SpecialPoint
 from fastslow.separatrices.halves import Separatrix
-from fastslow.systems.algebraic import Number, nearest_double, real_roots
-from fastslow.systems.polynomial_system import exactly
-from fastslow.systems.polynomials import Polynomial, at_fast, by_slow_power, rational
+from fastslow.systems.algebraic import Number, nearest_double
+from fastslow.systems.polynomial_system import PolynomialSystem
+from fastslow.systems.polynomials import Polynomial, by_slow_power, rational
 from fastslow.systems.system import FastSlowSystem
 
 _BITS = 128
 _INTEGRAL_BITS = 64
 _ACCURACY = 2.0**-48
+_NODES, _PIECES = 20, 16
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,8 @@ def _on_fibre(system: FastSlowSystem, saddle: SpecialPoint) -> SingularCrossing:
 
 def drift_along_fibre(system: FastSlowSystem, x: Number, y: Number, start: Fraction) -> float | None:
     """Return the integral of g / f dx at frozen y from `start` to an equilibrium (x, y), None where it diverges."""
-    system = exactly(system, "the first order of a threshold")
+    if not isinstance(system, PolynomialSystem):
+        return _drift_by_quadrature(system, nearest_double(x), nearest_double(y), float(start))
     with flint.ctx.workprec(_BITS):
         root = x.ball(_BITS)
         linear = flint.arb_poly([-root, 1])
@@ -118,6 +123,20 @@ def drift_along_fibre(system: FastSlowSystem, x: Number, y: Number, start: Fract
             lambda z, _: upper(z) / lower(z), rational(start), root, rel_tol=flint.arb(_ACCURACY)
         ).real
     return float(value.mid()) if value.is_finite() else None
+
+
+def _drift_by_quadrature(system: FastSlowSystem, x: float, y: float, start: float) -> float | None:
+    """Return the integral of g / f at frozen y where f and g vanish together at its end x, by Gauss-Legendre rules."""
+    if system.partial("f", 1, 0, x, y) == 0.0:
+        return None
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    edges = np.linspace(start, x, _PIECES + 1)
+    middle, half = 0.5 * (edges[1:] + edges[:-1]), 0.5 * (edges[1:] - edges[:-1])
+    at = middle[:, None] + half[:, None] * nodes
+    f, g = (system.partial(of, 0, 0, at, y) for of in ("f", "g"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(np.sum(half[:, None] * weights * g / f))
+    return value if math.isfinite(value) else None
 
 
 def _frozen(p: Polynomial, y: Any) -> Any:
@@ -132,7 +151,7 @@ def _on_arc(system: FastSlowSystem, segment: Segment) -> SingularCrossing:
     """The repelling arc y = h(x), and the slow manifold y = h + slow_rate y_1 beside it: f_y y_1 h' = g."""
     arc, place = segment.arc, system.start_fast
     assert arc is not None
-    heights = [y for y in real_roots(at_fast(arc.curve.polynomial, rational(place))) if arc.spans(y)]
+    heights = [y for y in heights_of(system, arc.curve, place) if arc.spans(y)]
     low, high = sorted((segment.start[1], segment.end[1]))
     h = next(v for v in map(nearest_double, heights) if low <= v <= high)
     f_x = float(system.partial("f", 1, 0, float(place), h))

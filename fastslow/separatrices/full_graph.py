@@ -134,7 +134,7 @@ def _between_rests(arcs: Sequence[Arc]) -> Iterator[list[Arc]]:
     run: list[Arc] = []
     for arc in arcs:
         run.append(arc)
-        if arc.end.is_a(Kind.EQUILIBRIUM) or arc.end.kind is Kind.INFINITY:
+        if arc.end.is_a(Kind.EQUILIBRIUM) or arc.end.kind in (Kind.INFINITY, Kind.BOUNDARY):
             yield run
             run = []
 
@@ -169,7 +169,7 @@ def _other_basins(
     """Say which starts have another fate, except between a threshold and the boundary it tends to."""
     name = f"{system.slow[0]}0"
     moved = [sorted((t.y, t.singular)) for t in thresholds if t.singular is not None]
-    cuts = [*sorted({b.low for b in (*full, *singular)}), math.inf]
+    cuts = [*sorted({b.low for b in (*full, *singular)}), system.slow_ends[1]]
     for low, high in itertools.pairwise(cuts):
         ours, limit = (next(b for b in basins if b.low <= low < b.high) for basins in (full, singular))
         ends = (_named(ours.verdict, ours.destination), _named(limit.verdict, limit.destination))

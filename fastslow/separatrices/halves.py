@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fastslow.flow.singular_orbit import SingularFlow, SingularOrbit
 from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
+from fastslow.manifold.on_line import touched_ends
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.ode.centers import center_at
 from fastslow.ode.clocks import in_pieces, joined
@@ -174,7 +175,9 @@ class Backward(Forward):
 def fate(system: FastSlowSystem, result: Trajectory | SingularOrbit) -> tuple[str, str]:
     """Return the verdict, with the edge where the window is left, and the id of the point where an orbit ends."""
     if result.verdict.startswith(LEAVES):
-        upper = result.end[0] > float(system.lower + system.upper) / 2
+        number = 0 if result.verdict.endswith(f" {system.fast[0]}") else 1
+        low, high = (float(system.lower), float(system.upper)) if number == 0 else system.slow_ends
+        upper = result.end[number] > (low + high) / 2
         return f"{result.verdict} at its {'upper' if upper else 'lower'} edge", ""
     return result.verdict, result.node.id if result.node is not None and not result.undecided else ""
 
@@ -224,12 +227,17 @@ def edge_orbits(settling: Settling, backward: Backward) -> tuple[Separatrix, ...
     They part the starts that leave the window from those that do not. Where the window is invariant there are none.
     """
     system, found = settling.system, []
-    for point in settling.manifold.of_kind(Kind.BOUNDARY):
-        inward = 1.0 if point.x == float(system.lower) else -1.0
-        f_y = float(system.partial("f", 0, 1, point.x, point.y))
-        if inward * f_y * system.g(point.x, point.y) <= 0.0:
-            continue  # x'' = slow_rate f_y g there
-        start = _beside(system, point, np.array([inward * _TOUCH * float(system.upper - system.lower), 0.0]))
+    for point in (*settling.manifold.of_kind(Kind.BOUNDARY), *touched_ends(system)):
+        across = 0 if point.x in (float(system.lower), float(system.upper)) else 1
+        ends = (float(system.lower), float(system.upper)) if across == 0 else system.slow_ends
+        inward = 1.0 if (point.x, point.y)[across] == ends[0] else -1.0
+        # On f = 0 at an edge of x the solution has x'' = slow_rate f_y g, on g = 0 at one of y y'' = slow_rate g_x f.
+        turn = float(system.partial("fg"[across], across, 1 - across, point.x, point.y))
+        if inward * turn * (system.g if across == 0 else system.f)(point.x, point.y) <= 0.0:
+            continue
+        step = np.zeros(2)
+        step[across] = inward * _TOUCH * (ends[1] - ends[0])
+        start = _beside(system, point, step)
         if start is not None:
             found.append(Separatrix(point, "stable", int(inward), start, backward.run(start)))
     return tuple(found)
@@ -314,7 +322,9 @@ def rates(system: FastSlowSystem, x: float, y: float) -> tuple[float, float]:
 def _beside(system: FastSlowSystem, point: SpecialPoint, step: NDArray[np.float64]) -> Start | None:
     """Return the start at `step` from a point, None outside the window."""
     start = Start(Fraction(point.x + float(step[0])), Fraction(point.y + float(step[1])))
-    return start if system.lower <= start.fast <= system.upper else None
+    low, high = system.slow_ends
+    inside = system.lower <= start.fast <= system.upper and low <= start.slow <= high
+    return start if inside else None
 
 
 def _on_fast_line(point: SpecialPoint) -> bool:

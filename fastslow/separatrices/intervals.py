@@ -41,7 +41,8 @@ def intervals_between(
     to infinity. These are bisected.
     """
     system = settling.system
-    walls = sorted({*heights, *([0.0] if forbidden(system, 0.0) else [])})
+    bottom, top = system.slow_ends
+    walls = sorted(y for y in {*heights, *([0.0] if forbidden(system, 0.0) else [])} if bottom < y < top)
     far = max((abs(wall) for wall in walls), default=0.0) or typical_height(settling.manifold)
 
     def follow(y: float, *, exactly: bool) -> Fate:
@@ -57,7 +58,7 @@ def intervals_between(
         and all(abs(float(run.start.slow) - wall) > BESIDE * (abs(wall) or far) for wall in walls)
     ]
     intervals: list[Basin] = []
-    for low, high in itertools.pairwise([-math.inf, *walls, math.inf]):
+    for low, high in itertools.pairwise([bottom, *walls, top]):
         found = {float(run.start.slow): fate(system, run) for run in told if low < run.start.slow < high}
         if not found:
             y = _place_inside(low, high, far)

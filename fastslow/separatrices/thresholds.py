@@ -140,7 +140,8 @@ def line_of_starts(
     stable = [half for half in halves if half.kind == "stable"]
     crossings = [c for half in (*stable, *edge_orbits(settling, backward)) for c in _crossings(settling, half)]
     crossings += _saddles_on_line(settling, stable)
-    crossings.sort(key=lambda c: c.y)
+    bottom, top = settling.system.slow_ends
+    crossings = sorted((c for c in crossings if bottom < c.y < top), key=lambda c: c.y)
     intervals = intervals_between(settling, forward, [c.y for c in crossings], singular, known)
     found = [
         threshold

@@ -22,6 +22,7 @@ from fastslow.sweeps.plane import Plane, plane_of
 from fastslow.systems.exact import Real
 from fastslow.systems.families import Axis, axis_of, family_of
 from fastslow.systems.model_files import study_from, system_of
+from fastslow.systems.polynomial_system import PolynomialSystem, exactly
 from fastslow.systems.system import FastSlowSystem, Start
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def phase_map(
     x: Axis | str,
     y: Axis | str,
     *,
-    method: Method = "exact",
+    method: Method | None = None,
     a0: Real | None = None,
     rtol: float = 1e-8,
     loss: bool = False,
@@ -145,7 +146,8 @@ def phase_map(
     x, y : Axis or str
         Parameters of the model, or the slow coordinate of the start, as NAME=LOW:HIGH:COUNT; 100 values unless
         given.
-    method : {"exact", "singular", "ode"}
+    method : {"exact", "singular", "ode"}, optional
+        "exact" for polynomial systems unless given, "ode" for others, which have only that.
         "exact": the critical starts of the full system are curves in the parameter, and cells are filled between
         them; "singular": the same in the limit slow_rate -> 0; "ode": each cell is integrated to its fate.
     a0 : number, optional
@@ -174,12 +176,15 @@ def phase_map(
     """
     from fastslow.sweeps import Sweep, Variable, run
 
-    if method not in METHODS:
+    if method is not None and method not in METHODS:
         raise InputError("method", method, "is no method", f"Known: {', '.join(METHODS)}")
     if not LEAST_RTOL <= rtol < 1.0:
         raise InputError("rtol", rtol, f"must be from {LEAST_RTOL:g} to below 1", "For example 1e-8")
     plane = plane_of(system_of(model), axis_of(x, "x", _COUNT), axis_of(y, "y", _COUNT), a0)
+    if method is None:
+        method = "exact" if isinstance(plane.system, PolynomialSystem) else "ode"
     if method != "ode":
+        exactly(plane.system, f"method {method}")
         for axis in (plane.x, plane.y):
             check_line_at_rest(axis)
     if loss and (method == "singular" or plane.system.energy_polynomial is None):

@@ -23,7 +23,7 @@ import numpy as np
 
 from fastslow.errors import InputError
 from fastslow.systems.exact import exact
-from fastslow.systems.expression_facts import LARGEST_DEGREE, is_constant
+from fastslow.systems.expression_facts import LARGEST_DEGREE, exact_value, is_constant
 from fastslow.systems.expressions import (
     FUNCTIONS,
     LARGEST_HERMITE,
@@ -284,6 +284,8 @@ class _Parser:
         else:
             self.refuse(token.column, f"{name} is a function of which variable?", f"Write {name}({self.names[0]})")
         result = argument if name == "identity" else Call(name, argument)
+        if isinstance(argument, Number) and name in FUNCTIONS and (value := exact_value(result, {})) is not None:
+            result = Number(value)  # exp(0) is 1
         self.check_constant(result, token.column)
         return result
 

@@ -15,6 +15,7 @@ from fastslow.systems.polynomials import Polynomial, rational
 
 _MOST_DEGREE = 16
 _PURPOSE = "an exact equation in the parameters"
+_WAY_OUT = "A phase map by method ode serves any formulas"
 _CHECKS = 3
 """Values beyond those that determine the polynomials, at which they must agree."""
 
@@ -78,7 +79,7 @@ def polynomials_of(family: Family, ranges: Sequence[tuple[Fraction, Fraction]]) 
         """The factors, g and the slow rate with the first parameters at `values`, the others still variables."""
         k = len(values)
         if k == len(ranges):
-            return _extended(exactly(family.at(*values), _PURPOSE), context)
+            return _extended(exactly(family.at(*values), _PURPOSE, _WAY_OUT), context)
         return _interpolated(lambda value: rows((*values, value)), context.gen(2 + k), ranges[k], family.names[k])
 
     *factors, slow_field, slow_rate = rows(())
@@ -98,7 +99,7 @@ def _member(family: Family, ranges: Sequence[tuple[Fraction, Fraction]]) -> Poly
     else:
         assert last is not None
         raise last
-    return exactly(member, _PURPOSE)
+    return exactly(member, _PURPOSE, _WAY_OUT)
 
 
 def _extended(system: PolynomialSystem, context: flint.fmpq_mpoly_ctx) -> list[Polynomial]:

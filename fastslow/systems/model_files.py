@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -214,6 +214,13 @@ def _formulas(kind: str) -> Callable[[dict[str, Any]], Study]:
         return Study(system, plane_starts(system, table.get("starts", [])))
 
     return read
+
+
+def parameter_values(table: Mapping[str, Any]) -> dict[str, Fraction]:
+    """Return the values of the parameters in the table of a model that writes its formulas out."""
+    entries = table.get("parameters", {})
+    values = {key: entry["value"] if isinstance(entry, dict) else entry for key, entry in entries.items()}
+    return {key: exact(value, f"parameters.{key}") for key, value in values.items()}
 
 
 def _parameters(table: Any, variables: tuple[str, str]) -> tuple[dict[str, Fraction], dict[str, Any]]:

@@ -244,17 +244,17 @@ class PolynomialSystem(FastSlowSystem):
 _SIGN_BITS = 1024
 
 
-def exactly(system: FastSlowSystem, purpose: str) -> PolynomialSystem:
+def exactly(system: FastSlowSystem, purpose: str, way_out: str = "Use method ode") -> PolynomialSystem:
     """Return a polynomial system as what it is, and refuse any other.
 
     Raises
     ------
     InputError
-        If f or g is no polynomial; `purpose` says what needs them to be.
+        If f or g is no polynomial; `purpose` says what needs them to be, `way_out` what does not.
     """
     if not isinstance(system, PolynomialSystem):
         f, g = system.formula()
-        raise InputError("f, g", f"{f}; {g}", f"are no polynomials, which {purpose} needs", "Use method ode")
+        raise InputError("f, g", f"{f}; {g}", f"are no polynomials, which {purpose} needs", way_out)
     return system
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -242,6 +243,13 @@ class FastSlowSystem:
         return None
 
     @property
+    def slow_ends(self) -> tuple[float, float]:
+        """The bounds of the slow variable, infinite where every value is covered."""
+        if self.slow_window is None:
+            return -math.inf, math.inf
+        return float(self.slow_window[0]), float(self.slow_window[1])
+
+    @property
     def edges(self) -> tuple[float, ...]:
         """The bounds at which a solution leaves the window: of x, and then of y where it has any."""
         return tuple(map(float, (self.lower, self.upper, *(self.slow_window or ()))))
@@ -249,6 +257,17 @@ class FastSlowSystem:
     def edge_left(self, number: int) -> str:
         """Return the name of the variable that the bound `edges[number]` is of."""
         return (self.fast if number < 2 else self.slow)[0]
+
+    def leaves_at_once(self, start: Start) -> str:
+        """Return the variable in which the field points out of the window at a start on its edge, or an empty text."""
+        from fastslow.systems.algebraic import Rational
+
+        at = Rational(start.fast), Rational(start.slow)
+        bounds: tuple[tuple[Fraction, ...], ...] = ((self.lower, self.upper), self.slow_window or ())
+        for of, name, value, ends in zip("fg", (*self.fast, *self.slow), (start.fast, start.slow), bounds, strict=True):
+            if value in ends and self.sign(of, *at) * (1 if value == ends[-1] else -1) > 0:
+                return name
+        return ""
 
     @property
     def window(self) -> list[Any]:
@@ -328,8 +347,8 @@ def numbers_of(parameters: Mapping[str, Any] | None) -> dict[str, Fraction]:
         if isinstance(value, int | float | str | Fraction) and not isinstance(value, bool):
             try:
                 found[name] = exact(value, f"parameters.{name}")
-            except InputError:
-                if not isinstance(value, str):
+            except InputError as error:
+                if not isinstance(value, str) or error.rule != "is no number":
                     raise
     return found
 
