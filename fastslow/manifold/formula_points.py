@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from fastslow.errors import InputError
 from fastslow.manifold.curves import Curve, Shape
 from fastslow.manifold.double_zeros import resolved
-from fastslow.manifold.isolation import Coordinate, Isolated, confirmed, isolate, rational_in
+from fastslow.manifold.isolation import Coordinate, Isolated, confirmed, isolate
 from fastslow.manifold.plane_field import PlaneField
 from fastslow.manifold.special_points import Candidate, Kind, SpecialPoint, classified, join, numbered
 from fastslow.manifold.tubes import Patch, patch_about
-from fastslow.systems.algebraic import FIRST_BITS, Ball, Number, Rational, compare, nearest_double
+from fastslow.systems.algebraic import FIRST_BITS, Ball, Number, Rational, compare, nearest_double, rational_in
 from fastslow.systems.balls import enclosed
 from fastslow.systems.expression_facts import exact_value, nodes, substituted
 from fastslow.systems.expressions import ZERO, Expression, Variable, derivative

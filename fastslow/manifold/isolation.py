@@ -11,6 +11,7 @@ A. Neumaier, Interval Methods for Systems of Equations, Cambridge, 1990, chapter
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.errors import CertificateError
-from fastslow.systems.algebraic import FIRST_BITS, Ball, Rational, compare
+from fastslow.systems.algebraic import FIRST_BITS, Ball, Rational, compare, rational_in
 from fastslow.systems.expression_facts import exact_value
 from fastslow.systems.expressions import Expression, derivative
 from fastslow.systems.interval_tapes import Tape
@@ -33,7 +34,7 @@ _SMALLEST = 2.0**-27
 """Boxes narrower than this part of the window are not cut again: near a double zero doubles tell no more."""
 _MOST_BOXES = 20_000
 _FIRST_CUTS = {1: 64, 2: 16}
-_LARGEST_DENOMINATOR = 4096
+_MOST_STEPS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +57,17 @@ class Zero:
         """Return enclosures of the coordinates computed with `bits` bits, by Krawczyk's operator."""
         if bits not in self._cache:
             known = [k for k in self._cache if k < bits]
-            first = self._cache[max(known)] if known else [_hull(low, high) for low, high in self.box.tolist()]
+            first = self._cache[max(known)] if known else self._first()
             with flint.ctx.workprec(bits + 32):
                 self._cache[bits] = self._refined(first, bits)
         return self._cache[bits]
 
+    def _first(self) -> list[Ball]:
+        """Return a small box in the first one with a proved zero, which is this one; the first box where that fails."""
+        return _tight(self.tape, self.box, 1e-9) or [_hull(low, high) for low, high in self.box.tolist()]
+
     def _refined(self, x: list[Ball], bits: int) -> list[Ball]:
-        for _ in range(bits.bit_length() + 8):
+        for _ in range(_MOST_STEPS):
             new = _krawczyk(self.tape, x)
             if new is None:
                 break
@@ -144,8 +149,21 @@ def confirmed(
 
     Krawczyk's test in balls is made on boxes round it, the least of them `share` of the box wide.
     """
-    n = len(names)
     tape = Tape([*functions, *(derivative(f, name) for f in functions for name in names)], names)
+    found = _tight(tape, box, share)
+    if found is None:
+        return None
+    # Rounded inwards: the zero is proved to be the only one in these balls, not beyond.
+    ends = [[math.nextafter(float(v.lower()), math.inf), math.nextafter(float(v.upper()), -math.inf)] for v in found]
+    return _point(Zero(tape, np.array(ends)), functions)
+
+
+def _tight(tape: Tape, box: Array, share: float) -> list[Ball] | None:
+    """Return a box inside a given one that is proved to hold exactly one zero, None where none is found.
+
+    Newton's method leads from the middle to its middle; it is 1/2, 1/8, ... of the box wide, at least `share`.
+    """
+    n = len(box)
     middle, side = box.mean(axis=1), np.ptp(box, axis=1)
     for _ in range(8):
         values = np.array([float(v) for v in tape.doubles(list(middle))])
@@ -159,8 +177,8 @@ def confirmed(
             x = [_hull(low, high) for low, high in tried.tolist()]
             image = _krawczyk(tape, x)
             inside = image is not None and all(v.contains_interior(w) for v, w in zip(x, image, strict=True))
-        if inside:
-            return _point(Zero(tape, tried), functions)
+        if inside and np.all(tried[:, 0] >= box[:, 0]) and np.all(tried[:, 1] <= box[:, 1]):
+            return x
         part *= 0.25
     return None
 
@@ -335,12 +353,6 @@ def _point(zero: Zero, functions: Sequence[Expression]) -> tuple[Coordinate, ...
         if zero.holds(at) and all(exact_value(f, values) == 0 for f in functions):
             return tuple(Coordinate(zero, j, guesses[j]) for j in range(n))
     return tuple(Coordinate(zero, j) for j in range(n))
-
-
-def rational_in(ball: Ball) -> Fraction | None:
-    """Return a fraction of small denominator in a ball, None where there is none."""
-    near = Fraction(float(ball.mid())).limit_denominator(_LARGEST_DENOMINATOR)
-    return near if ball.overlaps(Rational(near).ball()) else None
 
 
 def _middles(boxes: Array) -> Array:

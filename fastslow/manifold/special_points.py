@@ -244,7 +244,7 @@ def _degeneracy(point: SpecialPoint) -> str:
     if point.is_a(Kind.FOLD) and point.is_a(Kind.EQUILIBRIUM):
         notes.append("canard point: a fold that is an equilibrium")
     if point.multiplicity.get(Kind.FOLD, 1) > 1:
-        cusp = "cusp (hysteresis point): " if point.multiplicity[Kind.FOLD] == 2 else ""
+        cusp = "cusp (hysteresis point): " if point.multiplicity[Kind.FOLD] == 2 and point.certified else ""
         notes.append(f"{cusp}fold of multiplicity {point.multiplicity[Kind.FOLD]}")
     if point.is_a(Kind.CROSSING) and point.is_a(Kind.EQUILIBRIUM):
         notes.append("a crossing that is an equilibrium")

@@ -19,6 +19,7 @@ FIRST_BITS = 128
 """Precision of the first enclosure: radii near 1e-30."""
 MOST_BITS = 4096
 """Precision beyond which two numbers that cannot be told apart are called equal."""
+_LARGEST_DENOMINATOR = 4096
 
 Ball = Any
 """A flint ``arb``: a real interval."""
@@ -218,6 +219,12 @@ def nearest_double(number: Number) -> float:
     """Return the double nearest to the number."""
     value = getattr(number, "exact", None)
     return float(value) if value is not None else float(number.ball().mid())
+
+
+def rational_in(ball: Ball) -> Fraction | None:
+    """Return a fraction of small denominator in a ball, None where there is none."""
+    near = Fraction(float(ball.mid())).limit_denominator(_LARGEST_DENOMINATOR)
+    return near if ball.overlaps(Rational(near).ball()) else None
 
 
 def radius(number: Number) -> float:

@@ -216,3 +216,9 @@ def test_branch_points_on_a_hidden_line_are_proved_at_irrational_heights():
     for p in crossings:
         assert abs(p.x) < 1e-30 and p.y * math.atan(-p.y - 1 / 3) + 1.4 == pytest.approx(0, abs=1e-14)
     check_structure(m)
+
+
+def test_zeros_whose_first_boxes_are_wide_are_refined():
+    m = manifold("8/3*x + y*atan(y + 2/3) - 6/5*x**2", "-4*tanh(2*y + 1/3) - 3/2*atan(x + y)", ((-2, 2), (-2, 2)))
+    assert m.complete
+    assert all(p.exact_y.ball(300).rel_accuracy_bits() > 250 for p in m.of_kind("fold"))
