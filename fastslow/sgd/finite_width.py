@@ -26,7 +26,7 @@ _MOST_REST_STEPS = 50_000
 """Steps to a time and to its double in which an orbit is given up that does not come to rest."""
 _CLOSE = 1e-7
 """A Newton step this small, relative, from an attracting equilibrium counts as rest."""
-_LEAST_SHARE, _LEAST_MOVE = 1e-6, 1e-7
+_LEAST_SHARE, _LEAST_MOVE, _COARSE_MOVE = 1e-6, 1e-7, 1e-3
 _FALL = 0.5
 """An equilibrium whose |R| falls below this share of its value while the width grows goes to R = 0."""
 
@@ -246,11 +246,16 @@ class FiniteWidth:
 
         In log |R|, log Q, log |a| against the log of the share that is left power laws are straight lines, which a
         secant predicts; a predictor that Newton's method cannot correct is tried shorter, and so is one from which it
-        finds the other equilibrium of a fold, whose determinant has the other sign.
+        finds the other equilibrium of a fold, whose determinant has the other sign. A multiple equilibrium, such as a
+        perfect copy of the teacher, has none but by rounding: it is followed without.
         """
+        found = self._followed(place, _side(self, place), _LEAST_MOVE)
+        return found if found != FINITE_SIZE else self._followed(place, 0, _COARSE_MOVE)
+
+    def _followed(self, place: FloatArray, side: int, least: float) -> str:
         share, move, last = 1.0, 0.5, np.log(np.abs(place))
         now, slope = last, np.zeros(3)
-        sign, side = np.array([math.copysign(1.0, place[0]), 1.0, math.copysign(1.0, place[2])]), _side(self, place)
+        sign = np.array([math.copysign(1.0, place[0]), 1.0, math.copysign(1.0, place[2])])
         while share > _LEAST_SHARE:
             less = self.scaled(share * math.exp(-move), share * math.exp(-move))
             guess = sign * np.exp(now + slope * move)
@@ -258,7 +263,7 @@ class FiniteWidth:
             moved = None if found is None or side * _side(less, found) < 0 else np.log(np.abs(found)) - now
             if found is None or moved is None or (found * sign <= 0.0).any() or np.abs(moved).max() > 0.5:
                 move /= 2.0
-                if move < _LEAST_MOVE:
+                if move < least:
                     return FINITE_SIZE
                 continue
             slope, now, share = moved / move, now + moved, share * math.exp(-move)
