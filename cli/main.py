@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 from fastslow_cli.analyze import analyze
+from fastslow_cli.batch import batch
 from fastslow_cli.boundary import boundary
 from fastslow_cli.continuation import continuation
 from fastslow_cli.finite_width import finite_width
@@ -41,6 +42,7 @@ def cli() -> None:
 
 
 cli.add_command(analyze)
+cli.add_command(batch)
 cli.add_command(boundary)
 cli.add_command(continuation)
 cli.add_command(gallery)

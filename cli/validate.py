@@ -51,7 +51,8 @@ def validate(
     \b
     JSON: {"schema": "fastslow.validation/1", "levels": [{"level", "verdict", "z", "critical", "deviation", "until",
            "consistent", "note"}], "window": {"tau", "limited_by", "times", "max_transverse_growth", "horizon"},
-           "agree", "explained", "explanation", "courses", "options", "model"}
+           "agree", "explained", "explanation", "prediction": {"verdict", "singular", "R", "Q", "a", "equilibria",
+           "certified"}, "courses", "options", "model"}
     Exit codes: 0 done; 2 bad input; 3 a difference has no computed cause; 130 interrupted.
     """
     from fastslow.systems.exact import exact

@@ -13,6 +13,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from fastslow.analysis import Analysis as Analysis
     from fastslow.analysis import analyze as analyze
+    from fastslow.batches import Batch as Batch
+    from fastslow.batches import analyses as analyses
     from fastslow.bifurcation.canard_series import canard_series as canard_series
     from fastslow.bifurcation.continuation import continued as continued
     from fastslow.boundary.phase_boundary import phase_boundary as phase_boundary
@@ -43,9 +45,12 @@ if TYPE_CHECKING:
     from fastslow.sgd.finite_width import finite_width as finite_width
     from fastslow.sgd.finite_width_fates import finite_width_thresholds as finite_width_thresholds
     from fastslow.sgd.finite_width_manifold import finite_width_manifold as finite_width_manifold
+    from fastslow.sgd.mean_field import gaussian_overlaps as gaussian_overlaps
+    from fastslow.sgd.mean_field import mean_field as mean_field
     from fastslow.sgd.neurons import simulate_neurons as simulate_neurons
     from fastslow.sgd.simulation import SGDRun as SGDRun
     from fastslow.sgd.simulation import simulate_sgd as simulate_sgd
+    from fastslow.sgd.symmetry import symmetry as symmetry
     from fastslow.sgd.width_diagram import width_diagram as width_diagram
     from fastslow.sgd.window import validity_window as validity_window
     from fastslow.sweeps.phase_map import PhaseMap as PhaseMap
@@ -73,6 +78,7 @@ _HOMES = {
     "InputError": "fastslow.errors",
     "LimitCycles": "fastslow.ode.limit_cycles",
     "PRESETS": "fastslow.systems.presets",
+    "Batch": "fastslow.batches",
     "PhaseMap": "fastslow.sweeps.phase_map",
     "RecordError": "fastslow.errors",
     "SGDRun": "fastslow.sgd.simulation",
@@ -93,13 +99,16 @@ _HOMES = {
     "finite_width_thresholds": "fastslow.sgd.finite_width_fates",
     "first_order_correction": "fastslow.flow.slow_manifold",
     "fitzhugh_nagumo": "fastslow.systems.classics",
+    "gaussian_overlaps": "fastslow.sgd.mean_field",
     "hermite_expansion": "fastslow.systems.activations",
     "integrate": "fastslow.ode.integrate",
     "limit_cycles": "fastslow.ode.limit_cycles",
     "load": "fastslow.records",
+    "mean_field": "fastslow.sgd.mean_field",
     "maximal_canard": "fastslow.ode.maximal_canards",
     "orders": "fastslow.scales.convergence",
     "phase_boundary": "fastslow.boundary.phase_boundary",
+    "analyses": "fastslow.batches",
     "phase_map": "fastslow.sweeps.phase_map",
     "scaling": "fastslow.scales.scaling",
     "sgd_ensemble": "fastslow.sweeps.replicas",
@@ -107,6 +116,7 @@ _HOMES = {
     "simulate_neurons": "fastslow.sgd.neurons",
     "simulate_sgd": "fastslow.sgd.simulation",
     "singular_course": "fastslow.flow.singular_course",
+    "symmetry": "fastslow.sgd.symmetry",
     "thresholds": "fastslow.separatrices.thresholds",
     "time_scales": "fastslow.scales.timescales",
     "trace_curve": "fastslow.manifold.continuation",

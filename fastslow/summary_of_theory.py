@@ -40,7 +40,7 @@ def _cycles(analysis: Analysis, width: int) -> Iterator[Line]:
         order = "to two orders" if limit.fold_constant is not None else f"to leading order ({limit.note})"
         constant = "" if limit.fold_constant is None else f" + {limit.fold_constant:.6g} ε^(-1/3)"
         yield from wrapped(
-            f"  singular limit: relaxation cycle through the folds {', '.join(limit.folds)}, period "
+            f"  singular limit: relaxation cycle through {', '.join(limit.folds)}, period "
             f"{limit.slow_period:.9g}/ε{constant} {order}: {limit.period:.6g} at ε = {rate:g}",
             width,
         )

@@ -19,7 +19,7 @@ FRAMES = 60
 plt.style.use(STYLE)
 figure, (plane, loss) = plt.subplots(1, 2, figsize=(9.6, 4.4), width_ratios=(1.25, 1))
 figure.subplots_adjust(left=0.065, right=0.985, top=0.93, bottom=0.12, wspace=0.2)
-portrait(plane, fs.analyze("fig4", 9), full_system=False, names=False, frame=(-0.14, 1.06, -1, 12))
+portrait(plane, fs.analyze("fig4", 9), full_system=False, names=False, frame=(-0.19, 1.06, -1, 12))
 run = fs.simulate("fig4", 9, 1000, points=5000)
 time_course(loss, run, "energy", levels="nowhere")
 # Frames at equal steps of the way and of log time together, so that neither picture is too fast.

@@ -19,7 +19,7 @@ plt.style.use(STYLE)
 figure, axes = plt.subplots(figsize=(10, 6.4))
 figure.subplots_adjust(left=0.075, right=1.0, top=0.95, bottom=0.09)
 result = fs.analyze("fig4", [2, 5, 9, 10, 12])
-frame = (-0.1, 1.04, -1, 15)
+frame = (-0.12, 1.04, -1, 15)
 R, a = np.meshgrid(np.linspace(0, 1, 400), np.linspace(*frame[2:], 400))
 loss = result.system.energy(R, a)
 # Heights over the loss of the start, 76.5, on a scale that shows thousandths as well as thousands.

@@ -32,5 +32,5 @@ for column, (name, a0, link) in zip(axes.T, settings, strict=True):
     column[2].legend(loc="lower right", bbox_to_anchor=(1.01, 0.95), ncols=2)
     for panel in column[:3]:
         panel.set_xlabel("")
-axes[0, 0].legend(loc="upper left")
+axes[0, 1].legend(loc="center right")
 plt.show()

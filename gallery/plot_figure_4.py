@@ -22,7 +22,7 @@ figure, axes = plt.subplots(4, 3, figsize=(11, 11.5), height_ratios=(1.9, 1, 1, 
 figure.subplots_adjust(left=0.07, right=0.985, top=0.97, bottom=0.05, wspace=0.22, hspace=0.22)
 
 for number, (column, a0) in enumerate(zip(axes.T, (5, 9, 10), strict=True)):
-    portrait(column[0], fs.analyze("fig4", a0), frame=(-0.16, 1.06, -1, 15))
+    portrait(column[0], fs.analyze("fig4", a0), frame=(-0.21, 1.06, -1, 15))
     column[0].set_title(f"$\\bar a$ = {a0}", fontsize=12)
     run, course = fs.simulate("fig4", a0, tau=1e4), fs.singular_course("fig4", a0, 1e4)
     for panel, quantity in zip(column[1:], ("x", "y", "energy"), strict=True):

@@ -3,7 +3,7 @@ Figure 5: phase maps of unlearning
 ==================================
 
 The fate of every start, with the computed boundaries over it: solid the stable manifolds of the full system at slow
-rate 1, dashed its singular limit. They part where a saddle sits close to a fold.
+rate 1, dashed its singular limit. They part at small a0, where R is not fast.
 
 Upper left, as in the paper: c* = (1, -1, x, 1, 1). In the singular limit the boundary is an equilibrium to the right
 of the canard point (-0.328664, 5.37788) and a fold to the left of it.

@@ -22,7 +22,7 @@ figure, axes = plt.subplots(4, 4, figsize=(12, 11))
 figure.subplots_adjust(left=0.06, right=0.985, top=0.96, bottom=0.05, hspace=0.12, wspace=0.08)
 for i, row in enumerate(axes):
     for j, panel in enumerate(row):
-        portrait(panel, fs.analyze(f"fig8-{i + 1}-{j + 1}"), names=False, frame=(-0.14, 1.06, -1, 14))
+        portrait(panel, fs.analyze(f"fig8-{i + 1}-{j + 1}"), names=False, frame=(-0.24, 1.06, -1, 14))
         panel.tick_params(labelbottom=i == 3, labelleft=j == 0)
         panel.set_title(f"$c^*_3$ = {values[j]}" if i == 0 else "", fontsize=11)
         panel.set_xlabel("alignment R" if i == 3 else "")

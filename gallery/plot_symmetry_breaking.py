@@ -34,7 +34,7 @@ for d in (4, 8):
     left.annotate(f"½ ln d, d = $10^{d}$", (0.012, half), (0, 3), textcoords="offset points", fontsize=8)
 left.set(xscale="log", xlabel="time τ", ylabel="∫ μ dτ", xlim=(1e-2, 1e4), ylim=(-20, 250))
 left.set_yscale("symlog", linthresh=30)
-left.legend(loc="upper right")
+left.legend(loc="upper right", fontsize=7.5, handlelength=1.2)
 
 m, times = 40, np.linspace(0.0, 2.0, 200)
 run = fs.simulate_neurons("fig6-right", 5, times, overlaps=random_overlaps(m, 10**8, seed=SEED))
@@ -44,5 +44,5 @@ right.plot(alike.tau, alike.R, color=INK, linestyle="--", label="as long as they
 parting = fs.validity_window("fig6-right", 5, n=10**8, d=10**8, m=m, gamma=1e-3).times["permutation symmetry"]
 right.axvline(parting, color=NEUTRAL, linestyle=":", label=f"predicted parting, τ = {parting:.2g}")
 right.set(xlabel="time τ", ylabel="alignments $R_i$ of 40 neurons", xlim=(0, 2))
-right.legend(loc="center right")
+right.legend(loc="upper left")
 plt.show()

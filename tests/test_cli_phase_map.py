@@ -28,6 +28,15 @@ def test_the_document_of_a_map(tmp_path):
     assert (tmp_path / "phase_map.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_map_in_two_processes():
+    alone = run(*MAP, "--y", "a0=1:6:5", "--method", "singular", "--ends", "--json")
+    done = run(*MAP, "--y", "a0=1:6:5", "--method", "singular", "--ends", "--json", "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == alone.stdout
+    document = json.loads(done.stdout)
+    assert {"doubtful", "attractors", "attractor", "end_fast", "end_slow"} <= set(document)
+
+
 def test_the_document_of_a_boundary():
     done = run("boundary", *NETWORK, "--x", "c_star[2]=-3:1", "--json")
     assert done.returncode == 0, done.stderr

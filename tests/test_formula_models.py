@@ -211,3 +211,43 @@ def test_formulas_answer_as_polynomials_do(name):
     for mine, theirs in zip((t for t in ours.thresholds if abs(t.y) < 3), inner, strict=True):
         for one, other in ((mine.singular, theirs.singular), (mine.first_order, theirs.first_order)):
             assert one == (other if other is None else pytest.approx(other, rel=1e-9))
+
+
+def test_stommel_tips_at_its_fold_and_returns_at_the_corner():
+    """The curve y (1 + mu |1 - y|) = p has a fold at y = (1 + mu)/(2 mu), a corner at y = 1, p = 1."""
+    mu = 6.2
+    top = (1 + mu) ** 2 / (4 * mu)
+    up, down = (
+        fs.analyze(
+            fs.FastSlowSystem(
+                "p - y*(1 + mu*abs(1 - y))", g, fast=("y",), slow=("p",), parameters={"mu": "31/5"},
+                window=((0, 2), ("1/10", "5/2")), slow_rate="1/1000", start_fast="1/10",
+            ),
+            starts=[start],
+        )
+        for g, start in (("3 - p", ("1/10", "1/2")), ("-p", ("3/2", 2)))
+    )  # fmt: skip
+    for analysis in (up, down):
+        assert analysis.complete
+        folds = [(p.x, p.y) for p in analysis.of_kind("fold")]
+        np.testing.assert_allclose(folds, [((1 + mu) / (2 * mu), top), (1, 1)], rtol=1e-12)
+    high = next(s for s in up.orbits[0].segments[1:] if s.kind == "jump")
+    assert high.start[1] == high.end[1] == pytest.approx(top)
+    assert high.end[0] * (1 + mu * (high.end[0] - 1)) == pytest.approx(top)
+    low = next(s for s in down.orbits[0].segments[1:] if s.kind == "jump")
+    assert low.start == pytest.approx((1, 1))
+    assert low.end[0] * (1 + mu * (1 - low.end[0])) == pytest.approx(1)
+
+
+def test_starts_on_edges_and_lines():
+    system = fs.FastSlowSystem("x*(1 - x) - x*y/(h + x)", "x*y/(h + x) - d*y", **PREY)
+    run = fs.simulate(system, (0, "1/2"), 1000)  # without prey predators decay at rate slow_rate d
+    assert (run.x[-1], run.y[-1]) == (0.0, pytest.approx(0.5 * math.exp(-3), rel=1e-8))
+    orbits = fs.analyze(system, starts=[(0, "1/2"), (1, 1), ("3/2", "1/2")]).orbits
+    assert [orbit.verdict.ode for orbit in orbits] == [
+        "settles at E1",
+        "leaves the window of y",
+        "relaxation oscillation",
+    ]
+    with pytest.raises(fs.InputError, match=r"start y = 2.0: must lie in the window \[0, 1\]"):
+        fs.simulate(system, (1, 2), 10)

@@ -45,7 +45,7 @@ def test_every_script_is_a_short_page_that_uses_public_names():
         assert picture.title == title and line == "=" * len(title), name
         assert len(" ".join(text)) > 150, name
         body = picture.source.split('"""', 2)[2]
-        assert len([line for line in body.splitlines() if line.strip()]) <= 48, name
+        assert len([line for line in body.splitlines() if line.strip()]) <= 40, name
         imported = [
             n
             for node in ast.walk(tree)

@@ -139,4 +139,11 @@ def test_dark_recolours_all_and_keeps_data(fig4):
         assert np.array_equal(one.get_xydata(), two.get_xydata())
     for text in other.axes[0].texts:
         assert _contrast(to_rgb(text.get_color()), other.get_facecolor()) > 3, text.get_text()
+    boxes = [text.get_bbox_patch() for text in other.axes[0].texts if text.get_bbox_patch()]
+    assert boxes and not any(box.get_edgecolor()[3] for box in boxes)
     assert to_rgb(INK) not in {to_rgb(line.get_color()) for line in other.axes[0].lines}
+
+
+def test_a_portrait_of_functions_has_a_title():
+    axes = portrait_figure(fs.analyze(fs.two_layer("tanh", "he1 + 0.5*he3", order=5), [5])).axes[0]
+    assert axes.get_title(loc="left") == "σ = tanh,  σ* = he1 + 0.5*he3"

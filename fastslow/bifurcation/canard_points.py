@@ -10,9 +10,12 @@ from fastslow.errors import InputError
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.systems.exact import exact
 from fastslow.systems.families import Family, family_of, parameters_of
+from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.system import FastSlowSystem
 
-_MOST_PARAMETERS, _MOST_FOLDS, _MOST_STEPS = 6, 6, 12
+_MOST_PARAMETERS, _MOST_FOLDS, _MOST_STEPS = 6, 6, 15
+_MOST_OF_FORMULAS = 2
+"""Parameters of a model of formulas that are varied."""
 _STEP, _REACHED = 1e-4, 1e-10
 """Step of difference quotients, and of Newton's method at its end, in units of the parameter or of 1."""
 _NEARBY = 2.0
@@ -77,8 +80,9 @@ class CanardPoint:
 def canard_points(system: FastSlowSystem, points: tuple[SpecialPoint, ...]) -> tuple[CanardPoint, ...]:
     """Return the canard points to which the folds of a model come when one of its own parameters is varied.
 
-    Found by Newton's method for g = 0 on the fold; a parameter that does not reach one within twice its size (or 2) is
-    left out, so are folded saddles. A system with an energy has none.
+    A parameter that does not reach one within twice its size (or 2) is left out, so are folded saddles. Of a model of
+    formulas the first two parameters are varied, and the fold next to an equilibrium is followed. A system with an
+    energy has none.
 
     Parameters
     ----------
@@ -90,49 +94,59 @@ def canard_points(system: FastSlowSystem, points: tuple[SpecialPoint, ...]) -> t
     if system.energy_polynomial is not None:
         return ()
     known = parameters_of(system)
-    names = [name for name in system.parameters if name in known and name != "slow_rate"][:_MOST_PARAMETERS]
-    folds = [p for p in points if p.is_a(Kind.FOLD) and p.multiplicity.get(Kind.FOLD, 1) == 1][:_MOST_FOLDS]
+    names = [name for name in system.parameters if name in known and name != "slow_rate"]
+    folds = [p for p in points if p.is_a(Kind.FOLD) and p.multiplicity.get(Kind.FOLD, 1) == 1]
+    rests = [p.x for p in points if p.is_a(Kind.EQUILIBRIUM)]
+    if not folds or not rests:
+        return ()
+    if not isinstance(system, PolynomialSystem):
+        # Each value of a parameter is a new model of formulas, whose domain is proved again.
+        names, folds = names[:_MOST_OF_FORMULAS], [min(folds, key=lambda p: min(abs(p.x - x) for x in rests))]
     found = []
-    for name in names:
-        family = family_of(system, name)
-        value = exact(system.parameters[name], name)
-        for fold in folds:
-            point = _canard_point(family, name, value, fold)
+    for name in names[:_MOST_PARAMETERS]:
+        family, value = family_of(system, name), exact(system.parameters[name], name)
+        for fold in folds[:_MOST_FOLDS]:
+            point = _canard_point(family, name, float(value), fold)
             if point is not None and system.lower <= point.x <= system.upper:
                 found.append(point)
     return tuple(found)
 
 
-def _canard_point(family: Family, name: str, value: Fraction, fold: SpecialPoint) -> CanardPoint | None:
-    start, size = float(value), max(1.0, abs(float(value)))
-    now, x, y = start, fold.x, fold.y
+def _canard_point(family: Family, name: str, start: float, fold: SpecialPoint) -> CanardPoint | None:
+    """Return the canard point by the secant method for g = 0 on the fold."""
+    size = max(1.0, abs(start))
+    before, now = start, start + _STEP * size
+    place = _fold_of(family, start, fold.x, fold.y)
+    if place is None:
+        return None
+    g, x, y = place[0].g(*place[1:]), *place[1:]
     for _ in range(_MOST_STEPS):
-        found = _slope(family, now, x, y, _STEP * size)
-        if found is None:
+        place = _fold_of(family, now, x, y)
+        if place is None:
             return None
-        x, y, g, slope = found
-        if slope == 0.0:
+        x, y = place[1:]
+        last, g = g, place[0].g(x, y)
+        if g == last:
             return None
-        step = -g / slope
-        now += step
+        step = -g * (now - before) / (g - last)
+        before, now = now, now + step
         if not abs(now - start) <= _NEARBY * size:
             return None
         if abs(step) <= _REACHED * size:
             break
     else:
         return None
-    place = _fold_of(family, now, x, y)
-    return None if place is None else _normal_form(place[0], fold.id, name, (start, now), *place[1:], slope)
-
-
-def _slope(family: Family, value: float, x: float, y: float, step: float) -> tuple[float, float, float, float] | None:
-    """Return the fold, g there, and dg / d parameter along the folds, at a parameter."""
-    places = [_fold_of(family, value + k * step, x, y) for k in (0, 1, -1)]
-    if any(place is None for place in places):
+    place, slope = _fold_of(family, now, x, y), _slope(family, now, x, y, _STEP * size)
+    if place is None or slope is None or slope == 0.0:
         return None
-    (here, x, y), *sides = (place for place in places if place is not None)
-    values = [system.g(u, v) for system, u, v in sides]
-    return x, y, here.g(x, y), (values[0] - values[1]) / (2.0 * step)
+    return _normal_form(place[0], fold.id, name, (start, now), *place[1:], slope)
+
+
+def _slope(family: Family, value: float, x: float, y: float, step: float) -> float | None:
+    """Return dg / d parameter along the folds at a parameter."""
+    sides = [_fold_of(family, value + k * step, x, y) for k in (1, -1)]
+    values = [side[0].g(*side[1:]) for side in sides if side is not None]
+    return (values[0] - values[1]) / (2.0 * step) if len(values) == 2 else None
 
 
 def _fold_of(family: Family, value: float, x: float, y: float) -> tuple[FastSlowSystem, float, float] | None:

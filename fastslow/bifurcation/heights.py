@@ -5,19 +5,25 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import flint
 import numpy as np
 
 from fastslow.bifurcation.brackets import sign_change
 from fastslow.bifurcation.events import Event, Events
-from fastslow.bifurcation.loci import Role
+from fastslow.bifurcation.loci import FAST, PARAMETER, SLOW, Role
 from fastslow.bifurcation.strands import Strand, clustered
-from fastslow.systems.polynomials import Polynomial, fraction
+from fastslow.systems.algebraic import RealRoot, nearest_double, radius, real_roots
+from fastslow.systems.polynomials import Polynomial, Univariate, fraction, univariate
 
 _NODES, _FINER = 48, 33
 _EQUAL = 1e-12
 """Heights that agree so well at every node are equal for all parameters."""
+_NEAR = 1e-8
+"""Parameters that agree so well are one, and heights at an exact parameter are equal."""
+_MOST_DEGREE = 400
+"""Product of the degrees of two heights up to which their resultant is computed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +91,87 @@ def _intervals(events: Events, strands: Sequence[Strand]) -> list[tuple[float, f
 def are_compared(events: Events, strands: Sequence[Strand]) -> bool:
     """Whether anywhere the order of heights matters, which is found by evaluation and not proved."""
     return any(_lets_pass(strand) for _, _, active in _intervals(events, strands) for strand in active)
+
+
+def certified_heights(
+    events: Events, strands: Sequence[Strand], found: Sequence[HeightEvent]
+) -> tuple[tuple[HeightEvent, ...], bool]:
+    """Return the events of `height_events`, isolated exactly, those it missed too, and whether these are all.
+
+    The slow values of a locus q(x, s) = 0 on a curve p(x, y, s) = 0 are roots y of the resultant of q and p in x. Two
+    heights are equal only at real roots s of the resultant in y of two of these, or of the discriminant of one. Such a
+    root is an event where heights of points in the window agree at it; nothing is proved where degrees are too high.
+    """
+    values = _exact_values(events, strands)
+    if values is None:
+        return tuple(found), False
+    left, kept = list(found), list[HeightEvent]()
+    local = [event.parameter for event in events.events]
+    f = events.loci.polynomials.fast_field
+    for value in values:
+        s = nearest_double(value)
+        reach = _NEAR * (1.0 + abs(s))
+        known = [event for event in left if abs(event.parameter - s) <= reach]
+        for event in known:
+            left.remove(event)
+            kept.append(replace(event, parameter=s, radius=radius(value), certified=True, value=value))
+        if known or any(abs(other - s) <= reach for other in local):
+            continue
+        for a, b in _agreeing(strands, s):
+            (xa,), (y,) = a.at(np.array([s]))
+            (xb,), _ = b.at(np.array([s]))
+            if sees(f, s, float(y), float(xa), float(xb)):
+                kind, place = f"{a.role} and {b.role} at one height", (float(xa), float(y))
+                kept.append(HeightEvent(kind, s, radius(value), *place, (), True, value, (), float(xb), (a, b)))
+    return tuple(sorted([*kept, *left], key=lambda event: event.parameter)), not left
+
+
+def _agreeing(strands: Sequence[Strand], s: float) -> list[tuple[Strand, Strand]]:
+    """Return the points that have one height at a parameter and not beside it, one of which lets orbits pass."""
+    active = [strand for strand in strands if strand.low < s < strand.high and strand.role is not Role.LINE]
+    found = []
+    for a, b in itertools.combinations(active, 2):
+        if not (_lets_pass(a) or _lets_pass(b)):
+            continue
+        at = np.array([s, 0.5 * (s + max(a.low, b.low)), 0.5 * (s + min(a.high, b.high))])
+        first, second = a.at(at)[1], b.at(at)[1]
+        same = np.abs(first - second) <= _NEAR * (1.0 + np.abs(first))
+        if same[0] and not same.all():
+            found.append((a, b))
+    return found
+
+
+def _exact_values(events: Events, strands: Sequence[Strand]) -> list[RealRoot] | None:
+    """Return all parameters in the interval at which two heights can be equal, None where that takes too long."""
+    loci = {id(strand.locus): strand for strand in strands if strand.role is not Role.LINE}
+    heights: list[tuple[Polynomial, bool]] = []
+    for key, strand in loci.items():
+        passes = any(_lets_pass(other) for other in strands if id(other.locus) == key)
+        heights += [(factor, passes) for factor in _height_polynomials(events, strand)]
+    conditions: dict[str, Univariate] = {}
+    for (first, a), (second, b) in itertools.combinations_with_replacement(heights, 2):
+        if not (a or b) or (first == second and first.degrees()[SLOW] < 2):
+            continue
+        if first.degrees()[SLOW] * second.degrees()[SLOW] > _MOST_DEGREE:
+            return None
+        name = first.context().names()[SLOW]
+        values = first.discriminant(name) if first == second else first.resultant(second, name)
+        for factor, _ in univariate(values, PARAMETER).numer().factor()[1]:
+            if factor.degree() > 0:
+                conditions[str(factor)] = flint.fmpq_poly(factor)
+    return [root for p in conditions.values() for root in real_roots(p, events.axis.low, events.axis.high)]
+
+
+def _height_polynomials(events: Events, strand: Strand) -> list[Polynomial]:
+    """Return the irreducible polynomials in y and s that the slow values of a locus solve."""
+    locus = strand.locus
+    q = locus.polynomial
+    if locus.variable != SLOW:
+        place = locus.place(strand.role)
+        assert place is not None
+        assert place.curve is not None
+        q = events.loci.curves[place.curve].polynomial.resultant(q, q.context().names()[FAST])
+    return [factor for factor, _ in q.factor()[1] if factor.degrees()[SLOW] > 0]
 
 
 def _lets_pass(strand: Strand) -> bool:

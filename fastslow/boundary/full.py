@@ -237,7 +237,7 @@ class _Fates:
             found.append(ends.pop())
         walls, fates = [], [found[0][0]]
         for (_, sheet), before, after in zip(placed, found, found[1:], strict=False):
-            if sheet is not None and before == after:
+            if sheet is not None and before == after != _UNDECIDED:
                 continue
             walls.append(_Wall(sheet, warm, before[0], after[0]))
             fates.append(after[0])

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastslow.bifurcation.delays import delay_values, gates_of
 from fastslow.bifurcation.events import Event, Events, events_of, is_valid
-from fastslow.bifurcation.heights import HeightEvent, are_compared, height_events
+from fastslow.bifurcation.heights import HeightEvent, are_compared, certified_heights, height_events
 from fastslow.bifurcation.loci import Role
 from fastslow.bifurcation.strands import Strand, clustered, strands_of
 from fastslow.boundary.curves import BoundaryCurve, Corner, check_line_at_rest
@@ -47,15 +47,15 @@ class SingularBoundary:
     events : Events
         The local events, isolated exactly.
     crossings : tuple of HeightEvent
-        The non-local events between them, found by evaluation.
+        The non-local events between them: two special points at one height.
     gaps : tuple of (float, float)
         Where the model is not valid.
     followed : bool
         Whether every local event was located, every threshold belongs to a special point that was followed, and no
         delayed loss of stability takes part.
     complete : bool
-        Whether it is also proved that nothing else happens: where jumps can pass special points, the order of
-        heights between local events is known by evaluation only, and this is False.
+        Whether it is also proved that nothing else happens: also every parameter at which two heights are equal was
+        isolated, by resultants, or no jump can pass a special point.
     """
 
     family: Family
@@ -198,9 +198,10 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
     """Return the boundary between the fates of starts in the singular limit over a parameter.
 
     Between events the thresholds are slow values of special points, analytic in the parameter. The local events are
-    isolated exactly (``bifurcation.events``), the non-local ones by evaluation (``bifurcation.heights``,
-    ``bifurcation.delays``); singular orbits of one member between each two neighbours say which special points bound
-    the fates (as in ``flow.flow_graph.basins_of``), and these are followed to both ends.
+    isolated exactly (``bifurcation.events``), and so are parameters at which two heights are equal
+    (``bifurcation.heights``); delayed exits are found by evaluation (``bifurcation.delays``). Singular orbits of one
+    member between each two neighbours say which special points bound the fates (as in ``flow.flow_graph.basins_of``),
+    and these are followed to both ends.
 
     Parameters
     ----------
@@ -229,7 +230,7 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
     low, high = float(axis.low), float(axis.high)
     sample = family.at(sample_between(*_valid_interval(events)))
     strands = strands_of(events, (sample.lower, sample.upper))
-    crossings = height_events(events, strands)
+    crossings, all_heights = certified_heights(events, strands, height_events(events, strands))
     cuts = {low, high, *(e.parameter for e in (*events.events, *crossings)), *(v for gap in events.gaps for v in gap)}
     pieces: list[Piece] = []
     for a, b in itertools.pairwise(sorted(cuts)):
@@ -238,7 +239,7 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
         pieces += _pieces_between(events, strands, a, b)
     curves, corners = _joined(pieces, [*events.events, *crossings], events.gaps)
     followed = events.complete and not any(piece.delayed or piece.unmatched for piece in pieces)
-    complete = followed and not are_compared(events, strands)
+    complete = followed and (all_heights or not are_compared(events, strands))
     return SingularBoundary(
         family, axis, curves, corners, events, crossings, events.gaps, followed, complete, tuple(pieces), strands
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from fastslow.flow.landing import fast_value
 from fastslow.flow.singular_orbit import Segment, SegmentKind, SingularFlow
-from fastslow.manifold.arcs import FastStability
+from fastslow.manifold.arcs import CriticalManifold, FastStability
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.systems.system import FastSlowSystem
 
@@ -67,6 +68,10 @@ class RelaxationCycle:
         return self.slow_period / slow_rate + next_order
 
 
+_KNOWN: WeakKeyDictionary[CriticalManifold, tuple[RelaxationCycle, ...]] = WeakKeyDictionary()
+"""The graph, the trajectories and the analysis of one manifold ask for the same cycles."""
+
+
 def relaxation_cycles(flow: SingularFlow) -> tuple[RelaxationCycle, ...]:
     """Return the relaxation cycles that the jumps at folds lead to.
 
@@ -76,23 +81,28 @@ def relaxation_cycles(flow: SingularFlow) -> tuple[RelaxationCycle, ...]:
     jumps, W = 2.338... (``FIRST_AIRY_ZERO``): from X' = A X^2 + slow_rate B t. The time for that is added; and the
     drift after the jump begins as much further on, which takes the time 1 / g(landing) for each unit of y away.
     """
-    found: dict[tuple[str, ...], RelaxationCycle] = {}
-    for fold in flow.manifold.of_kind(Kind.FOLD):
-        segments = _closed(flow, fold)
-        if segments:
-            cycle = _cycle(flow.system, segments)
-            found.setdefault(cycle.folds, cycle)
-    return tuple(found[key] for key in sorted(found))
+    if flow.manifold not in _KNOWN:
+        found: dict[tuple[str, ...], RelaxationCycle] = {}
+        for fold in flow.manifold.of_kind(Kind.FOLD):
+            segments = _closed(flow, fold)
+            if segments:
+                cycle = _cycle(flow.system, segments)
+                found.setdefault(cycle.folds, cycle)
+        _KNOWN[flow.manifold] = tuple(found[key] for key in sorted(found))
+    return _KNOWN[flow.manifold]
 
 
-def is_relaxation(flow: SingularFlow, cycles: Sequence[RelaxationCycle], low: float, high: float) -> bool:
+def is_relaxation(flow: SingularFlow, low: float, high: float) -> bool:
     """Whether an oscillation over a range of x is a relaxation oscillation, and no small one as after a Hopf point.
 
     It passes folds on both sides, or most of the range of a relaxation cycle of the singular limit.
     """
     if sum(low < fold.x < high for fold in flow.manifold.of_kind(Kind.FOLD)) >= 2:
         return True
-    return any(min(high, b) - max(low, a) >= _MOST_OF_IT * (b - a) for a, b in (cycle.span for cycle in cycles))
+    return any(
+        min(high, b) - max(low, a) >= _MOST_OF_IT * (b - a)
+        for a, b in (cycle.span for cycle in relaxation_cycles(flow))
+    )
 
 
 def jump_of(flow: SingularFlow, fold: SpecialPoint) -> Segment | None:

@@ -407,7 +407,8 @@ class _Walk:
         holds = point.stability is Stability.CENTER and not onward and not point.is_a(Kind.FOLD)
         if point.stability is Stability.STABLE or holds:
             return self.finish(self.flow.fate_of(point), end, point)
-        if point.is_a(Kind.CROSSING) and not point.is_a(Kind.EQUILIBRIUM) and len(onward) == 1:
+        passed = point.is_a(Kind.CROSSING) and not point.is_a(Kind.EQUILIBRIUM)
+        if (passed or point.kind is Kind.BOUNDARY) and len(onward) == 1:
             return self.drift(at, onward[0])
         if point.is_a(Kind.FOLD) and point.multiplicity[Kind.FOLD] % 2 == 0 and len(onward) == 1:
             return self.drift(at, onward[0])

@@ -17,6 +17,7 @@ from fastslow.ode.simulation import Simulation, simulate
 from fastslow.ode.solution import FloatArray
 from fastslow.progress import Progress
 from fastslow.sgd.finite_width import Course, FiniteWidth
+from fastslow.sgd.prediction import Prediction, predicted
 from fastslow.sgd.simulation import SGDRun, free_memory, simulate_sgd
 from fastslow.sgd.window import STEP, SYMMETRY, Window, validity_window
 from fastslow.systems.exact import Real
@@ -55,6 +56,8 @@ class Validation:
         Whether every difference, of verdicts and of the ensemble from the finite-width levels, has a computed cause.
     explanation : str
         Which levels agree, and why others do not.
+    prediction : Prediction
+        The fate at finite width, from its critical manifold and equilibria.
     """
 
     system: TwoLayer = field(repr=False)
@@ -63,6 +66,7 @@ class Validation:
     agree: bool
     explained: bool
     explanation: str
+    prediction: Prediction
     analysis: Analysis = field(repr=False)
     ode: Simulation = field(repr=False)
     finite: Course = field(repr=False)
@@ -95,6 +99,7 @@ class Validation:
             "agree": self.agree,
             "explained": self.explained,
             "explanation": self.explanation,
+            "prediction": asdict(self.prediction),
             "courses": courses,
         }
 
@@ -214,6 +219,7 @@ class _Levels:
         """Compare all."""
         orbit, window, end = self.analysis.orbits[0], self.window, float(self.gram.tau[-1])
         scale, kept = float(self.gram.options["a0"]), _kept(self.gram)
+        prediction = predicted(self.network, scale)
         equal = min(window.times[SYMMETRY], end)
         levels = [
             Level(THEOREM, orbit.verdict.theorem),
@@ -221,8 +227,9 @@ class _Levels:
             Level(ODE, orbit.verdict.ode, *self._compared(self.ode.x, self.ode.y, min(window.tau, end))),
             Level(
                 FINITE,
-                self.network.rest(scale).verdict,
+                prediction.verdict,
                 *self._compared(self.finite.R, self.finite.a, min(equal, window.times[STEP])),
+                note=prediction.note,
             ),
             Level(
                 MEAN_STEP,
@@ -242,8 +249,8 @@ class _Levels:
         agree = len(verdicts) == 1 and not any(verdict.startswith("undecided") for verdict in verdicts)
         explained, explanation = explain(levels, self.network, orbit, window, self.gram, self.ode, self.finite, agree)
         return Validation(
-            self.network.system, tuple(levels), window, agree, explained, explanation,
-            self.analysis, self.ode, self.finite, self.mean_step, self.gram, self.direct,
+            self.network.system, tuple(levels), window, agree, explained, f"{explanation} {prediction.sentence}",
+            prediction, self.analysis, self.ode, self.finite, self.mean_step, self.gram, self.direct,
         )  # fmt: skip
 
     def _compared(

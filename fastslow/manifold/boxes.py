@@ -5,7 +5,7 @@ Every operation is rounded outwards, so that an `Interval` holds the exact resul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,12 +102,28 @@ class Dual:
     __radd__, __rmul__ = __add__, __mul__
 
 
-def series(coefficients: Sequence[Interval], x: Dual) -> Dual:
-    """Return sum_k coefficients[k] x^k by Horner's rule."""
-    total = x * 0.0
-    for c in reversed(coefficients):
-        total = total * x + c
-    return total
+def series(coefficients: Interval, x: Dual) -> Dual:
+    """Return sum_k c_k x^k by Horner's rule, c_k = coefficients[k]: of many series at once where these are arrays."""
+    value = Interval(coefficients.low[-1], coefficients.high[-1])
+    slope = value * 0.0
+    for low, high in zip(coefficients.low[-2::-1], coefficients.high[-2::-1], strict=True):
+        slope = slope * x.value + value
+        value = value * x.value + Interval(low, high)
+    return Dual(value + x.value * 0.0, (slope * x.by[0], slope * x.by[1]))
+
+
+def rows(many: Dual) -> list[Dual]:
+    """Return the results of `series` one by one."""
+    return [
+        Dual(
+            Interval(many.value.low[k], many.value.high[k]),
+            (
+                Interval(many.by[0].low[k], many.by[0].high[k]),
+                Interval(many.by[1].low[k], many.by[1].high[k]),
+            ),
+        )
+        for k in range(len(many.value.low))
+    ]
 
 
 Equations = Callable[[Dual, Dual], tuple[Dual, Dual]]

@@ -46,6 +46,8 @@ class Curve:
         The factor where it is a formula.
     names : tuple of str
         The fast and the slow variable of `expression`.
+    factor : int
+        The number of the factor of f where that is a formula; lines at several of its roots share it.
     """
 
     polynomial: Polynomial
@@ -55,6 +57,7 @@ class Curve:
     repeated: bool = False
     expression: Expression | None = None
     names: tuple[str, str] = ("x", "y")
+    factor: int = -1
 
 
 def irreducible_curves(system: PolynomialSystem) -> list[Curve]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import flint
@@ -18,12 +19,13 @@ from fastslow.manifold.curves import Curve, Shape
 from fastslow.manifold.formula_points import Geometry, bounds_of, edge_points, formula_geometry, lost_box
 from fastslow.manifold.implicit_branch import Chain, End, components, fine_points
 from fastslow.manifold.isolation import confirmed
+from fastslow.manifold.kinks import Glue, kinks_of, pieces
 from fastslow.manifold.plane_field import PlaneField
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.manifold.tubes import Patch, Tubes
 from fastslow.systems.algebraic import FIRST_BITS, Ball, Number, Rational, compare, nearest_double
+from fastslow.systems.expressions import Expression, Variable, add, multiply
 from fastslow.systems.expressions import Number as Constant
-from fastslow.systems.expressions import Variable, add, multiply
 from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.polynomials import rational
 
@@ -52,7 +54,28 @@ def formula_manifold(system: FormulaSystem) -> CriticalManifold:
     InputError
         If f has no zero in the window, or zeros that should be isolated form a curve.
     """
-    return _Builder(system, formula_geometry(system)).build()
+    cuts = kinks_of(system)
+    if cuts.x or cuts.y:
+        parts = [_Builder(piece, formula_geometry(piece)).build() for piece in pieces(system, cuts)]
+        whole = Glue(system, cuts, parts).whole()
+    else:
+        whole = _Builder(system, formula_geometry(system)).build()
+    if not whole.branches and whole.complete:
+        raise InputError("f", system.formula()[0], "has no zero in the window", "Widen the window")
+    return replace(whole, unmatched=_told(whole.unmatched, cuts.left))
+
+
+def _told(sentences: Sequence[str], kinks: Sequence[Expression]) -> tuple[str, ...]:
+    """Return what was not decided, its first sentences where there are many."""
+    told = list(sentences[:_MOST_SENTENCES])
+    if len(sentences) > _MOST_SENTENCES:
+        told.append(f"and {len(sentences) - _MOST_SENTENCES} more")
+    if sentences:
+        told += [
+            f"f has a kink along {kink} = 0, on which curves are not followed"
+            for kink in dict.fromkeys(map(str, kinks))
+        ]
+    return tuple(told)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +102,8 @@ class _Builder:
             arcs = self.implicit(curve, name) if curve.shape is Shape.IMPLICIT else self.line(curve, name)
             if arcs:
                 branches.append(Branch(name, curve, tuple(arcs)))
-        if not branches and not self.unmatched:
-            raise InputError("f", self.system.formula()[0], "has no zero in the window", "Widen the window")
-        told = self.unmatched[:_MOST_SENTENCES]
-        if len(self.unmatched) > _MOST_SENTENCES:
-            told.append(f"and {len(self.unmatched) - _MOST_SENTENCES} more")
         points = (*self.points, *self.ends)
-        return CriticalManifold(self.system, tuple(branches), points, not self.unmatched, tuple(told))
+        return CriticalManifold(self.system, tuple(branches), points, not self.unmatched, tuple(self.unmatched))
 
     def on(self, curve: Curve) -> list[SpecialPoint]:
         return [point for point in self.points if curve in point.curves]
@@ -208,7 +226,7 @@ class _Builder:
             if len(inside):
                 k = int(inside[0])
                 share = (float(s[k]) / float(tubes.half[k]) + 1) / 2
-                return i, k + min(max(share, 0.0), 1.0), self.along(plane, tubes, k, point)
+                return i, k + min(max(share, 0.0), 1.0 - 1e-9), self.along(plane, tubes, k, point)
         for number, (patch, _) in enumerate(patches):
             if np.abs(patch.coordinates(at)).max() <= patch.size:
                 half = patch.half_of(at)
@@ -219,7 +237,8 @@ class _Builder:
                             axis = half // 2
                             share = float(patch.coordinates(at)[axis] / patch.coordinates(joint)[axis])
                             last = len(chain.tubes.half)
-                            return i, share - 1 if first else last + 1 - share, flint.arb(0)
+                            where = share - 1 if first else last + 1 - share
+                            return i, where, flint.arb(where)
         return None
 
     def along(self, plane: PlaneField, tubes: Tubes, k: int, point: SpecialPoint) -> Ball:
@@ -245,7 +264,9 @@ class _Builder:
         nodes = [(place, point) for place, _, point in ordered]
         points, places = path.points, path.places
         if path.start is not None and path.finish is not None:
-            nodes = [(places[0] - 1, path.start), *nodes, (places[-1] + 1, path.finish)]
+            # Points in a patch have places before the first tube or after the last.
+            first_place, last_place = min(0.0, math.floor(places[0])), max(1.0, math.ceil(places[-1]))
+            nodes = [(first_place, path.start), *nodes, (last_place, path.finish)]
         elif nodes:
             last = float(len(chain.tubes.half))
             nodes.append((nodes[0][0] + last, nodes[0][1]))
@@ -259,23 +280,18 @@ class _Builder:
             # Next to a fold doubles cannot tell the heights of a point and of the fold apart.
             inner = inner[np.abs(inner[:, None, :] - ends).max(axis=2).min(axis=1) > _TOO_CLOSE]
             if not len(inner):
-                inner = self.between(plane, chain.tubes, i, j)
+                inner = _between(plane, chain.tubes, (i, j), ends)
             name = f"{branch}.{number}"
-            boxes = itertools.chain(self.candidates(plane, inner), _midpoint(plane, a, b, inner[len(inner) // 2]))
+            boxes = self.candidates(plane, inner) if len(inner) else iter(())
+            near = inner[len(inner) // 2] if len(inner) else ends.mean(axis=0)
+            boxes = itertools.chain(boxes, _midpoint(plane, a, b, near))
             f_x, g = self.signs(name, boxes, curve.repeated)
             real = plane.real(inner)
             x = np.concatenate([[a.x], real[:, 0], [b.x]])
             y = np.concatenate([[a.y], real[:, 1], [b.y]])
-            rise = 1 if b.y > a.y or (b.y == a.y and y[len(y) // 2] > a.y) else -1
+            rise = compare(_number(b.exact_y), _number(a.exact_y)) or (1 if y[len(y) // 2] > a.y else -1)
             arcs.append(Arc(name, curve, a, b, _STABILITY[f_x], rise * g, rise, x, y))
         return arcs
-
-    def between(self, plane: PlaneField, tubes: Tubes, i: float, j: float) -> Array:
-        """Return a point on the curve between two places that are closer than its points."""
-        place = (i + j) / 2 % len(tubes.half)
-        k = min(int(place), len(tubes.half) - 1)
-        guess = tubes.joints[k] + (place - k) * (tubes.joints[k + 1] - tubes.joints[k])
-        return plane.on_curve(guess[None], tubes.across[k][None])
 
     def candidates(self, plane: PlaneField, inner: Array) -> Iterable[tuple[Ball, Ball]]:
         """Yield boxes that hold a point of the curve between two special points, the best for f_x and g first."""
@@ -307,6 +323,20 @@ class _Builder:
         if (signs[0] == 0 and not repeated) or signs[1] == 0:
             self.unmatched.append(f"the sign of {'g' if signs[0] or repeated else 'f_x'} on {name} was not proved")
         return signs[0], signs[1]
+
+
+def _between(plane: PlaneField, tubes: Tubes, places: tuple[float, float], ends: Array) -> Array:
+    """Return a point of the curve between two ends that are closer than its points, none where that is not sure."""
+    guess = ends.mean(axis=0)
+    _, gradient = plane.at(guess)
+    point = plane.on_curve(guess, gradient / np.linalg.norm(gradient))
+    s, n = (v[0] for v in tubes.coordinates(point[None]))
+    inside = (np.abs(n) <= tubes.width) & (np.abs(s) <= tubes.half * (1 + 1e-9))
+    at = np.flatnonzero(inside) + (s[inside] / tubes.half[inside] + 1) / 2
+    last = len(tubes.half)
+    between = any((places[0] < v < places[1]) or (places[0] < v + last < places[1]) for v in at.tolist())
+    in_patch = places[0] < 0 or (places[1] > last and not len(at))
+    return point[None] if between or in_patch else np.empty((0, 2))
 
 
 def _midpoint(plane: PlaneField, a: SpecialPoint, b: SpecialPoint, at: Array) -> Iterable[tuple[Ball, Ball]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fastslow.errors import InputError
 from fastslow.manifold.curves import Curve, Shape
 from fastslow.manifold.double_zeros import resolved
-from fastslow.manifold.isolation import Coordinate, Isolated, isolate
+from fastslow.manifold.isolation import Coordinate, Isolated, confirmed, isolate, rational_in
 from fastslow.manifold.plane_field import PlaneField
 from fastslow.manifold.special_points import Candidate, Kind, SpecialPoint, classified, join, numbered
 from fastslow.manifold.tubes import Patch, patch_about
@@ -97,11 +97,8 @@ class _Search:
         self.lost: list[tuple[Curve, Candidate]] = []
 
     def run(self) -> Geometry:
-        groups = [
-            self.curves_of(e, n > 1)
-            for e, n in zip(self.system.fast_expressions, self.system.multiplicities, strict=True)
-        ]
-        groups = [group for group in groups if group]
+        factors = zip(self.system.fast_expressions, self.system.multiplicities, strict=True)
+        groups = [group for i, (e, n) in enumerate(factors) if (group := self.curves_of(i, e, n > 1))]
         for i, group in enumerate(groups):
             if group[0].shape is Shape.IMPLICIT:
                 self.folds(group[0])
@@ -124,10 +121,14 @@ class _Search:
 
     # Curves -----------------------------------------------------------------------------------------------
 
-    def curves_of(self, e: Expression, repeated: bool) -> list[Curve]:
+    def curves_of(self, factor: int, e: Expression, repeated: bool) -> list[Curve]:
         used = {node.name for node in nodes(e) if isinstance(node, Variable)}
+        if not used:
+            if not exact_value(e, {}):
+                raise InputError("f", str(e), "vanishes in a part of the window", "Then every point there is at rest")
+            return []
         if used == set(self.names):
-            return [Curve(None, f"{e} = 0", Shape.IMPLICIT, None, repeated, e, self.system.names)]
+            return [Curve(None, f"{e} = 0", Shape.IMPLICIT, None, repeated, e, self.system.names, factor)]
         k = self.names.index(used.pop())
         name, shape = self.names[k], (Shape.FAST_LINE, Shape.SLOW_LINE)[k]
         roots = self.isolated([e], [name], [self.bounds[k]], f"{e} = 0")
@@ -136,7 +137,11 @@ class _Search:
                 f"{e} may have any number of zeros at {name} = {box.mean():.12g} +- {np.ptp(box) / 2:.1e}"
             )
         ordered = sorted((root[0] for root in roots.zeros), key=nearest_double)
-        return [Curve(None, f"{name} = {nearest_double(root):g}", shape, root, repeated, e) for root in ordered]
+        both = self.system.names
+        return [
+            Curve(None, f"{name} = {nearest_double(root):g}", shape, root, repeated, e, both, factor)
+            for root in ordered
+        ]
 
     def isolated(self, functions: list[Expression], names: list[str], bounds: Bounds, what: str) -> Isolated:
         result = isolate(functions, names, bounds)
@@ -207,12 +212,27 @@ class _Search:
             value = exact_value(e, dict(zip(self.names, (x.exact, y.exact), strict=True)))
             if value is not None:
                 return True if value == 0 else None
-        for k, v in enumerate((x, y)):
-            if v.exact is not None and substituted(e, {self.names[k]: v.exact}) == ZERO:
-                return True
+        if self.on_hidden_line(e, x, y):
+            return True
         with flint.ctx.workprec(_BRANCH_BITS):
             value = enclosed(e, dict(zip(self.names, (x.ball(_BRANCH_BITS), y.ball(_BRANCH_BITS)), strict=True)))
             return False if value.contains(0) else None
+
+    def on_hidden_line(self, e: Expression, x: Coordinate, y: Coordinate) -> bool:
+        """Whether a critical point lies on a line x = c or y = c on which the formula is zero throughout.
+
+        There one slope is zero too; where the other has a zero in the box in which the critical point is the only
+        one, that is it.
+        """
+        for k, (v, name) in enumerate(zip((x, y), self.names, strict=True)):
+            c = rational_in(v.ball())
+            if c is None or substituted(e, {name: c}) != ZERO:
+                continue
+            across = substituted(derivative(e, name), {name: c})
+            inside = x.zero.box[k, 0] <= c <= x.zero.box[k, 1]
+            if inside and confirmed([across], [self.names[1 - k]], x.zero.box[1 - k : 2 - k], 1e-6) is not None:
+                return True
+        return False
 
     def equilibria(self, group: list[Curve]) -> None:
         self.meetings(Kind.EQUILIBRIUM, group, self.system.slow_expression, group)

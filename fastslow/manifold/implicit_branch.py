@@ -25,6 +25,9 @@ _LARGEST_TURN = 0.93
 _MOST_STEPS = 30_000
 _FIRST_CUTS = 32
 _SMALLEST_BOX = 2.0**-22
+_COARSE_BOX = 2.0**-10
+"""No smaller boxes are made where following has failed."""
+_MOST_FAILURES = 2
 _MOST_BOXES = 60_000
 _PIECE = 0.005
 """Distance of the points of an arc, in units of the window."""
@@ -140,19 +143,18 @@ class _Walker:
             with np.errstate(all="ignore"):
                 value, _ = self.plane.enclosures(boxes)
             boxes = boxes[~((value[0] > 0) | (value[1] < 0))]
-            while len(boxes) and (start := self.start_in(boxes)) is not None:
+            while failed <= _MOST_FAILURES and len(boxes) and (start := self.start_in(boxes)) is not None:
                 before = len(self.found.chains)
                 self.follow(start, self.tangent(start), None)
                 if len(self.found.chains) == before:
                     failed += 1
-                    if failed > 8:
-                        break
                     boxes = boxes[np.abs(boxes.mean(axis=2) - start).max(axis=1) > 1e-3]
                     continue
                 boxes = self.without(boxes, self.found.chains[before:])
             if not len(boxes):
                 return
-            if boxes[0, 0, 1] - boxes[0, 0, 0] < _SMALLEST_BOX or len(boxes) > _MOST_BOXES:
+            side = boxes[0, 0, 1] - boxes[0, 0, 0]
+            if side < _SMALLEST_BOX or len(boxes) > _MOST_BOXES or (failed and side < _COARSE_BOX):
                 self.found.boxes = boxes
                 return
             boxes = _quartered(boxes)

@@ -327,7 +327,7 @@ class _Search:
 
 def _point(zero: Zero, functions: Sequence[Expression]) -> tuple[Coordinate, ...]:
     """Return the coordinates, as rational numbers where it is proved that these are the zero."""
-    guesses = [_rational_in(ball) for ball in zero.balls()]
+    guesses = [rational_in(ball) for ball in zero.balls()]
     n = len(guesses)
     if all(guess is not None for guess in guesses):
         at = [Rational(guess).ball() for guess in guesses if guess is not None]
@@ -337,7 +337,7 @@ def _point(zero: Zero, functions: Sequence[Expression]) -> tuple[Coordinate, ...
     return tuple(Coordinate(zero, j) for j in range(n))
 
 
-def _rational_in(ball: Ball) -> Fraction | None:
+def rational_in(ball: Ball) -> Fraction | None:
     """Return a fraction of small denominator in a ball, None where there is none."""
     near = Fraction(float(ball.mid())).limit_denominator(_LARGEST_DENOMINATOR)
     return near if ball.overlaps(Rational(near).ball()) else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fastslow.flow.relaxation import RelaxationCycle, is_relaxation, relaxation_cycles
+from fastslow.flow.relaxation import is_relaxation
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.manifold.arcs import CriticalManifold
 from fastslow.manifold.critical_manifold import critical_manifold
@@ -153,8 +153,7 @@ def cycles_of(manifold: CriticalManifold, trajectories: Iterable[Trajectory] = (
         found += [cycle for cycle in search.run(oscillating) if not any(same(cycle.turn, c.turn) for c in found)]
         notes += [note for note in search.notes if note not in notes]
     flow = SingularFlow(manifold)
-    singular = relaxation_cycles(flow) if found else ()
-    return LimitCycles(tuple(_cycle(flow, singular, c, f"C{k}") for k, c in enumerate(found, start=1)), tuple(notes))
+    return LimitCycles(tuple(_cycle(flow, c, f"C{k}") for k, c in enumerate(found, start=1)), tuple(notes))
 
 
 def cycle_at(cycles: Sequence[LimitCycle], x: Sequence[float] | FloatArray, y: Sequence[float] | FloatArray) -> str:
@@ -167,10 +166,10 @@ def _may_be_surrounded(point: SpecialPoint) -> bool:
     return point.stability is not Stability.SADDLE and not on_line
 
 
-def _cycle(flow: SingularFlow, singular: Sequence[RelaxationCycle], found: Found, id: str) -> LimitCycle:
+def _cycle(flow: SingularFlow, found: Found, id: str) -> LimitCycle:
     turn, exponent = found.turn, found.exponent
     residual = abs(turn.step) / turn.height
-    relaxes = is_relaxation(flow, singular, float(turn.x.min()), float(turn.x.max()))
+    relaxes = is_relaxation(flow, float(turn.x.min()), float(turn.x.max()))
     sure = residual <= _RESIDUAL and turn.strayed <= _STRAYED
     return LimitCycle(
         id=id,

@@ -21,6 +21,8 @@ from fastslow.ode.trajectories import Solver
 from fastslow.systems.algebraic import Rational
 from fastslow.systems.chart import Chart, ChartKind
 from fastslow.systems.exact import Real
+from fastslow.systems.expressions import Number, Variable, add, negative
+from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.model_files import start_of, system_of
 from fastslow.systems.polynomial_system import PolynomialSystem, exactly
 from fastslow.systems.polynomials import rational, variables
@@ -268,9 +270,9 @@ class _Run:
             self._stay(self.x, self.y)
             return Status.DONE, "The start is an equilibrium, where the solution stays."
         chart = system.chart_of(start.fast)
-        outward = {system.upper: 1, system.lower: -1}.get(start.fast, 0)
-        if chart is not None and outward * fast > 0:
-            return LEFT, f"The start points out of the window of {system.fast[0]}."
+        left = system.leaves_at_once(start)
+        if left and (chart is not None or left != system.fast[0]):
+            return LEFT, f"The start points out of the window of {left}."
         self.chart = chart or Chart()
         # the state u in the chart beside (x, y): next to an invariant line x does not tell it
         self.u = self.chart.to_state(self.x, self.y)
@@ -345,6 +347,10 @@ class _Run:
 
 def _on_line(system: FastSlowSystem, x: Fraction) -> FastSlowSystem:
     """Return a system with the same slow flow that keeps to the invariant line at x."""
+    if isinstance(system, FormulaSystem):
+        towards = add(Number(x), negative(Variable(system.fast[0])))
+        options = {"fast": system.fast, "slow": system.slow, "slow_rate": system.slow_rate, "window": system.window}
+        return FormulaSystem([towards], system.slow_expression, start_fast=x, **options)
     system = exactly(system, "a start on an invariant line")
     fast, _ = variables(system.fast[0], system.slow[0])
     return PolynomialSystem(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastslow.core.polynomial_events import polynomial_events
 from fastslow.flow.landing import fast_value
-from fastslow.flow.relaxation import RelaxationCycle, is_relaxation, relaxation_cycles
+from fastslow.flow.relaxation import is_relaxation
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.flow.tails import Tail, tails_of
 from fastslow.manifold.arcs import CriticalManifold, FastStability
@@ -253,9 +253,8 @@ class Settling:
                 same = compare(point.exact_x, Rational(start.fast)) == 0 == compare(point.exact_y, Rational(start.slow))
                 if same and point.stability is not Stability.STABLE:
                     return self._at(start, f"undecided: at rest at the {point.stability} {point.id}", "at rest", point)
-        outward = {self.system.upper: 1, self.system.lower: -1}.get(start.fast, 0)
-        if outward and outward * self.system.sign("f", Rational(start.fast), Rational(start.slow)) > 0:
-            return self._at(start, f"leaves the window of {self.system.fast[0]}", "points out of the window")
+        if left := self.system.leaves_at_once(start):
+            return self._at(start, f"leaves the window of {left}", "points out of the window")
         _, events = self.equations(chart)
         if events is not None:
             values = np.empty(events.count)
@@ -280,6 +279,9 @@ class Settling:
             if node.is_a(Kind.EQUILIBRIUM) or node.kind is Kind.INFINITY:
                 fate = self.flow.fate_of(node)
                 return self._at(start, fate, "on the invariant line the slow flow has one sign up to there", node)
+            if node.kind is Kind.BOUNDARY:
+                verdict = f"leaves the window of {self.system.slow[0]}"
+                return self._at(start, verdict, "on the invariant line the slow flow has one sign up to there", node)
             here = [a for a in on_line if a.source is node]
         return self._at(start, "undecided: at rest on an invariant line", "at rest")
 
@@ -360,12 +362,8 @@ class Settling:
                 return self.flow.fate_of(point), point, f"the map of one turn contracts to {point.id}"
         return open_fate
 
-    @cached_property
-    def _relaxation_cycles(self) -> tuple[RelaxationCycle, ...]:
-        return relaxation_cycles(self.flow)
-
     def _oscillation(self, turn: Turn) -> str:
-        relaxes = is_relaxation(self.flow, self._relaxation_cycles, float(turn.x.min()), float(turn.x.max()))
+        relaxes = is_relaxation(self.flow, float(turn.x.min()), float(turn.x.max()))
         return "relaxation oscillation" if relaxes else "small oscillation"
 
 

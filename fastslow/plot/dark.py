@@ -89,6 +89,6 @@ def _recolour(artist: Any) -> None:
         if hasattr(artist, f"get_{name}") and hasattr(artist, f"set_{name}"):
             found[name] = to_rgba_array(getattr(artist, f"get_{name}")())
     for name, values in found.items():
-        if len(values):
+        if len(values) and values[:, 3].any():  # what is transparent stays so, whatever the alpha of the artist
             new = exchanged(values)
             getattr(artist, f"set_{name}")(new if len(new) > 1 else tuple(new[0]))

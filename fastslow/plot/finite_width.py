@@ -212,7 +212,7 @@ def _widths(axes: Axes, widths: WidthDiagram, m: float) -> None:
     if (a > 0.0).all():
         axes.set_yscale("log")
     else:
-        axes.set_yscale("symlog", linthresh=float(np.abs(a).max()) / 30.0)
+        axes.set_yscale("symlog", linthresh=min(1.0, float(np.abs(a).max())))
     axes.set_xlim(*widths.between)
     axes.set_xlabel("width m")
     axes.set_ylabel("a at rest")

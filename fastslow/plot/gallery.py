@@ -123,6 +123,7 @@ def make(
         if name not in known:
             raise InputError("NAMES", name, "is no picture of the gallery", suggestion(name, list(known)))
     chosen = [known[name] for name in dict.fromkeys(names or known)]
+    formats, themes = list(dict.fromkeys(formats)), list(dict.fromkeys(themes))
     _check("--format", formats, FORMATS)
     _check("--theme", themes, ("light", "dark"))
     _check("--movie", (movie,), MOVIES)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import textwrap
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastslow.plot.style import ARCS, CYCLES, INK, LABELS, POINTS, SEPARATRIX, fate_color, new_figure
+from fastslow.plot.titles import title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +23,8 @@ Frame = tuple[float, float, float, float]
 _MOST_THRESHOLD_LABELS = 4
 _SMALL = 3.6
 """Inches: on narrower axes thresholds are told with four digits."""
+_LABEL_WIDTH = (0.74, 0.48)
+"""Inches that a threshold and its mark take, with six digits and with four."""
 
 
 def portrait_figure(analysis: Analysis, *, size: tuple[float, float] = (9.2, 5.6), full_system: bool = True) -> Figure:
@@ -67,7 +69,8 @@ def portrait(
     Attracting arcs are solid, repelling dashed, neutral dotted; small triangles show the slow flow. Orbits of
     the singular limit have the colour of their fate in the full system, jumps dashed and drift solid.
     """
-    left, right, low, high = _frame(analysis) if frame is None else frame
+    width = float(axes.get_position().width * axes.figure.bbox.width / axes.figure.dpi)
+    left, right, low, high = _frame(analysis, width) if frame is None else frame
     axes.set_xlim(left, right)
     axes.set_ylim(low, high)
     _arcs(axes, analysis)
@@ -80,12 +83,12 @@ def portrait(
     _special_points(axes, analysis)
     if names:
         _names(axes, analysis)
-    _axis_thresholds(axes, analysis)
+    _axis_thresholds(axes, analysis, small=width < _SMALL)
     x, y = analysis.model.fast[0], analysis.model.slow[0]
     two_layer = analysis.model.name == "two_layer"
     axes.set_xlabel("alignment R" if two_layer else f"{x} (fast)")
     axes.set_ylabel("second-layer scale a" if two_layer else f"{y} (slow)")
-    axes.set_title(_title(analysis), fontsize=9.5, loc="left")
+    axes.set_title(title(analysis), fontsize=9.5, loc="left")
     return axes
 
 
@@ -98,26 +101,8 @@ def background(axes: Axes, analysis: Analysis, frame: Frame) -> Axes:
     return axes
 
 
-def _title(analysis: Analysis) -> str:
-    table = analysis.model.table
-    if analysis.model.name == "two_layer":
-        named = (("c", "c", "activation", "σ"), ("c_star", "c*", "link", "σ*"))
-        parts = [
-            f"{letter} = ({', '.join(_short(v) for v in table[key])})" if key in table else f"{sigma} = {table[text]}"
-            for key, letter, text, sigma in named
-        ]
-        rate = "" if table.get("slow_rate", 1) == 1 else f",  slow rate {table['slow_rate']}"
-        text = ",  ".join(parts) + rate
-        return text if len(text) < 110 else f"two-layer network, {len(table.get('c', ()))} Hermite coefficients{rate}"
-    return analysis.model.title or f"{analysis.model.name},  slow rate {table.get('slow_rate', 1)}"
-
-
-def _short(value: Any) -> str:
-    return f"{float(Fraction(value)):.4g}" if isinstance(value, float | str) else str(value)
-
-
-def _frame(analysis: Analysis) -> Frame:
-    """Return (left, right, low, high): room for the orbits and what they meet."""
+def _frame(analysis: Analysis, width: float) -> Frame:
+    """Return (left, right, low, high), for axes of a width in inches: room for the orbits and what they meet."""
     system = analysis.system
     left, right = float(system.lower), float(system.upper)
     heights = [0.0]
@@ -153,7 +138,9 @@ def _frame(analysis: Analysis) -> Frame:
     elif widths and max(widths) <= 1e-12 and analysis.system.invariant_window:
         right, span = 0.0, -left
     # Room for the labels of thresholds beside the line of starts.
-    before, after = (0.13 if left == 0 else 0.06), (0.13 if right == 0 else 0.06)
+    label = _LABEL_WIDTH[int(width < _SMALL)]
+    room = label * 1.06 / max(width - label, label)
+    before, after = (room if left == 0 else 0.06), (room if right == 0 else 0.06)
     return (left - before * span, right + after * span, low - margin, high + margin)
 
 
@@ -371,11 +358,10 @@ def _stable_manifolds(axes: Axes, analysis: Analysis) -> None:
             label = None
 
 
-def _axis_thresholds(axes: Axes, analysis: Analysis) -> None:
+def _axis_thresholds(axes: Axes, analysis: Analysis, *, small: bool) -> None:
     """Mark the thresholds of the full system on the line of starts."""
     (low, high), x = axes.get_ylim(), float(analysis.system.start_fast)
     shown = [t for t in analysis.thresholds if low <= t.y <= high]
-    small = axes.get_position().width * axes.figure.bbox.width < _SMALL * axes.figure.dpi
     for i, threshold in enumerate(shown):
         # On the side away from the saddle, where no orbit from this start can be.
         side = -1 if analysis.point(threshold.saddle).x >= x else 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastslow.errors import FastSlowError
-from fastslow.plot.style import INK, LEARNING, NEUTRAL, UNLEARNING, new_figure
+from fastslow.plot.style import INK, LEARNING, MANIFOLD, NEUTRAL, UNLEARNING, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,6 +56,56 @@ def sgd_figure(run: SGDRun, *, size: tuple[float, float] = (8.6, 7.6)) -> Figure
             axis.margins(x=0.01)
             axis.axhline(0.0, color=NEUTRAL, linewidth=0.6, zorder=0) if axis is axes[0] else None
         figure.align_ylabels(axes)
+    return figure
+
+
+def spread_figure(run: SGDRun, *, neurons: bool = False, size: tuple[float, float] = (8.6, 6.4)) -> Figure:
+    """Return a figure of how neurons part: the spread of their alignments, and the mean alignment, against tau.
+
+    Blue: replicas of SGD. Green: equation (16), without the noise of batches. Dashed: a small spread by linear theory,
+    exp(int mu_perp dtau) at infinite width and that of the finite width, and below the alignment of equal neurons.
+    Dotted: when the growth reaches (1/2) ln d, from which on neurons are not alike. See ``fastslow.symmetry``.
+
+    Parameters
+    ----------
+    run : SGDRun
+        Trained networks of two neurons at least.
+    neurons : bool
+        Whether equation (16) is integrated and drawn.
+    size : (float, float)
+        Width and height in inches.
+    """
+    from fastslow.sgd.symmetry import symmetry
+
+    found = symmetry(run, neurons=neurons)
+    with new_figure(*size) as figure:
+        above, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.12})
+        figure.subplots_adjust(left=0.11, right=0.97, top=0.89, bottom=0.09)
+        for axis, values in ((above, found.spread), (below, run.course("R_mean"))):
+            axis.plot(run.tau, values[:_MOST_LINES].T, color=UNLEARNING, linewidth=1.6, alpha=0.8)
+            axis.get_lines()[0].set_label("SGD")
+        if found.neurons is not None:
+            style: dict[str, Any] = {"color": MANIFOLD, "linewidth": 1.6, "label": "equation (16)"}
+            above.plot(found.neurons.tau, found.neurons.R.std(axis=1), **style)
+            below.plot(found.neurons.tau, found.neurons.R.mean(axis=1), **style)
+        laws = (
+            ("infinite width", INK, (0, (5, 1.6)), found.infinite, found.R_infinite),
+            ("finite width", LEARNING, (0, (2.5, 1.2)), found.finite, found.R_finite),
+        )
+        for label, color, dashes, growth, alignment in laws:
+            style = {"color": color, "linestyle": dashes, "linewidth": 1.4, "label": label}
+            above.plot(found.grid[: len(growth)], found.predicted(growth), **style)
+            below.plot(found.grid[: len(alignment)], alignment, **style)
+        if np.isfinite(found.expected):
+            for axis in (above, below):
+                axis.axvline(found.expected, color=NEUTRAL, linestyle=":", linewidth=1.4, zorder=0)
+            above.text(found.expected, 0.02, " ½ ln d ", transform=above.get_xaxis_transform(), color=NEUTRAL)
+        lowest = np.nanmin(np.where(found.spread > 0.0, found.spread, np.nan))
+        above.set(yscale="log", ylim=(0.5 * lowest, 1.5), ylabel="spread of R over neurons")
+        below.set(ylabel="mean alignment R", xlabel="time τ = γ · steps / m", xlim=(0.0, run.tau[-1]))
+        above.set_title(_title(run), fontsize=9.5, loc="left", pad=22)
+        above.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.97), ncols=4, handlelength=2.4)
+        figure.align_ylabels((above, below))
     return figure
 
 

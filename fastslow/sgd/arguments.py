@@ -121,11 +121,11 @@ def experiment(
     seed = _whole("seed", seed, "seed", 2**63, least=0)
     every = max(1, steps // 200) if every is None else _whole("every", every, "number of steps", steps)
     step = np.unique(np.append(np.arange(0, steps + 1, every), steps)) if steps // every < _MOST_NUMBERS else None
-    if step is None or replicas * (len(step) * len(COLUMNS) + 2 * setting.m) > _MOST_NUMBERS:
-        raise InputError("every", every, f"records of more than {_MOST_NUMBERS} numbers", "Record less often")
     _check_backend(method, backend, device)
     network = Network.of(model)
     _check_setting(setting, network, _learner(method, backend), min(at_once, replicas))
+    if step is None or replicas * (len(step) * len(COLUMNS) + 2 * setting.m) > _MOST_NUMBERS:
+        raise InputError("every", every, f"records of more than {_MOST_NUMBERS} numbers", "Record less often")
     options = {
         **{name: getattr(setting, name) for name in ("n", "d", "m", "gamma", "a0")},
         **{"steps": steps, "seed": seed, "replicas": replicas, "method": method, "dtype": dtype, "every": every},
@@ -171,7 +171,7 @@ def _whole(name: str, value: Any, what: str, most: int = _MOST, least: int = 1) 
     right = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not right or not least <= value <= most:
         rule = f"the {what} must be a whole number from {least} to {most:g}"
-        raise InputError(name, value, rule, "For example 1000" if least else "For example 0")
+        raise InputError(name, value, rule, f"For example {min(1000, most) if least else 0}")
     return int(value)
 
 

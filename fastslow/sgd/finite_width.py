@@ -26,7 +26,7 @@ _MOST_REST_STEPS = 50_000
 """Steps to a time and to its double in which an orbit is given up that does not come to rest."""
 _CLOSE = 1e-7
 """A Newton step this small, relative, from an attracting equilibrium counts as rest."""
-_LEAST_SHARE, _LEAST_MOVE = 1e-6, 1e-3
+_LEAST_SHARE, _LEAST_MOVE = 1e-6, 1e-7
 _FALL = 0.5
 """An equilibrium whose |R| falls below this share of its value while the width grows goes to R = 0."""
 
@@ -245,16 +245,17 @@ class FiniteWidth:
         """Follow an equilibrium as 1/m and the noise go to zero together; say where it goes.
 
         In log |R|, log Q, log |a| against the log of the share that is left power laws are straight lines, which a
-        secant predicts; a predictor that Newton's method cannot correct is tried shorter.
+        secant predicts; a predictor that Newton's method cannot correct is tried shorter, and so is one from which it
+        finds the other equilibrium of a fold, whose determinant has the other sign.
         """
         share, move, last = 1.0, 0.5, np.log(np.abs(place))
         now, slope = last, np.zeros(3)
-        sign = np.array([math.copysign(1.0, place[0]), 1.0, math.copysign(1.0, place[2])])
+        sign, side = np.array([math.copysign(1.0, place[0]), 1.0, math.copysign(1.0, place[2])]), _side(self, place)
         while share > _LEAST_SHARE:
             less = self.scaled(share * math.exp(-move), share * math.exp(-move))
             guess = sign * np.exp(now + slope * move)
             found = _newton(less, guess)
-            moved = None if found is None else np.log(np.abs(found)) - now
+            moved = None if found is None or side * _side(less, found) < 0 else np.log(np.abs(found)) - now
             if found is None or moved is None or (found * sign <= 0.0).any() or np.abs(moved).max() > 0.5:
                 move /= 2.0
                 if move < _LEAST_MOVE:
@@ -303,6 +304,13 @@ def _state(start: ArrayLike) -> FloatArray:
     if u.shape != (3,) or not np.isfinite(u).all():
         raise InputError("start", start, "must be a0, or the three finite numbers R, Q, a", "For example 1")
     return np.ascontiguousarray(u)
+
+
+def _side(system: FiniteWidth, place: Any) -> int:
+    """Return the sign of the determinant at an equilibrium, which a fold changes; 0 where it is but rounding."""
+    jacobian = system.rates(place)[1]
+    value = float(np.linalg.det(jacobian))
+    return 0 if abs(value) < 1e-12 * float(np.linalg.norm(jacobian, axis=1).prod()) else int(np.sign(value))
 
 
 def _newton(system: FiniteWidth, start: FloatArray) -> FloatArray | None:

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.manifold.boxes import Array, Dual, Interval, series, zeros_in_box
-from fastslow.sgd.finite_width import FiniteWidth
+from fastslow.manifold.boxes import Array, Dual, Interval, rows, series, zeros_in_box
+from fastslow.sgd.finite_width import FiniteWidth, Rest
 from fastslow.sgd.noise_terms import noise_terms
 
 _OUTSIDE = 1e-9
 """So far from the domain of correlations a point may lie by rounding."""
 _NEAR = 1e-5
+_SAME = 1e-5
 _TRIES = 12
 """Starts of Newton's method where nothing is proved."""
 
@@ -81,41 +82,34 @@ class Reduced:
     def __init__(self, network: FiniteWidth) -> None:
         system = network.system
         self.kappa, self.nu = _nearby(1.0 / network.m), _nearby(network.noise_rate)
-        self.s = [_enclosed(Fraction(0)), *map(_enclosed, system.s)]
-        self.slope = [_enclosed(k * v) for k, v in enumerate(system.s, start=1)]
-        y, own = list(system.t), sum(system.t, Fraction(0))
-        self.y = [_enclosed(Fraction(0)), *map(_enclosed, y)]
-        self.y_slope = [_enclosed(k * v) for k, v in enumerate(y, start=1)]
-        self.own = _enclosed(own)
-        self.own_slope = _enclosed(sum((k * v for k, v in enumerate(y, start=1)), Fraction(0)))
+        self.share = Interval(1.0, 1.0) - self.kappa
+        zero = Fraction(0)
+        s, y = [zero, *system.s], [zero, *system.t]
+        slope, y_slope = ([k * v for k, v in enumerate(c)][1:] for c in (s, y))
+        self.y, self.y_slope = _stacked([y]), _stacked([y_slope])
+        self.own, self.own_slope = _enclosed(sum(y, zero)), _enclosed(sum(y_slope, zero))
+        self.s = _stacked([s, slope])
         self.noisy = network.noise_rate > 0.0
-        if self.noisy:
-            self.first, self.second = ([_polynomial(p) for p in part] for part in noise_terms(system))
+        self.terms = _stacked([_fractions(p) for part in noise_terms(system) for p in part]) if self.noisy else None
 
-    def parts(self, R: Dual, w: Dual) -> tuple[Dual, Dual, Dual, Dual, Dual]:
-        """Return (R^2, Q, S, S', N)."""
+    def __call__(self, R: Dual, w: Dual) -> tuple[Dual, Dual]:
+        """Return both equations where a is at rest."""
         square = _squared(R)
-        one = _nearby(1.0) if self.kappa.high < 1e-15 else Interval(1.0, 1.0)
-        share = one - self.kappa
-        Q = (square + w - self.kappa) * (Interval(1.0, 1.0) / share)
-        N = series(self.y, Q) * share + self.kappa * self.own
-        return square, Q, series(self.s, R), series(self.slope, R), N
-
-    def residuals(self, R: Dual, w: Dual, a: Dual, square: Dual, Q: Dual, S1: Dual) -> tuple[Dual, Dual]:
-        """Return both equations at a."""
-        share = Interval(1.0, 1.0) - self.kappa
+        Q = (square + w - self.kappa) * (Interval(1.0, 1.0) / self.share)
+        S, S1 = rows(series(self.s, R))
+        (Y,), (Y1,) = rows(series(self.y, Q)), rows(series(self.y_slope, Q))
+        a = S / (Y * self.share + self.kappa * self.own)
         one = (R * 0.0) + 1.0
-        push = (one - Q) * series(self.y_slope, Q) * share
+        push = (one - Q) * Y1 * self.share
         second = S1 * w * 2.0
-        if self.noisy:
-            spread = (series(self.y, square) * -1.0 + self.own) * self.kappa
-            own_slope = (R * 0.0) + self.own_slope
-            D1, D2 = (
-                series(p[0], R) + a * (series(p[1], R) + a * (series(p[2], R) + spread * slope))
-                for p, slope in ((self.first, own_slope), (self.second, series(self.y_slope, square)))
-            )
+        if self.terms is not None:
+            (own,), (slope,) = rows(series(self.y, square)), rows(series(self.y_slope, square))
+            spread = (own * -1.0 + self.own) * self.kappa
+            p = rows(series(self.terms, R))
+            D1 = p[0] + a * (p[1] + a * (p[2] + spread * self.own_slope))
+            D2 = p[3] + a * (p[4] + a * (p[5] + spread * slope))
             push = push + D1 * (self.nu * 0.5)
-            second = second - a * R * (D1 * self.kappa + D2 * share) * self.nu
+            second = second - a * R * (D1 * self.kappa + D2 * self.share) * self.nu
         return (one - square) * S1 - a * R * push, second
 
     def outside(self, R: Interval, w: Interval) -> NDArray[np.bool_]:
@@ -124,16 +118,9 @@ class Reduced:
         beyond = square + w.low > 1.0 + _NEAR
         if not self.noisy:
             return np.asarray(beyond)
-        S, S1 = (Interval(0.0, 0.0) * R for _ in range(2))
-        for c, d in zip(self.s[:0:-1], self.slope[::-1], strict=True):
-            S, S1 = (S + c) * R, S1 * R + d
-        against = (R * S * S1).high < 0.0
+        S, S1 = rows(series(self.s, Dual(R, (R * 0.0, R * 0.0))))
+        against = (R * S.value * S1.value).high < 0.0
         return np.asarray(beyond | (against & (w.low >= 0.0)))
-
-    def __call__(self, R: Dual, w: Dual) -> tuple[Dual, Dual]:
-        """Return both equations where a is at rest."""
-        square, Q, S, S1, N = self.parts(R, w)
-        return self.residuals(R, w, S / N, square, Q, S1)
 
 
 def equilibria(network: FiniteWidth) -> tuple[list[FiniteWidthEquilibrium], bool]:
@@ -158,6 +145,17 @@ def equilibria(network: FiniteWidth) -> tuple[list[FiniteWidthEquilibrium], bool
     found.sort(key=lambda e: (e.a, e.R))
     named = [replace(e, id=f"E{k}") for k, e in enumerate(found, start=1)]
     return named, not left
+
+
+def at_rest(equilibria: tuple[FiniteWidthEquilibrium, ...], rest: Rest) -> str:
+    """Return the equilibrium at which an orbit came to rest, "" where it is none of them."""
+    state = np.array([rest.R, rest.Q, rest.a])
+    if not rest.settled:
+        return ""
+    for e in equilibria:
+        if np.allclose(e.state, state, rtol=_SAME, atol=1e-9):
+            return e.id
+    return ""
 
 
 def _unproved(network: FiniteWidth, boxes: Array) -> list[FiniteWidthEquilibrium]:
@@ -244,5 +242,15 @@ def _enclosed(value: Fraction) -> Interval:
     return Interval(math.nextafter(middle, -math.inf), math.nextafter(middle, math.inf))
 
 
-def _polynomial(p: Any) -> list[Interval]:
-    return [_enclosed(Fraction(int(v.p), int(v.q))) for v in p.coeffs()]
+def _fractions(p: Any) -> list[Fraction]:
+    return [Fraction(int(v.p), int(v.q)) for v in p.coeffs()] or [Fraction(0)]
+
+
+def _stacked(series_: list[list[Fraction]]) -> Interval:
+    """Return enclosures of the coefficients of some series, shape (terms, series, 1)."""
+    length = max(map(len, series_))
+    rows_ = [[_enclosed(v) for v in c] + [Interval(0.0, 0.0)] * (length - len(c)) for c in series_]
+    low, high = (
+        np.array([[float(getattr(v, name)) for v in row] for row in rows_]).T[:, :, None] for name in ("low", "high")
+    )
+    return Interval(low, high)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from fastslow.errors import InputError
 from fastslow.progress import Progress
-from fastslow.sgd.finite_width import FiniteWidth, Rest
-from fastslow.sgd.finite_width_equilibria import FiniteWidthEquilibrium
+from fastslow.sgd.finite_width import FiniteWidth
+from fastslow.sgd.finite_width_equilibria import FiniteWidthEquilibrium, at_rest
 from fastslow.sgd.finite_width_manifold import FiniteWidthManifold, finite_width_manifold
 from fastslow.systems.system import FastSlowSystem
 
@@ -25,7 +25,6 @@ _NEAR = 0.05
 """Relative distance at which an orbit has come near to a saddle."""
 _DECAYS, _MOST_GROWTH = 18.0, 25.0
 """Decay of the stable directions after that, and the largest growth of the unstable one, as logarithms."""
-_SAME = 1e-5
 
 
 @dataclass(frozen=True)
@@ -274,14 +273,3 @@ class _Judge:
             if away[k] < least:
                 best, least, when = saddle, float(away[k]), float(run.t[k])
         return best, when
-
-
-def at_rest(equilibria: tuple[FiniteWidthEquilibrium, ...], rest: Rest) -> str:
-    """Return the equilibrium at which an orbit came to rest, "" where it is none of them."""
-    state = np.array([rest.R, rest.Q, rest.a])
-    if not rest.settled:
-        return ""
-    for e in equilibria:
-        if np.allclose(e.state, state, rtol=_SAME, atol=1e-9):
-            return e.id
-    return ""

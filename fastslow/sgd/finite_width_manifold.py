@@ -188,7 +188,7 @@ def _traced(
             start = grid.next()
             if start is None:
                 break
-            _follow(network, sign, start, low, high, curves, grid)
+            _follow(network, sign, start, low, high, curves, grid, _LOOP)
     return curves
 
 
@@ -210,6 +210,7 @@ def _follow(
     high: float,
     curves: list[tuple[float, TracedCurve]],
     grid: Grid,
+    share_of_chord: float = 1e-3,
 ) -> None:
     """Trace the branch through a start, unless it is there already."""
     from fastslow.core.finite_width_curve import critical_curve
@@ -227,6 +228,8 @@ def _follow(
     if not curve.converged:
         return
     grid.close(curve.points)
+    if _known(curve.points[curve.start_index], sign, curves, share_of_chord):
+        return
     if not any(other == sign and _same(curve, known) for other, known in curves):
         curves.append((sign, curve))
 

@@ -50,7 +50,8 @@ def spread_growth(network: FiniteWidth, course: Course) -> FloatArray:
     now = np.diag([1.0, 1.0 / np.sqrt(network.m - 2.0), 0.0])
     growth, scale = np.zeros(len(course.tau)), 0.0
     for k, step in enumerate(steps, start=1):
-        now = step @ now
+        with np.errstate(over="ignore", invalid="ignore"):
+            now = step @ now
         size = float(np.abs(now).max()) + _TINY
         if not np.isfinite(size):
             growth[k:] = np.inf  # beyond doubles in one step

@@ -16,7 +16,9 @@ from fastslow.errors import InputError
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.ode.columns import FateTable, fates, forbidden
 from fastslow.ode.trajectories import Settling
-from fastslow.sweeps.fates import FATES, NOT_VALID, fate_codes
+from fastslow.separatrices.halves import fate
+from fastslow.separatrices.thresholds import edge_starts
+from fastslow.sweeps.fates import FATES, NOT_VALID, fate_code, fate_codes
 from fastslow.sweeps.plane import Column
 from fastslow.systems.system import FastSlowSystem, Start
 
@@ -79,11 +81,35 @@ class Exact(_FromBoundary):
     def __call__(self, column: Column) -> Codes:
         codes = super().__call__(column)
         unsure = codes == FATES.index("undecided")  # beside boundaries that are no stable manifolds
-        decided = codes != FATES.index(NOT_VALID)
+        decided, parted = codes != FATES.index(NOT_VALID), np.zeros_like(unsure)
         if decided.any():
             values = [float(value) for value in column.values]
-            unsure |= decided & self.boundary(column).near(values, column.starts, _DOUBTFUL * _TOLERANCE)
-        return _with_cycles(column, _integrated(column, codes, unsure, self._integrate), self._rtol)
+            near = decided & self.boundary(column).near(values, column.starts, _DOUBTFUL * _TOLERANCE)
+            codes = self._parted(column, codes, unsure & ~near)
+            parted = unsure & (codes != FATES.index("undecided"))
+            unsure = (unsure & ~parted) | near
+        return _with_cycles(column, _integrated(column, codes, unsure, self._integrate), parted, self._rtol)
+
+    def _parted(self, column: Column, codes: Codes, unsure: NDArray[np.bool_]) -> Codes:
+        """Decide starts that orbits along the window's edge part: one of each interval between these and the curves."""
+        codes = codes.copy()
+        for i in np.flatnonzero(unsure.sum(axis=1) > 1):
+            try:
+                settling = Settling(critical_manifold(column.family.at(column.values[i])))
+                edges = edge_starts(settling)
+            except InputError:
+                continue
+            if not edges:
+                continue
+            cuts = np.sort(np.append(self.boundary(column).thresholds_at([float(column.values[i])])[0], edges))
+            place = np.searchsorted(cuts, column.starts)
+            apart = np.abs(column.starts[:, None] - cuts).min(axis=1) > _DOUBTFUL * _TOLERANCE * np.abs(cuts).max()
+            for k in np.unique(place[unsure[i]]):
+                mine = np.flatnonzero(unsure[i] & apart & (place == k))
+                if len(mine):
+                    start = Start(settling.system.start_fast, Fraction(float(column.starts[mine[len(mine) // 2]])))
+                    codes[i, mine] = fate_code(fate(settling.system, settling.run(start))[0])
+        return codes
 
 
 def _integrated(column: Column, codes: Codes, unsure: NDArray[np.bool_], integrate: Fill) -> Codes:
@@ -98,10 +124,10 @@ def _integrated(column: Column, codes: Codes, unsure: NDArray[np.bool_], integra
     return codes
 
 
-def _with_cycles(column: Column, codes: Codes, rtol: float) -> Codes:
+def _with_cycles(column: Column, codes: Codes, known: NDArray[np.bool_], rtol: float) -> Codes:
     """Tell cycles from each other, which grow and shrink along a strip: by one start of each member to each run."""
     cycles = np.array([FATES.index(f"{size} oscillation") for size in ("relaxation", "small")], np.int8)
-    open_ = np.isin(codes, cycles)
+    open_ = np.isin(codes, cycles) & ~known
     while open_.any():
         start = int(open_.sum(axis=0).argmax())
         rows = np.flatnonzero(open_[:, start])

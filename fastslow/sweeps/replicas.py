@@ -102,7 +102,7 @@ def _check_directory(directory: Path, resume: bool) -> None:
         raise InputError("checkpoint", str(directory), rule, "Name another, or train without workers")
     filled = (directory / STORE).exists()
     if resume and not filled:
-        raise InputError("checkpoint", str(directory), "is not there", "Leave resume away to begin the run")
+        raise InputError("checkpoint", str(directory), "holds no ensemble", "Leave resume away to begin the run")
     if filled and not resume:
         way_out = "Say resume=True (--resume) to go on from it, or name another"
         raise InputError("checkpoint", str(directory), "is an ensemble that is there already", way_out)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeGuard
 
 import flint
 import numpy as np
@@ -207,17 +207,33 @@ def exact_value(e: Expression, values: Mapping[str, Fraction | None]) -> Fractio
 
 def substituted(e: Expression, values: Mapping[str, Fraction]) -> Expression:
     """Return a formula with numbers for some of its variables; parts that become plainly rational are numbers."""
+    return rebuilt(e, lambda node: Number(values[node.name]) if _is_one_of(node, values) else None)
+
+
+def _is_one_of(node: Expression, names: Container[str]) -> TypeGuard[Variable]:
+    return isinstance(node, Variable) and node.name in names
+
+
+def rebuilt(e: Expression, new: Callable[[Expression], Expression | None]) -> Expression:
+    """Return a formula with other nodes where `new` gives them, and what can be added up and multiplied simplified.
+
+    Parameters
+    ----------
+    e : Expression
+        The formula.
+    new : callable
+        Returns the formula that takes the place of a node, None where it stays; seen from the leaves upwards.
+    """
     known: dict[int, Expression] = {}
 
     def at(node: Expression) -> Expression:
         if id(node) not in known:
-            known[id(node)] = new(node)
+            again = rebuild(node)
+            known[id(node)] = new(again) or again
         return known[id(node)]
 
-    def new(node: Expression) -> Expression:
+    def rebuild(node: Expression) -> Expression:
         match node:
-            case Variable(name):
-                return Number(values[name]) if name in values else node
             case Sum(terms):
                 return add(*map(at, terms))
             case Product(factors):

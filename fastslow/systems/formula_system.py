@@ -164,7 +164,7 @@ class FormulaSystem(FastSlowSystem):
                     continue
                 tried += 1
                 if tried > most:
-                    return float(x.mid()), float(y.mid())
+                    return _shown(x), _shown(y)
                 # Depth first: a pole is found at once, not after all boxes.
                 boxes += [(half, other) for half in _halves(x) for other in _halves(y)]
         return None
@@ -307,6 +307,11 @@ def _powers(found: Factored, chosen: Sequence[bool]) -> list[Expression]:
 
 def _ball(low: Fraction, high: Fraction) -> Ball:
     return flint.arb(rational(low)).union(flint.arb(rational(high)))
+
+
+def _shown(x: Ball) -> float:
+    """Return the middle of a small interval, 0 where it holds that."""
+    return 0.0 if x.contains(0) or abs(float(x.mid())) < 1e-12 else float(x.mid())
 
 
 def _halves(x: Ball) -> tuple[Ball, Ball]:

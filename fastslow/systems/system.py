@@ -258,6 +258,17 @@ class FastSlowSystem:
         """Return the name of the variable that the bound `edges[number]` is of."""
         return (self.fast if number < 2 else self.slow)[0]
 
+    def leaves_at_once(self, start: Start) -> str:
+        """Return the variable in which the field points out of the window at a start on its edge, or an empty text."""
+        from fastslow.systems.algebraic import Rational
+
+        at = Rational(start.fast), Rational(start.slow)
+        bounds: tuple[tuple[Fraction, ...], ...] = ((self.lower, self.upper), self.slow_window or ())
+        for of, name, value, ends in zip("fg", (*self.fast, *self.slow), (start.fast, start.slow), bounds, strict=True):
+            if value in ends and self.sign(of, *at) * (1 if value == ends[-1] else -1) > 0:
+                return name
+        return ""
+
     @property
     def window(self) -> list[Any]:
         """Bounds of the fast variable, or of the fast and the slow one, as a model file writes them."""
@@ -336,8 +347,8 @@ def numbers_of(parameters: Mapping[str, Any] | None) -> dict[str, Fraction]:
         if isinstance(value, int | float | str | Fraction) and not isinstance(value, bool):
             try:
                 found[name] = exact(value, f"parameters.{name}")
-            except InputError:
-                if not isinstance(value, str):
+            except InputError as error:
+                if not isinstance(value, str) or error.rule != "is no number":
                     raise
     return found
 

@@ -132,3 +132,16 @@ def test_parameters_outside(figure):
         figure.thresholds_at([5.5])
     with pytest.raises(InputError, match="must lie in"):
         figure.fates_at([float("nan")], [1.0])
+
+
+def test_heights_are_isolated_exactly():
+    """Each non-local event is a root of a resultant, and nothing is missing; only delayed exits are not proved."""
+    boundary = singular_boundary(family_of("fig5-left", "c_star[3]"), axis_of("c_star[3]=-5:2", "--x"))
+    assert len(boundary.crossings) == 6
+    for event in boundary.crossings:
+        assert event.certified and event.radius < 1e-12
+        first, second = (strand.at(np.array([event.parameter]))[1][0] for strand in event.strands)
+        assert first == pytest.approx(second, rel=1e-9)
+    assert boundary.followed and boundary.complete
+    wider = singular_boundary(family_of("fig5-left", "c_star[3]"), axis_of("c_star[3]=-5:5", "--x"))
+    assert not wider.followed and not wider.complete

@@ -111,3 +111,108 @@ def test_polynomial_systems_as_formulas_have_the_same_points(seed):
         ]
         met = [arc for arc in m.arcs if arc.rise and (arc.y[0] - height) * (arc.y[-1] - height) < 0]
         assert len(met) == len(roots)
+
+
+def test_isolas_are_found_each_with_its_folds():
+    m = manifold("exp(x)*((x**2 - 1)**2 + (y**2 - 1)**2) - 1/10", "y - x*exp(x) - 3", ((-2, 2), (-2, 2)))
+    assert m.complete
+    assert len(m.of_kind("fold")) == len(m.arcs) == 8
+    assert {arc.start.id for arc in m.arcs} == {p.id for p in m.of_kind("fold")}
+    check_structure(m)
+
+
+def test_a_tiny_isola_beside_a_branch_is_found():
+    m = manifold("((x - 1/3)**2 + (y - 1/7)**2 - 1/10**8)*(y - sin(x))*exp(x)", "2 + x", ((-2, 2), (-2, 2)))
+    assert m.complete
+    folds = places(m.of_kind("fold"))
+    assert pytest.approx(sorted(y for x, y in folds if abs(x - 1 / 3) < 1e-3)) == [1 / 7 - 1e-4, 1 / 7 + 1e-4]
+
+
+def test_nested_loops_a_hair_apart_are_two_branches_of_one_factor():
+    m = manifold("(x**2 + y**2 - 1)**2 - exp(-6) + 0*sin(x)", "3 + x", ((-2, 2), (-2, 2)))
+    assert m.complete
+    assert len(m.arcs) == 4
+    radii = [math.sqrt(1 + s * math.exp(-3)) for s in (1, -1)]
+    assert np.sort(places(m.of_kind("fold"))[:, 1]) == pytest.approx(
+        [-radii[0], -radii[1], radii[1], radii[0]], abs=1e-15
+    )
+
+
+@pytest.mark.parametrize(
+    ("gap", "equilibria", "multiplicity"),
+    [("1/10**6", 2, 1), ("1/10**20", 2, 1), ("0", 1, 2), ("-1/10**20", 0, None), ("-1/10**6", 0, None)],
+)
+def test_close_pairs_tangencies_and_near_misses_are_told_apart(gap, equilibria, multiplicity):
+    m = manifold(f"y - x**2*exp(x) + ({gap})", "y*(3 - x)", ((-1, 2), (-2, 3)))
+    assert m.complete
+    near = [p for p in m.of_kind("equilibrium") if abs(p.x) < 0.1]
+    assert len(near) == equilibria
+    assert all(p.certified and p.multiplicity["equilibrium"] == multiplicity for p in near)
+
+
+def test_what_cannot_be_proved_is_listed():
+    # The cusp of the ab reaction, B = 16, is at D = exp(-2): no finite number of digits proves it.
+    m = manifold("y*(1-x)*exp(4*x) - x", "x - 1/4", ((0, 1), ("1/100", "1/5")))
+    assert not m.complete
+    assert len(m.unmatched) == 1 and "double to 1024 bits" in m.unmatched[0]
+    (cusp,) = m.of_kind("fold")
+    assert (cusp.x, cusp.y, cusp.certified) == (pytest.approx(0.5), pytest.approx(math.exp(-2)), False)
+    # An exact cusp is proved.
+    exact = manifold("y - x**3*cosh(x)", "x + 1", ((-1, 2), (-2, 2)))
+    assert exact.complete
+    assert [(p.x, p.y, p.multiplicity["fold"]) for p in exact.of_kind("fold")] == [(0.0, 0.0, 2)]
+
+
+def test_kinks_cut_the_window_and_corners_are_folds():
+    m = manifold("x - y*(1 + 31/5*abs(1 - x))", "y - 3", ((0, 2), ("1/100", "7/5")))
+    assert m.complete
+    assert [(p.kind, p.x, p.y, p.note) for p in m.of_kind("fold")] == [("fold", 1.0, 1.0, "corner at a kink")]
+    assert sorted(arc.stability for arc in m.arcs) == ["attracting", "repelling"]
+    check_structure(m)
+    # Where f_x keeps its sign, a kink is no end.
+    through = manifold("y - abs(x) - 2*x + exp(x)/100", "y - 1", ((-2, 2), (-1, 2)))
+    assert through.complete
+    assert [p.kind for p in through.points] == ["equilibrium", "boundary", "boundary"]
+    check_structure(through)
+
+
+def test_lines_and_the_four_edges():
+    m = manifold(["x - 1/3", "sin(3*y)", "x - y*exp(y)"], "x + y - 3/10", ((-1, 1), (-1, 2)))
+    assert m.complete
+    lines = {b.equation: b for b in m.branches}
+    assert {"x = 0.333333", "y = 0", "y = 1.0472"} <= set(lines)
+    assert lines["x = 0.333333"].arcs[0].start.y == -1.0
+    assert lines["x = 0.333333"].arcs[-1].end.y == 2.0
+    assert {arc.stability for arc in lines["y = 0"].arcs} == {"neutral"}
+    edges = {(p.x, p.y) for p in m.of_kind("boundary")}
+    assert {(-1.0, 0.0), (1.0, 0.0)} <= edges
+    check_structure(m)
+
+
+def test_bad_geometry_is_refused_in_words():
+    with pytest.raises(fs.InputError, match="no zero in the window"):
+        manifold("exp(x) + y**2", "x", ((-1, 1), (-1, 1)))
+    with pytest.raises(fs.InputError, match="cannot be isolated"):
+        manifold("y - sin(x)", "(y - sin(x))*exp(x)", ((-1, 1), (-2, 2)))
+    with pytest.raises(fs.InputError, match="Move this edge"):
+        manifold("3*x*(1-x) - y*(1-exp(-5*x))", "1", ((0, 1), (0, 2)))
+
+
+def test_a_short_arc_between_the_edge_and_a_fold_stays_short():
+    f = "8*cos(y**2 + 2/3)/3 + sin(x - y - 2/3)/5 - 2*cos(3*y**2 + 2/3)"
+    m = manifold(f, "x + y + 3/10", ((-2, 2), (-2, 2)))
+    assert m.complete
+    lengths = [np.abs(np.diff(arc.x)).max() for arc in m.arcs]
+    assert max(lengths) < 0.1
+    check_structure(m)
+
+
+def test_branch_points_on_a_hidden_line_are_proved_at_irrational_heights():
+    # x = 0 is a branch, since sin(0) = atan(0) = 0 in every term; it is crossed where the slope in x vanishes.
+    m = manifold("x*y*atan(2*x - y - 1/3) + 7/5*sin(x)", "y", ((-2, 2), (-2, 2)))
+    assert m.complete
+    crossings = m.of_kind("crossing")
+    assert [len([a for a in m.arcs if p in (a.start, a.end)]) for p in crossings] == [4, 4]
+    for p in crossings:
+        assert abs(p.x) < 1e-30 and p.y * math.atan(-p.y - 1 / 3) + 1.4 == pytest.approx(0, abs=1e-14)
+    check_structure(m)

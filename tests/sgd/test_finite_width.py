@@ -258,3 +258,29 @@ def test_random_overlaps_have_their_spread():
     values = gram[np.triu_indices(61, 1)]
     assert np.diag(gram) == pytest.approx(np.ones(61)) and np.linalg.eigvalsh(gram)[0] > 0
     assert values.std() * 20 == pytest.approx(1.0, abs=4 / np.sqrt(2 * len(values)))
+
+
+def test_noise_terms_are_those_of_steps_of_sgd():
+    """The part of one step that is even in the learning rate, of batches of one: -nu D1 R/2 and nu (D2 - D1 Q)."""
+    system = fs.TwoLayer([1, "1/2"], ["3/2", -1], noise="1/2")
+    m, d, h, R, a, steps = 200, 4000, 5e-5, 0.4, 0.9, 20_000
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((steps, m + 1))  # along the teacher and the other part of each neuron; then all the rest
+    square = ((x**2).sum(axis=1) + rng.chisquare(d - m - 1, steps))[:, None]
+    u = R * x[:, :1] + np.sqrt(1 - R**2) * x[:, 1:]
+    gap = series(system.c_star, x[:, 0]) + 0.5 * rng.standard_normal(steps) - a * series(system.c, u).mean(axis=1)
+    pull = gap[:, None] * a * series(system.c, u, 1)
+    u2, pull2 = np.roll(u, 1, axis=1), np.roll(pull, 1, axis=1)
+    even = np.zeros((2, steps))
+    for s in (h, -h):
+        norm = np.sqrt(1 + 2 * s * u * pull + s * s * pull**2 * square)
+        even[0] += 0.5 * ((R + s * x[:, :1] * pull) / norm - R).mean(axis=1)
+        other = R * R + s * (u * pull2 + u2 * pull) + s * s * pull * pull2 * square
+        even[1] += 0.5 * (other / (norm * np.roll(norm, 1, axis=1)) - R * R).mean(axis=1)
+    mean, error = even.mean(axis=1), even.std(axis=1, ddof=1) / np.sqrt(steps)
+    D1, D2 = plain_diffusion(system, m, R, a)
+    expected = h * h * d * np.array([-0.5 * D1 * R, D2 - D1 * R * R])
+    assert (abs(mean - expected) < 4 * error).all() and (error < 0.1 * abs(expected)).all()
+    network = fs.finite_width(system, m=m, gamma=h * m, delta=1 / d)
+    noise = network.rates([R, R * R, a])[0] - network.scaled(1, 0).rates([R, R * R, a])[0]
+    assert h * noise[:2] == pytest.approx(expected, rel=1e-10)

@@ -171,6 +171,7 @@ def test_overflow_of_high_powers_in_single_precision():
         ({"seed": -1}, r"seed = -1: the seed must be a whole number from 0"),
         ({"replicas": 0}, r"replicas = 0"),
         ({"every": 25}, r"every = 25: .* from 1 to 24"),
+        ({"m": 10**8, "d": 10**12, "every": 1}, r"m = .*GB of memory.*smaller m"),
         ({"every": 1, "steps": 10**10}, r"every = 1: records of more than"),
         ({"method": "exact"}, r"method = 'exact': must be gram or direct"),
         ({"dtype": "float16"}, r"dtype = 'float16': must be float64 or float32"),

@@ -31,6 +31,15 @@ def test_width_is_named_as_what_changes_the_fate(narrow):
     assert network.scaled(0, 1).rest(1).verdict == "unlearning"
 
 
+def test_fate_at_finite_width_is_predicted(narrow):
+    found = narrow.prediction
+    assert found.verdict == found.singular == narrow.level(FINITE).verdict == "learning" and found.certified
+    assert "jumps and drifts on the critical manifold predict learning" in narrow.explanation
+    network = fs.finite_width("fig7", m=10, gamma=0.05)
+    assert abs(network.rates((found.R, found.Q, found.a))[0]).max() < 1e-12
+    assert narrow.document()["prediction"]["equilibria"] == found.equilibria
+
+
 def test_z_is_the_distance_in_standard_errors(narrow):
     for name, course in ((FINITE, narrow.finite), (MEAN_STEP, narrow.mean_step)):
         level = narrow.level(name)

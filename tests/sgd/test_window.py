@@ -94,3 +94,8 @@ def test_bad_input_is_refused(name, value):
     with pytest.raises(fs.InputError) as error:
         fs.validity_window("fig7", 1, **{**WIDE, name: value})
     assert error.value.field == name
+
+
+def test_growth_beyond_doubles_is_told_without_warnings():
+    window = fs.validity_window("fig3-left", 1, n=10**4, d=10**8, m=10**6, gamma=1e-3)
+    assert window.limited_by == "batch noise"

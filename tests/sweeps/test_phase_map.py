@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 import fastslow as fs
+from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.ode.trajectories import Settling
 from fastslow.sweeps.fates import FATES, fate_code
 from fastslow.sweeps.phase_map import phase_map
 from fastslow.systems.families import axis_of, family_of
+from fastslow.systems.system import Start
 from tests import naive
 
 FIVE = [1] * 5
@@ -204,6 +207,18 @@ def test_jumps_and_attractors(method):
     document = found.document()
     assert document["attractors"] == list(found.attractors) and document["jumps"] == jumps.tolist()
     assert document["end_slow"][-1][0] == "inf"
+
+
+def test_orbits_that_leave_the_window():
+    """They are parted by orbits that touch its edge, y0 = 6.0 here; each cell against its own trajectory."""
+    found = phase_map(fs.van_der_pol(), "a=1/2:2:3", "y0=-8:8:9")
+    family = family_of(fs.van_der_pol(), "a")
+    for i, value in enumerate(found.x.exact_values):
+        settling = Settling(critical_manifold(family.at(value)))
+        for j, y in enumerate(found.y.exact_values):
+            verdict = settling.run(Start(Fraction(0), y)).verdict
+            assert _named(found)[j, i] == FATES[fate_code(verdict)], (value, y)
+    assert set(found.fates) == {"settles", "relaxation oscillation", "leaves the window"}
 
 
 def test_cycles_are_attractors():

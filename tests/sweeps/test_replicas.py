@@ -135,7 +135,7 @@ def test_bad_input(tmp_path, monkeypatch):
         ({"workers": 2.5}, r"workers = 2\.5: must be a whole number"),
         ({"m": 0}, r"m = 0: the width"),
         ({"resume": True}, r"no directory to go on from"),
-        ({"checkpoint": state, "resume": True}, r"is not there"),
+        ({"checkpoint": state, "resume": True}, r"holds no ensemble"),
         ({"checkpoint": file}, r"is a file, and an ensemble with workers is kept in a directory"),
         ({"checkpoint": file / "below"}, r"cannot be written"),
         ({"workers": 1, "scheduler": "tcp://127.0.0.1:1"}, r"cannot be combined with a scheduler"),

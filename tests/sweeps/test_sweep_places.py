@@ -18,6 +18,7 @@ from sweep_works import VARIABLES, sweep
 
 from fastslow.errors import FastSlowError, InputError
 from fastslow.sweeps import Sweep, Variable, run
+from fastslow.sweeps.phase_map import phase_map
 
 HERE = Path(__file__).parent
 CHUNKS = [f"{i}-{j}" for i in range(4) for j in range(3)]
@@ -226,6 +227,37 @@ def test_a_cluster_gives_the_same_though_a_worker_is_killed(dask, tmp_path):
         run(sweep(), scheduler=dask.address)
     other.kill()
     other.wait()
+
+
+def test_a_map_on_a_cluster_though_a_worker_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr("fastslow.sweeps.phase_map._CHUNK_ODE", 40)
+    settings = {"method": "ode", "loss": True, "jumps": True}
+    axes = "c_star[3]=-3:3:12", "a0=1:12:20"
+    local = phase_map("fig5-left", *axes, **settings)
+    cluster = Dask(tmp_path)
+    try:
+        first, _ = cluster.worker("a", "--no-nanny"), cluster.worker("b", "--no-nanny")
+        cluster.wait_for(2)
+
+        def kill(done, total):
+            assert total == 240
+            if done >= 40 and first.poll() is None:
+                first.kill()
+                first.wait()
+
+        found = phase_map(
+            "fig5-left", *axes, **settings, scheduler=cluster.address, store=tmp_path / "map", progress=kill
+        )
+    finally:
+        cluster.stop()
+    assert first.returncode == -signal.SIGKILL
+    assert found.fates == local.fates and found.notes == local.notes
+    assert found.index.tobytes() == local.index.tobytes()
+    assert {name: values.tobytes() for name, values in found.fields.items()} == {
+        name: values.tobytes() for name, values in local.fields.items()
+    }
+    with xarray.open_zarr(tmp_path / "map", chunks=None) as opened:
+        assert opened["loss"].dims == ("a0", "c_star[3]") and opened["jumps"].dtype == np.int16
 
 
 def test_a_chunk_that_kills_the_workers_of_a_cluster_is_set_aside_alone(tmp_path):

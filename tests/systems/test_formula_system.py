@@ -123,6 +123,9 @@ BAD = {
     "g = 0": (("exp(x) - y", "0"), {}, "must not vanish"),
     "unknown name": (("exp(z) - y", "1"), {}, "column 5: unknown name 'z'"),
     "parameter as function": (("exp(k(x)) - y", "1"), {"parameters": {"k": 1}}, "column 6: k is no function"),
+    "huge parameter": (("exp(k*x) - y", "1"), {"parameters": {"k": "1e300"}}, r"parameters\.k.*for doubles to hold it"),
+    "root at the edge": (("sqrt(x) - y", "1"), {}, "finite values near x = 0,"),
+    "overflow": (("exp(exp(exp(9*x))) - y", "1"), {}, "not proved to have finite values"),
     "power": (("x**y - exp(x)", "1"), {}, "column 4: a power must be a number"),
 }
 

@@ -1,0 +1,239 @@
+"""Windows cut where abs, relu and leaky_relu have their kinks, and what was found in the pieces put together again."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+import flint
+import numpy as np
+
+from fastslow.manifold.arcs import Arc, Branch, CriticalManifold
+from fastslow.manifold.curves import Curve, Shape
+from fastslow.manifold.isolation import isolate
+from fastslow.manifold.special_points import Kind, SpecialPoint, Stability, numbered
+from fastslow.systems.algebraic import Number, Rational, compare
+from fastslow.systems.balls import enclosed
+from fastslow.systems.expression_facts import nodes, rebuilt
+from fastslow.systems.expressions import ONE, ZERO, Call, Expression, Variable, multiply
+from fastslow.systems.expressions import Number as Constant
+from fastslow.systems.formula_system import FormulaSystem
+from fastslow.systems.polynomials import rational
+
+_SLOPES = {
+    "abs": (Constant(Fraction(-1)), ONE),
+    "relu": (ZERO, ONE),
+    "leaky_relu": (Constant(Fraction(1, 100)), ONE),
+}
+"""The slopes below and above the kink."""
+_NEAR = 1e-9
+
+
+@dataclass(eq=False)
+class Cuts:
+    """The values of the two variables at which a window is cut, and the kinks that no cut takes away."""
+
+    x: list[Fraction] = field(default_factory=list)
+    y: list[Fraction] = field(default_factory=list)
+    left: list[Expression] = field(default_factory=list)
+
+    def on_cut(self, point: SpecialPoint) -> bool:
+        """Whether a point lies on a cut, as far as it can be told."""
+        for value, number, cuts in ((point.x, point.exact_x, self.x), (point.y, point.exact_y, self.y)):
+            for cut in cuts:
+                near = abs(value - float(cut)) < _NEAR * (1 + abs(value))
+                if near and number is not None and compare(number, Rational(cut)) == 0:
+                    return True
+        return False
+
+
+def kinks_of(system: FormulaSystem) -> Cuts:
+    """Return where the window has to be cut for f and g to be smooth in its pieces.
+
+    A kink in one variable at rational values is taken away by cuts; others in f are told.
+    """
+    cuts = Cuts()
+    assert system.slow_lower is not None and system.slow_upper is not None
+    bounds = {system.fast[0]: (system.lower, system.upper), system.slow[0]: (system.slow_lower, system.slow_upper)}
+    for e in (*system.fast_expressions, system.unit, system.slow_expression):
+        for node in nodes(e):
+            if not (isinstance(node, Call) and node.function in _SLOPES):
+                continue
+            used = {part.name for part in nodes(node.argument) if isinstance(part, Variable)}
+            if len(used) == 1:
+                (name,) = used
+                roots = isolate([node.argument], [name], [bounds[name]])
+                exact = [root[0].exact for root in roots.zeros]
+                if not roots.undecided and None not in exact:
+                    own = cuts.x if name == system.fast[0] else cuts.y
+                    own += [
+                        v for v in exact if v is not None and bounds[name][0] < v < bounds[name][1] and v not in own
+                    ]
+                    continue
+            if e is not system.slow_expression:
+                cuts.left.append(node.argument)
+    cuts.x.sort()
+    cuts.y.sort()
+    return cuts
+
+
+def pieces(system: FormulaSystem, cuts: Cuts) -> Iterator[FormulaSystem]:
+    """Yield the system in each piece of the window, its formulas smooth there."""
+    assert system.slow_lower is not None and system.slow_upper is not None
+    for low, high in itertools.pairwise([system.lower, *cuts.x, system.upper]):
+        for below, above in itertools.pairwise([system.slow_lower, *cuts.y, system.slow_upper]):
+            piece = copy.copy(system)
+            piece.lower, piece.upper, piece.slow_lower, piece.slow_upper = low, high, below, above
+            middle = {system.fast[0]: (low + high) / 2, system.slow[0]: (below + above) / 2}
+            piece.fast_expressions = tuple(_smooth(e, middle) for e in system.fast_expressions)
+            piece.unit, piece.slow_expression = _smooth(system.unit, middle), _smooth(system.slow_expression, middle)
+            piece._derivatives = {}
+            piece.__dict__.pop("fast_expression", None)
+            yield piece
+
+
+def _smooth(e: Expression, at: dict[str, Fraction]) -> Expression:
+    """Return a formula in which every kink is replaced by what it is on its side at a point."""
+
+    def new(node: Expression) -> Expression | None:
+        if not (isinstance(node, Call) and node.function in _SLOPES):
+            return None
+        if len({part.name for part in nodes(node.argument) if isinstance(part, Variable)}) != 1:
+            return None
+        value = enclosed(node.argument, {name: flint.arb(rational(v)) for name, v in at.items()})
+        if not (value > 0 or value < 0):
+            return None
+        return multiply(_SLOPES[node.function][int(value > 0)], node.argument)
+
+    return rebuilt(e, new)
+
+
+class Glue:
+    """The critical manifolds of the pieces of a window, made one."""
+
+    def __init__(self, system: FormulaSystem, cuts: Cuts, parts: list[CriticalManifold]) -> None:
+        self.system, self.cuts = system, cuts
+        self.unmatched = [sentence for part in parts for sentence in part.unmatched]
+        self.curves: list[tuple[Curve, Curve]] = []
+        self.arcs = [replace(arc, curve=self.curve(arc.curve)) for part in parts for arc in part.arcs]
+        self.points = [point for part in parts for point in part.points]
+
+    def whole(self) -> CriticalManifold:
+        """Return the critical manifold of the whole window."""
+        on_cuts = [point for point in self.points if self.cuts.on_cut(point)]
+        kept = [point for point in self.points if point not in on_cuts]
+        groups: list[list[SpecialPoint]] = []
+        for point in on_cuts:
+            group = next((group for group in groups if _same_place(group[0], point)), None)
+            if group is None:
+                groups.append([point])
+            else:
+                group.append(point)
+        kept += [point for group in groups for point in self.merged(group)]
+        kept = [replace(point, curves=tuple(dict.fromkeys(map(self.curve, point.curves)))) for point in kept]
+        special = numbered([point for point in kept if point.kind is not Kind.BOUNDARY])
+        edges = [p for p in kept if p.kind is Kind.BOUNDARY]
+        points = [*special, *(replace(p, id=f"W{k}") for k, p in enumerate(edges, start=1))]
+        at = {id(point.exact_x): point for point in points}
+        branches: list[Branch] = []
+        for _, curve in {id(curve): (None, curve) for _, curve in self.curves}.values():
+            own = [arc for arc in self.arcs if arc.curve is curve]
+            if own:
+                name = f"B{len(branches) + 1}"
+                arcs = tuple(
+                    replace(arc, id=f"{name}.{k}", start=at[id(arc.start.exact_x)], end=at[id(arc.end.exact_x)])
+                    for k, arc in enumerate(own, start=1)
+                )
+                branches.append(Branch(name, curve, arcs))
+        return CriticalManifold(self.system, tuple(branches), tuple(points), not self.unmatched, tuple(self.unmatched))
+
+    def curve(self, local: Curve) -> Curve:
+        """Return the curve of the whole window that a curve of a piece is part of."""
+        known = next((whole for part, whole in self.curves if part is local or whole is local), None)
+        if known is None:
+            known = next((whole for _, whole in self.curves if _same_curve(whole, local)), None)
+            if known is None:
+                known = local
+                if local.shape is Shape.IMPLICIT:
+                    e = self.system.fast_expressions[local.factor]
+                    known = replace(local, expression=e, equation=f"{e} = 0")
+            self.curves.append((local, known))
+        return known
+
+    def merged(self, group: list[SpecialPoint]) -> list[SpecialPoint]:
+        """Return what stands at one place on a cut, the arcs that end there joined or made to end at it."""
+        ends = [arc for arc in self.arcs for end in (arc.start, arc.end) if any(end is point for point in group)]
+        pair = None
+        if len(ends) == 2 and ends[0].curve is ends[1].curve:
+            pair = _towards(ends[0], group, True), _towards(ends[1], group, False)
+        special = [point for point in group if point.kind is not Kind.BOUNDARY]
+        first = special[0] if special else group[0]
+        on_edge = first.exact_x is not None and any(
+            compare(number, Rational(edge)) == 0
+            for number, edges in (
+                (first.exact_x, (self.system.lower, self.system.upper)),
+                (first.exact_y, (self.system.slow_lower, self.system.slow_upper)),
+            )
+            for edge in edges
+            if number is not None and edge is not None
+        )
+        if not special and not on_edge:
+            if not ends:
+                return []
+            if pair is not None:
+                a, b = pair
+                if (a.stability, a.flow, a.rise) == (b.stability, b.flow, b.rise):
+                    self.arcs[self.arcs.index(ends[0])] = replace(
+                        a, end=b.end, x=np.concatenate([a.x, b.x[1:]]), y=np.concatenate([a.y, b.y[1:]])
+                    )
+                    self.arcs.remove(ends[1])
+                    return []
+                first = replace(first, kind=Kind.FOLD, multiplicity={Kind.FOLD: 1}, note="corner at a kink")
+            else:
+                where = f"({first.x:.9g}, {first.y:.9g})"
+                self.unmatched.append(f"{len(ends)} arcs end at the kink at {where}, which was not decided")
+        if special:
+            kinds = list(dict.fromkeys(kind for point in special for kind in (point.kind, *point.also)))
+            kinds.sort(key=list(Kind).index)
+            if pair is not None and pair[0].rise != pair[1].rise and Kind.FOLD not in kinds:
+                kinds = sorted([*kinds, Kind.FOLD], key=list(Kind).index)
+            many = {kind: max(1, *(point.multiplicity.get(kind, 0) for point in special)) for kind in kinds}
+            notes = dict.fromkeys([*(point.note for point in special if point.note), "at a kink"])
+            if len({point.stability for point in special if point.is_a(Kind.EQUILIBRIUM)}) > 1:
+                # Left and right of the kink the linearisation is another one.
+                first = replace(first, stability=Stability.CENTER, eigenvalues=())
+            first = replace(first, kind=kinds[0], also=tuple(kinds[1:]), multiplicity=many, note="; ".join(notes))
+        curves = tuple(dict.fromkeys(self.curve(curve) for point in group for curve in point.curves))
+        first = replace(first, curves=curves)
+        for i, arc in enumerate(self.arcs):
+            for name, end in (("start", arc.start), ("end", arc.end)):
+                if any(end is point for point in group):
+                    self.arcs[i] = replace(self.arcs[i], **{name: first})  # type: ignore[arg-type]
+        return [first]
+
+
+def _towards(arc: Arc, group: list[SpecialPoint], last: bool) -> Arc:
+    """Return an arc so turned that it ends (or begins) at a place."""
+    if any((arc.end if last else arc.start) is point for point in group):
+        return arc
+    return replace(arc, start=arc.end, end=arc.start, flow=-arc.flow, rise=-arc.rise, x=arc.x[::-1], y=arc.y[::-1])
+
+
+def _same_place(a: SpecialPoint, b: SpecialPoint) -> bool:
+    if abs(a.x - b.x) > _NEAR * (1 + abs(a.x)) or abs(a.y - b.y) > _NEAR * (1 + abs(a.y)):
+        return False
+    return compare(_number(a.exact_x), _number(b.exact_x)) == 0 and compare(_number(a.exact_y), _number(b.exact_y)) == 0
+
+
+def _same_curve(a: Curve, b: Curve) -> bool:
+    if a.shape is not b.shape or a.factor != b.factor:
+        return False
+    return a.shape is Shape.IMPLICIT or compare(_number(a.position), _number(b.position)) == 0
+
+
+def _number(number: Number | None) -> Number:
+    assert number is not None
+    return number

@@ -1,0 +1,33 @@
+"""What an analysis is of, in one line over its picture."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastslow.analysis import Analysis
+
+_LONGEST = 110
+
+
+def title(analysis: Analysis) -> str:
+    """Return the coefficients or functions of a network, the title of another model, or its name."""
+    table = analysis.model.table
+    if analysis.model.name == "two_layer":
+        rate = "" if table.get("slow_rate", 1) == 1 else f",  slow rate {table['slow_rate']}"
+        named = (("c", "c", "activation", "σ"), ("c_star", "c*", "link", "σ*"))
+        parts = [
+            f"{letter} = ({', '.join(_short(v) for v in table[key])})" if key in table else f"{sigma} = {table[text]}"
+            for key, letter, text, sigma in named
+        ]
+        text = ",  ".join(parts) + rate
+        if len(text) < _LONGEST:
+            return text
+        many = f", {len(table['c'])} Hermite coefficients" if "c" in table else ""
+        return f"two-layer network{many}{rate}"
+    return analysis.model.title or f"{analysis.model.name},  slow rate {table.get('slow_rate', 1)}"
+
+
+def _short(value: Any) -> str:
+    return f"{float(Fraction(value)):.4g}" if isinstance(value, float | str) else str(value)
