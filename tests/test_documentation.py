@@ -18,7 +18,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "gallery" / "docs").glob("*.md"))]
 LIGHTER = {
     ":100": ":20",
     ":60 ": ":12 ",
-    "=-2:2:9' --axis a0=1:13:5 -o out --workers 2": "=-2:2:2' --axis a0=1:13:2 -o out",
+    "=-2:2:9' --axis a0=1:13:5 -o batch --workers 2": "=-2:2:2' --axis a0=1:13:2 -o batch",
     "--widths 100,1e6": "--widths 3000,5000",
     "gallery figure_4 energy_landscape": "gallery figure_4 --dpi 40",
     "gallery --format svg,pdf --theme light,dark": "gallery figure_4 --format svg --theme dark",
