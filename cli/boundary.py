@@ -145,7 +145,7 @@ def _document(system: FastSlowSystem, found: Boundary) -> dict[str, Any]:
             for corner in found.corners
         ],
         "gaps": [list(gap) for gap in found.gaps],
-        "notes": list(getattr(found, "unresolved", ())),
+        "notes": list(found.unresolved),
         "complete": found.complete,
     }
 
@@ -174,7 +174,8 @@ def _words(system: FastSlowSystem, found: Boundary) -> Iterator[str]:
         at = f"{system.fast[0]} = {corner.x:.9g}"
         yield f"  {corner.kind:<26} {name} = {corner.parameter:<18.12g} {y0} = {corner.y:<16.10g} {at}"
     yield from (f"  no result for {name} from {low:g} to {high:g}" for low, high in found.gaps)
-    yield from (f"  undecided: {text}" for text in getattr(found, "unresolved", ()))
+    word = "not proved" if found.limit == "singular" else "undecided"
+    yield from (f"  {word}: {text}" for text in found.unresolved)
 
 
 def _range(found: Boundary) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -94,6 +94,25 @@ class SingularBoundary:
     def equilibria(self) -> tuple[Strand, ...]:
         """The equilibria with a slow value of their own, each over an interval of the parameter."""
         return tuple(strand for strand in self._strands if Role.EQUILIBRIUM in (strand.role, *strand.also))
+
+    @property
+    def unresolved(self) -> tuple[str, ...]:
+        """What is not proved, in words; empty where the boundary is complete."""
+        if self.complete:
+            return ()
+        found = [] if self.events.complete else ["local events that were not located"]
+        found += [
+            f"{what} for {self.axis.name} from {low:.6g} to {high:.6g}"
+            for what, pieces in (
+                ("delayed exits on a line take part, and that no two of them meet is not proved", self._delayed()),
+                ("a threshold belongs to no special point", [p for p in self._pieces if p.unmatched]),
+            )
+            for low, high in _joined_intervals(pieces)
+        ]
+        return tuple(found) or ("that no two heights are equal between local events is known by evaluation only",)
+
+    def _delayed(self) -> list[Piece]:
+        return [piece for piece in self._pieces if piece.delayed]
 
     @property
     def ends(self) -> tuple[float, ...]:
@@ -288,6 +307,15 @@ class _Open:
     def closed(self) -> BoundaryCurve:
         values, y, x = (np.concatenate(rows) for rows in (self.values, self.y, self.x))
         return BoundaryCurve(self.kind, values, y, x, self.below.verdict, self.above.verdict)
+
+
+def _joined_intervals(pieces: Iterable[Piece]) -> list[tuple[float, float]]:
+    """Return the intervals of pieces, neighbours joined."""
+    found: list[tuple[float, float]] = []
+    for piece in pieces:
+        low = found.pop()[0] if found and found[-1][1] == piece.low else piece.low
+        found.append((low, piece.high))
+    return found
 
 
 def _joined(
