@@ -59,14 +59,14 @@ def test_a_polynomial_itself_is_its_series(kind):
         )
 
 
-@pytest.mark.parametrize(("name", "link", "order"), [("relu", "he1 + he2/2", 6), (ERF, "he1 - he3/4", 5)])
+@pytest.mark.parametrize(("name", "link", "order"), [("relu", "he1 + he2/2", 15), (ERF, "he1 - he3/4", 5)])
 def test_students_follow_the_finite_width_prediction(name, link, order):
     """An ensemble with ReLU or erf itself against the system of the series: mean R and a within 4 standard errors."""
     network, size = fs.two_layer(name, link, order=order), {"m": 20, "gamma": 0.1}
     run = fs.simulate_sgd(
         network, 1, n=400, d=2000, steps=400, every=100, replicas=12, seed=3, exact_activation=True, **size
     )
-    course = fs.finite_width(network, delta=400 / 2000, **size).solve(1, run.tau)
+    course = fs.finite_width(network, delta=400 / 2000, **size).with_noise_of(6).solve(1, run.tau)
     for column in ("R", "a"):
         values, own = run.course(f"{column}_mean")[:, 1:], getattr(course, column)[1:]
         z = (values.mean(0) - own) / (values.std(0, ddof=1) / math.sqrt(12))
@@ -74,6 +74,28 @@ def test_students_follow_the_finite_width_prediction(name, link, order):
     # the loss of the batches, with samples, is that of the Gram matrix, without
     gaps = run.course("train_loss")[:, 1:].mean() / run.course("test_loss")[:, 1:].mean() - 1.0
     assert abs(gaps) < 0.05
+
+
+def test_noise_of_a_lower_order_is_that_of_the_shorter_model():
+    """All but a part of order 1/m in the residual, a second moment, which keeps the whole series."""
+    long, short = (fs.two_layer("relu", "he1 + he2/2", order=k) for k in (8, 4))
+    state, options = (0.95, 0.91, 1.5), {"m": 20, "delta": 0.2}
+    own = [fs.finite_width(s, gamma=0.3, **options) for s in (long, short)]
+    still = [fs.finite_width(s, gamma=0.0, **options) for s in (long, short)]
+    noise = [noisy.rates(state)[0] - plain.rates(state)[0] for noisy, plain in zip(own, still, strict=True)]
+    cut = own[0].with_noise_of(4)
+    np.testing.assert_allclose(cut.rates(state)[0] - still[0].rates(state)[0], noise[1], rtol=1e-3, atol=1e-6)
+    assert not np.allclose(noise[0], noise[1], rtol=0.05)
+    np.testing.assert_array_equal(own[0].with_noise_of(8).parameters, own[0].parameters)
+
+
+def test_noise_of_rare_samples_is_named_as_the_cause():
+    found = fs.validate(
+        fs.two_layer("relu", "he1 + he2/2", order=12), 1, n=300, d=600, m=10, gamma=0.1, steps=300, replicas=8,
+        exact_activation=True,
+    )  # fmt: skip
+    assert found.level("finite width").consistent is False and found.explained
+    assert "has noise from rare samples; that of the first 6 orders moves R by" in found.explanation
 
 
 def test_processes_and_both_methods_train_the_activation_itself():
