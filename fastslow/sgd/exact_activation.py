@@ -18,6 +18,9 @@ from fastslow.systems.two_layer import TwoLayer
 
 FloatArray = NDArray[np.float64]
 
+_SAME = 1e-6
+"""Two calculations of b_1 that differ by more, in units of the norm, are of different functions."""
+
 
 @dataclass(frozen=True, eq=False)
 class ExactActivation:
@@ -45,7 +48,7 @@ class ExactActivation:
         Raises
         ------
         InputError
-            If the model knows its coefficients only.
+            If the model knows its coefficients only, or the formula jumps: SGD sees no slope there, the series one.
         """
         text = system.table().get("activation")
         if not isinstance(text, str):
@@ -57,7 +60,14 @@ class ExactActivation:
             return InputError("activation", text, rule, way_out)
 
         nodes = project(lambda x: evaluate(sigma, {"x": x}), MOST_ORDERS, kinks(sigma), refuse)
-        return cls(sigma, derivative(sigma, "x"), float(nodes.b[0]), nodes)
+        slope = derivative(sigma, "x")
+        # Stein's lemma, E[sigma'] = E[z sigma], holds where there is no jump.
+        density = hermite_functions(nodes.x, 0)[0] ** 2
+        steepness = float(nodes.weights @ (density * evaluate(slope, {"x": nodes.x})))
+        if not abs(steepness - nodes.b[1]) <= _SAME * nodes.norm:
+            rule = f"the activation {text} jumps, so that its slope trains another network than its series"
+            raise InputError("exact_activation", True, rule, "Leave exact_activation (--exact-activation) out")
+        return cls(sigma, slope, float(nodes.b[0]), nodes)
 
     def __call__(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the centred activation and its slope."""

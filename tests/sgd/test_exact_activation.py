@@ -113,6 +113,7 @@ def test_processes_and_both_methods_train_the_activation_itself():
     [
         (fs.TwoLayer([1, 1], [1, 1]), {}, "exact_activation"),
         (fs.two_layer(np.tanh, "he1 + he3"), {}, "exact_activation"),
+        (fs.two_layer("x + sign(x - 1)", "he1 + he2"), {}, "exact_activation"),
         (fs.two_layer("relu", "he1 + he2"), {"method": "direct", "backend": "torch"}, "backend"),
     ],
 )
