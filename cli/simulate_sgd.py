@@ -35,6 +35,7 @@ _MOST_LINES, INTERRUPTED = 24, 130
 @click.option("--threads", metavar="N", type=int, default=1, show_default=True, help="Threads of matrix products.")
 @click.option("--backend", metavar="NAME", default="numpy", show_default=True, help="For direct: numpy or torch.")
 @click.option("--device", metavar="NAME", default="cpu", show_default=True, help="For torch: cpu or cuda.")
+@click.option("--exact-activation", is_flag=True, help="Train with the formula of --activation, not its series.")
 @click.option("--workers", metavar="N", type=int, default=0, show_default=True, help="Processes; 0 for this one.")
 @click.option("--scheduler", metavar="ADDRESS", help="Train on a dask cluster: tcp://host:port.")
 @click.option(
@@ -62,6 +63,7 @@ def sgd(
     threads: int,
     backend: str,
     device: str,
+    exact_activation: bool,
     workers: int,
     scheduler: str | None,
     checkpoint: Path | None,
@@ -98,7 +100,7 @@ def sgd(
     options: dict[str, Any] = {
         **{"n": n, "d": d, "m": m, "gamma": rate, "steps": steps, "seed": seed, "replicas": replicas},
         **{"method": method, "dtype": dtype, "every": every, "threads": threads, "backend": backend, "device": device},
-        **{"checkpoint": checkpoint, "resume": resume},
+        **{"exact_activation": exact_activation, "checkpoint": checkpoint, "resume": resume},
     }
     if workers or scheduler is not None or (checkpoint is not None and checkpoint.is_dir()):
         ensemble: SGDRun | None = _ensemble(system, scale, {**options, "workers": workers, "scheduler": scheduler})

@@ -25,6 +25,7 @@ NOT_EXPLAINED = 3
 @click.option("--steps", metavar="N", type=int, required=True, help="Steps; tau = gamma steps / m.")
 @click.option("--replicas", metavar="N", type=int, default=16, show_default=True, help="Networks of the ensemble.")
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Seed of the random numbers.")
+@click.option("--exact-activation", is_flag=True, help="Train with the formula of --activation, not its series.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
 @click.option("-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Write all results into DIR.")
 def validate(
@@ -37,6 +38,7 @@ def validate(
     steps: int,
     replicas: int,
     seed: int,
+    exact_activation: bool,
     as_json: bool,
     output: Path | None,
 ) -> int:
@@ -65,8 +67,9 @@ def validate(
 
     with progress_bar("SGD") as progress:
         found = run(
-            system, scale, n=n, d=d, m=m, gamma=rate, steps=steps, replicas=replicas, seed=seed, progress=progress
-        )
+            system, scale, n=n, d=d, m=m, gamma=rate, steps=steps, replicas=replicas, seed=seed,
+            exact_activation=exact_activation, progress=progress,
+        )  # fmt: skip
     text = json.dumps(found.document(), allow_nan=False)
     if output is not None:
         from fastslow.files import write_whole

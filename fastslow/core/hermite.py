@@ -23,6 +23,15 @@ def series(b, x):
     return total
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def series_at(b, x):
+    """Return `series` at the points of an array."""
+    out = np.empty(len(x))
+    for j in range(len(x)):
+        out[j] = series(b, x[j])
+    return out
+
+
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_fast_sums)
 def _activate(x, table, before, now, value, slope):
     """Write sigma(x) and sigma'(x); rows of the table: 1/sqrt(k), sqrt((k-1)/k), b_k, b_k sqrt(k)."""

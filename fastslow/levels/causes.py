@@ -18,6 +18,8 @@ from fastslow.sgd.window import SYMMETRY, Window
 
 _SHARE = 0.5
 """A cause is one where it makes at least this share of what is seen."""
+_NOISE_ORDER = 6
+"""The noise of a longer series may be that of samples too rare to be met; see `FiniteWidth.with_noise_of`."""
 
 
 def explain(
@@ -102,6 +104,8 @@ def _distances(
         text = f"it is up to {100 * (wide.deviation or 0.0):.2g} % from the finite-width system (z = {wide.z:.1f})"
         if steps.consistent:
             found.append((True, f"{text}, not from that with finite steps: the step length is the cause"))
+        elif cause := _rare_noise(network, gram, finite, float(wide.until or 0.0)):
+            found.append((True, f"{text}: {cause}"))
         else:
             shift, seen = _spread_shift(network, gram, finite, float(wide.until or 0.0))
             spread, mean = _spread(gram, float(wide.until or 0.0))
@@ -114,6 +118,30 @@ def _distances(
     if direct.consistent is False:
         found.append((False, f"SGD on the weights and on the Gram matrix differ (z = {direct.z:.1f})"))
     return found
+
+
+def _rare_noise(network: FiniteWidth, gram: SGDRun, finite: Course, until: float) -> str:
+    """Say by how much the noise of a long series moves R or a, where most of what is seen goes without it; or ""."""
+    kept, at = np.flatnonzero(gram.ended == gram.options["steps"]), _last(gram, until)
+    order = len(network.network.b)
+    if order <= _NOISE_ORDER:
+        return ""
+    less = network.with_noise_of(_NOISE_ORDER).solve(float(gram.options["a0"]), gram.tau[: at + 1])
+    if not less.done:
+        return ""
+    texts = []
+    for name in ("R", "a"):
+        own, other = getattr(finite, name)[at], getattr(less, name)[-1]
+        seen = float(gram.course(f"{name}_mean")[kept, at].mean()) - own
+        # what is left must be small
+        if abs(seen - (other - own)) <= (1.0 - _SHARE) * abs(seen):
+            texts.append(f"{name} by {other - own:+.2g} of the {seen:+.2g} seen")
+    cause = f"the series cut at {order} has noise from rare samples; that of the first {_NOISE_ORDER} orders moves"
+    return f"{cause} {' and '.join(texts)}" if texts else ""
+
+
+def _last(gram: SGDRun, until: float) -> int:
+    return int(np.searchsorted(gram.tau, until * (1.0 - 1e-12)))
 
 
 def _effects(network: FiniteWidth, window: Window, ode: Simulation, until: float) -> str:
@@ -131,7 +159,7 @@ def _effects(network: FiniteWidth, window: Window, ode: Simulation, until: float
 def _spread(gram: SGDRun, until: float) -> tuple[float, float]:
     """Return the standard deviation of the R_i within a replica, and the size of their mean, at a time."""
     kept = np.flatnonzero(gram.ended == gram.options["steps"])
-    at = int(np.searchsorted(gram.tau, until * (1.0 - 1e-12)))
+    at = _last(gram, until)
     return float(gram.course("R_std")[kept, at].mean()), float(abs(gram.course("R_mean")[kept, at].mean()))
 
 
@@ -144,7 +172,7 @@ def _spread_shift(network: FiniteWidth, gram: SGDRun, finite: Course, until: flo
     from numpy.polynomial.polynomial import polyder, polyval
 
     kept = np.flatnonzero(gram.ended == gram.options["steps"])
-    at = int(np.searchsorted(gram.tau, until * (1.0 - 1e-12)))
+    at = _last(gram, until)
     variances: list[FloatArray] = []
     for name in ("R", "Q"):
         within, between = gram.course(f"{name}_std")[kept] ** 2, gram.course(f"{name}_mean")[kept].var(axis=0, ddof=1)

@@ -121,6 +121,7 @@ def validate(
     gamma: float = 1.0,
     replicas: int = 16,
     seed: int = 0,
+    exact_activation: bool = False,
     progress: Progress | None = None,
 ) -> Validation:
     """Put all levels of one network side by side, and say which agree and why others do not.
@@ -135,7 +136,7 @@ def validate(
         The network, or a preset or file.
     a0 : number
         Initial scale of the second layer.
-    n, d, m, gamma, steps, replicas, seed
+    n, d, m, gamma, steps, replicas, seed, exact_activation
         As in `simulate_sgd`; two replicas at least are needed for a standard error.
     progress : callable, optional
         Called as progress(done, total) with the steps of the ensemble.
@@ -165,6 +166,7 @@ def validate(
     if whole and d <= m + 1:
         raise InputError("d", d, f"must be more than m + 1 = {m + 1}", "The theory is of large dimension; take more")
     size: dict[str, Any] = {"n": n, "d": d, "m": m, "gamma": gamma, "steps": steps}
+    size["exact_activation"] = exact_activation
     gram = simulate_sgd(model, scale, **size, replicas=replicas, seed=seed, progress=progress)
     end = float(gram.tau[-1])
     window = validity_window(model, start, n=n, d=d, m=m, gamma=gamma, tau=max(end, _HORIZON))
@@ -187,7 +189,7 @@ def _direct(gram: SGDRun) -> tuple[SGDRun | None, str]:
     from fastslow.sgd.direct import DirectSGD
     from fastslow.sgd.learner import Setting
 
-    size = {name: gram.options[name] for name in ("n", "d", "m", "gamma", "seed", "every")}
+    size = {name: gram.options[name] for name in ("n", "d", "m", "gamma", "seed", "every", "exact_activation")}
     steps, count = gram.options["steps"], min(gram.options["replicas"], _DIRECT_REPLICAS)
     work = 4.0 * size["n"] * size["d"] * size["m"] * count
     # whole records, so that the times are those of the other ensemble

@@ -68,7 +68,7 @@ class Experiment:
 
     def configuration(self) -> dict[str, Any]:
         """Return all that the numbers depend on, as JSON; what is as in the first version is left out."""
-        usual = {"backend": "numpy", "device": "cpu"}
+        usual = {"backend": "numpy", "device": "cpu", "exact_activation": False}
         changed = {name: value for name, value in self.options.items() if usual.get(name) != value}
         return {**self.system.table(), **changed}
 
@@ -90,6 +90,7 @@ def experiment(
     threads: int = 1,
     backend: Backend = "numpy",
     device: Device = "cpu",
+    exact_activation: bool = False,
     at_once: int = 1,
 ) -> Experiment:
     """Check the arguments of `simulate_sgd`; so many replicas as `at_once` need memory at the same time.
@@ -122,7 +123,10 @@ def experiment(
     every = max(1, steps // 200) if every is None else _whole("every", every, "number of steps", steps)
     step = np.unique(np.append(np.arange(0, steps + 1, every), steps)) if steps // every < _MOST_NUMBERS else None
     _check_backend(method, backend, device)
-    network = Network.of(model)
+    if exact_activation and backend == "torch":
+        rule = "evaluates Hermite series, not the activation itself"
+        raise InputError("backend", backend, rule, "Take numpy, or leave exact_activation (--exact-activation) out")
+    network = Network.of(model, exact_activation)
     _check_setting(setting, network, _learner(method, backend), min(at_once, replicas))
     if step is None or replicas * (len(step) * len(COLUMNS) + 2 * setting.m) > _MOST_NUMBERS:
         raise InputError("every", every, f"records of more than {_MOST_NUMBERS} numbers", "Record less often")
@@ -130,6 +134,7 @@ def experiment(
         **{name: getattr(setting, name) for name in ("n", "d", "m", "gamma", "a0")},
         **{"steps": steps, "seed": seed, "replicas": replicas, "method": method, "dtype": dtype, "every": every},
         **{"threads": threads, "backend": backend, "device": device},
+        "exact_activation": bool(exact_activation),
     }
     return Experiment(model, network, setting, options, step)
 

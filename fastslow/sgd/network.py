@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.core.hermite import GROUP, residuals
+from fastslow.core.hermite import GROUP, residuals, series_at
+from fastslow.sgd.exact_activation import ExactActivation
 from fastslow.systems.two_layer import TwoLayer
 
 FloatArray = NDArray[np.float64]
@@ -30,18 +31,22 @@ class Network:
         Standard deviation of the label noise.
     slow_rate : float
         Factor of the step of the second layer, 1 in the paper.
+    exact : ExactActivation or None
+        The activation itself, which then takes the place of its series b.
     """
 
     b: FloatArray
     b_star: FloatArray
     noise: float
     slow_rate: float
+    exact: ExactActivation | None = None
 
     @classmethod
-    def of(cls, system: TwoLayer) -> Network:
-        """Return the network of a model."""
+    def of(cls, system: TwoLayer, exact_activation: bool = False) -> Network:
+        """Return the network of a model, with the series of its activation or the activation itself."""
         own, star = (_normalised(c, system.normalised) for c in (system.c, system.c_star))
-        return cls(own, star, float(system.noise), float(system.slow_rate))
+        exact = ExactActivation.of(system) if exact_activation else None
+        return cls(own, star, float(system.noise), float(system.slow_rate), exact)
 
     def table(self, kind: str) -> NDArray[Any]:
         """Return what the kernel of the activation wants, in a precision."""
@@ -53,7 +58,8 @@ class Network:
 
         With unit diagonal and correlations R_i with the teacher, Q_ij among students that is
         (1/2)(|sigma*|^2 - (2/m) sum_i a_i S(R_i) + (1/m^2) sum_ij a_i a_j Y(Q_ij)) + (1/2) noise^2. For any
-        variances s^2 it uses h_k(s z) = sum_j sqrt(k!/l!) / (2^j j!) s^l (s^2 - 1)^j h_l(z), l = k - 2j.
+        variances s^2 it uses h_k(s z) = sum_j sqrt(k!/l!) / (2^j j!) s^l (s^2 - 1)^j h_l(z), l = k - 2j. Of an exact
+        activation the orders beyond 100 enter at Q = 1 only: between two students they are at most tail^2 |Q|^101.
 
         Parameters
         ----------
@@ -64,13 +70,19 @@ class Network:
         """
         variance = np.diag(gram)
         scale = np.sqrt(variance)
-        size = max(len(self.b), len(self.b_star))
+        total, student, share = 0.0, self.b, -a / len(a)
+        if self.exact is not None:
+            student, rest = self.exact.moments(variance[1:])
+            total = float(rest @ share**2)
+        size = max(len(student), len(self.b_star))
         weighted = np.zeros((size + 1, len(scale)))
         weighted[:, 0] = _rescaled(self.b_star, variance[:1], size)[:, 0]
-        weighted[:, 1:] = _rescaled(self.b, variance[1:], size) * (-a / len(a))
+        if self.exact is None:
+            weighted[:, 1:] = _rescaled(student, variance[1:], size) * share
+        else:
+            weighted[: len(student), 1:] = student * share
         correlation = gram / np.outer(scale, scale)
         power = np.ones_like(correlation)
-        total = 0.0
         for row in weighted:
             total += float(row @ (power @ row))
             power *= correlation
@@ -116,8 +128,22 @@ class Batch:
 
     def add(self, pre: NDArray[Any], noise: FloatArray) -> None:
         """Replace pre-activations (samples, m + 1) by l_si = r_s a_i sigma'(u_si), a zero in the teacher's column."""
+        if self.network.exact is not None:
+            self._add_exact(self.network.exact, pre, noise)
+            return
         groups = -(-len(pre) // GROUP)
         gradients, losses = np.empty((groups, pre.shape[1]), self.kind), np.empty(groups)
         residuals(pre, noise, self._a, self._table, self.network.b_star, gradients, losses)
         self.gradient += gradients[:, 1:].sum(axis=0, dtype=np.float64)
         self.loss += float(losses.sum())
+
+    def _add_exact(self, activation: ExactActivation, pre: NDArray[Any], noise: FloatArray) -> None:
+        """Do the same with the activation itself, in double precision."""
+        a, star = self._a[1:].astype(np.float64), self.network.b_star
+        value, slope = activation(pre[:, 1:].astype(np.float64))
+        teacher = series_at(star, pre[:, 0].astype(np.float64))
+        residual = teacher + noise - value @ a / len(a)
+        self.gradient += residual @ value
+        self.loss += float(residual @ residual)
+        pre[:, 0] = 0.0
+        pre[:, 1:] = residual[:, np.newaxis] * a * slope

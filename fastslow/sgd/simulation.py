@@ -37,7 +37,8 @@ class SGDRun:
     system : TwoLayer
         The network.
     options : dict
-        n, d, m, gamma, a0, steps, seed, replicas, method, dtype, every, threads, backend, device.
+        n, d, m, gamma, a0, steps, seed, replicas, method, dtype, every, threads, backend, device,
+        exact_activation.
     step : ndarray of int, shape (T,)
         Recorded steps, 0 the initial weights.
     records : ndarray, shape (P, T, 8)
@@ -116,6 +117,7 @@ def simulate_sgd(
     threads: int = 1,
     backend: Backend = "numpy",
     device: Device = "cpu",
+    exact_activation: bool = False,
     checkpoint: str | Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -155,6 +157,9 @@ def simulate_sgd(
         What computes the method direct; PyTorch is the extra ``fastslow[torch]``.
     device : "cpu" or "cuda"
         Where PyTorch computes: on the cpu with the samples of numpy, on a GPU with its own.
+    exact_activation : bool
+        Train the students with the formula that their activation was given by, less its mean, and not with the
+        Hermite series cut at K; the teacher's link stays a series.
     checkpoint : path, optional
         A file that is written at the start, every minute, and at the end, also that by an interrupt.
     resume : bool
@@ -187,7 +192,7 @@ def simulate_sgd(
     """
     found = experiment(
         system, a0, n=n, d=d, m=m, steps=steps, gamma=gamma, seed=seed, replicas=replicas, method=method, dtype=dtype,
-        every=every, threads=threads, backend=backend, device=device,
+        every=every, threads=threads, backend=backend, device=device, exact_activation=exact_activation,
     )  # fmt: skip
     if resume and checkpoint is None:
         raise InputError("resume", True, "there is no checkpoint to go on from", "Name its file (--checkpoint FILE)")

@@ -48,7 +48,8 @@ def sgd_ensemble(
     Parameters
     ----------
     system, a0, **arguments
-        As in `simulate_sgd`: n, d, m, steps, gamma, seed, replicas, method, dtype, every, threads, backend, device.
+        As in `simulate_sgd`: n, d, m, steps, gamma, seed, replicas, method, dtype, every, threads, backend, device,
+        exact_activation.
     workers : int
         The number of processes; 0 trains in this one. Each needs the memory of one replica.
     scheduler : str, optional
