@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import flint
 
-from fastslow.systems.expression_facts import LARGEST_DEGREE, as_polynomial
+from fastslow.systems.divided_differences import divided_difference
+from fastslow.systems.expression_facts import LARGEST_DEGREE, as_polynomial, is_constant, nodes, substituted
 from fastslow.systems.expressions import (
     ONE,
     BeyondDoubles,
@@ -79,12 +81,50 @@ def factored(entries: Sequence[Expression], names: Sequence[str]) -> Factored:
                 parts, unit = _split(e, names)
                 units += [power(unit, times)] if unit != ONE else []
                 for part, multiplicity in parts:
+                    if (divided := divided_by_line(part, names)) is not None:
+                        stack += [(factor, times * multiplicity) for factor in reversed(divided)]
+                        continue
                     text = str(part)
                     before = found.get(text, (part, 0))[1]
                     found[text] = (part, before + times * multiplicity)
     return Factored(
         tuple(part for part, _ in found.values()), tuple(count for _, count in found.values()), multiply(*units)
     )
+
+
+def divided_by_line(e: Expression, names: Sequence[str]) -> tuple[Expression, Expression] | None:
+    """Return x - c and e / (x - c) for a formula that vanishes at x = c identically; None where no such c is found.
+
+    Candidates are 0 and the rational zeros of the arguments of functions: f(c, y) vanishes as a rule since exp(0) = 1
+    and the like. That it does is proved by multiplying out.
+    """
+    if isinstance(e, Variable) or not any(isinstance(node, Call) and not is_constant(node) for node in nodes(e)):
+        return None
+    for line in sorted(_candidates(e, names), key=lambda c: (abs(c), c)):
+        try:
+            if _Quotients(names).of(substituted(e, {names[0]: line}))[0] == 0:
+                quotient = divided_difference(e, names[0], line)
+                return None if quotient is None else (add(Variable(names[0]), Number(-line)), quotient)
+        except (_TooLong, BeyondDoubles, ZeroDivisionError):
+            continue
+    return None
+
+
+def _candidates(e: Expression, names: Sequence[str]) -> set[Fraction]:
+    found = {Fraction(0)}
+    for node in nodes(e):
+        if isinstance(node, Call) and not is_constant(node):
+            quotient = _Quotients(names)
+            try:
+                above, _ = quotient.of(node.argument)
+            except (_TooLong, BeyondDoubles, ZeroDivisionError):
+                continue
+            for part, _ in above.factor()[1]:
+                terms = {powers: fraction(value) for powers, value in part.to_dict().items()}
+                first = tuple(int(i == 0) for i in range(len(above.context().gens())))
+                if first in terms and all(powers == first or not any(powers) for powers in terms):
+                    found.add(-terms.get((0,) * len(first), Fraction(0)) / terms[first])
+    return found
 
 
 def _split(e: Expression, names: Sequence[str]) -> tuple[list[tuple[Expression, int]], Expression]:
