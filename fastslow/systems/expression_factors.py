@@ -110,7 +110,7 @@ def _line_in(e: Expression, names: Sequence[str], lines: Sequence[Fraction]) -> 
     Candidates are given lines, 0 and the rational zeros of the arguments of functions, since exp(0) = 1 and the like.
     That it vanishes is proved by multiplying out.
     """
-    if not any(isinstance(node, Call) and not is_constant(node) for node in nodes(e)):
+    if all(isinstance(node, Variable | Sum | Product) or _is_power(node) or is_constant(node) for node in nodes(e)):
         return None
     for line in sorted(_candidates(e, names).union(lines), key=lambda c: (abs(c), c)):
         try:
@@ -119,6 +119,10 @@ def _line_in(e: Expression, names: Sequence[str], lines: Sequence[Fraction]) -> 
         except (_TooLong, BeyondDoubles, ZeroDivisionError):
             continue
     return None
+
+
+def _is_power(e: Expression) -> bool:
+    return isinstance(e, Power) and e.exponent > 0
 
 
 def _candidates(e: Expression, names: Sequence[str]) -> set[Fraction]:

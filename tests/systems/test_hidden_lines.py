@@ -80,6 +80,7 @@ def test_divided_differences_against_300_bits(text):
         ("u*tanh(v + u) + v*tanh(2*u)", [0]),
         ("v*sinh(u - 1/3) + cosh(u - 1/3) - exp(3*u - 1)", ["1/3"]),
         ("sqrt(1 + u*v) - exp(u)", [0]),
+        ("u/(2 + u) - 3*u/(1 + v)/(2 + u)", [0]),
         ("(u - 1/3)*v + exp(u)*u - exp(1/3)/3", []),  # zero at u = 1/3, which nothing hints at
         ("exp(u) - 1 - u*v + v/1000", []),
     ],
@@ -104,6 +105,6 @@ def test_lines_that_cannot_be_divided_out_are_told_and_no_solution_passes_them()
     assert "u = 0 is invariant" in s.notes[0]
     late = fs.analyze(s, starts=[("1/2", "3/2")]).orbits[0].verdict.ode
     assert late == "undecided: at the invariant line u = 0 f is rounding"
-    # Where it goes on to attract, nothing is lost.
-    s = system("sin(u)*(1 - v) - (1 - cos(u))*v", "v/10")
+    # Where it attracts throughout, nothing is lost.
+    s = system("sin(u)*(1/2 - v) - (1 - cos(u))*v", "v/10", window=(("-1/20", "6/5"), (1, 2)))
     assert fs.analyze(s, starts=[("1/2", "3/2")]).orbits[0].verdict.ode == "leaves the window of v"
