@@ -18,6 +18,8 @@ _MOST_OF_FORMULAS = 2
 """Parameters of a model of formulas that are varied."""
 _STEP, _REACHED = 1e-4, 1e-10
 """Step of difference quotients, and of Newton's method at its end, in units of the parameter or of 1."""
+_ZERO = 1e-9
+"""A slope below this in units of the other derivatives is rounding."""
 _NEARBY = 2.0
 """How far from its value a parameter is followed, in units of the value or of 1."""
 
@@ -185,6 +187,8 @@ def _normal_form(
     f_xx, f_y, g_x = at("f", 2, 0), at("f", 0, 1), at("g", 1, 0)
     if not f_y * g_x < 0.0 or f_xx == 0.0:
         return None
+    if abs(g_x) <= _ZERO * (abs(at("g", 0, 1)) + abs(at("g", 2, 0)) + abs(at("g", 1, 1))):
+        return None  # on a line y = const where g vanishes: g_x is rounding
     a_2 = 2.0 * at("f", 1, 1) / (f_xx * f_y)
     a_3 = 2.0 * at("f", 3, 0) / (3.0 * f_xx**2)
     a_4 = at("g", 2, 0) / (f_xx * g_x)

@@ -100,7 +100,8 @@ class _Problem:
         """Return what is followed on each factor of f in both variables, or for equilibria on any."""
         x, y = self.names[:2]
         found = []
-        for e, multiplicity in zip(self.factors.parts, self.factors.multiplicities, strict=True):
+        parts = self.factors.parts
+        for i, (e, multiplicity) in enumerate(zip(parts, self.factors.multiplicities, strict=True)):
             e_x, e_y = derivative(e, x), derivative(e, y)
             if kind == "fold":
                 if multiplicity == 1 and e_x != Number(Fraction(0)) != e_y:
@@ -109,7 +110,10 @@ class _Problem:
                 continue
             trace = add(derivative(self.f, x), multiply(self.rate, derivative(self.g, y)))
             determinant = add(multiply(e_x, derivative(self.g, y)), negative(multiply(e_y, derivative(self.g, x))))
-            found.append(_Equations(e, self.g, {"hopf": trace, "saddle-node": determinant}))
+            tests = {"hopf": trace, "saddle-node": determinant}
+            if len(parts) > 1:
+                tests["transcritical"] = multiply(*parts[:i], *parts[i + 1 :])
+            found.append(_Equations(e, self.g, tests))
         return found
 
     def section(self, equations: _Equations, value: Fraction) -> tuple[list[Array], int]:

@@ -17,8 +17,8 @@ HELPER = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc
 CONSTANT, SUM, PRODUCT, SHIFTED, SCALED, POWER, HERMITE = range(7)
 (
     EXP, LOG, SQRT, SIN, COS, TAN, SINH, COSH, TANH, ATAN,
-    ERF, ABS, SIGN, RELU, SIGMOID, SOFTPLUS, GELU, SILU, LEAKY_RELU,
-) = range(7, 26)  # fmt: skip
+    ERF, ABS, SIGN, RELU, SIGMOID, SOFTPLUS, GELU, SILU, LEAKY_RELU, PHI,
+) = range(7, 27)  # fmt: skip
 
 HEAD = 2
 WIDTH = 3
@@ -112,6 +112,42 @@ def hermite_and_slope(order, x):
 
 
 @HELPER
+def phi(order, x):
+    """Return phi_k(x), see ``fastslow.systems.exponential_quotients``, by series without cancellation or far out."""
+    if not math.isfinite(x):
+        return math.inf if x > 0.0 else (0.0 if x < 0.0 else math.nan)
+    term = 1.0
+    for k in range(2, order):
+        term /= k
+    if abs(x) > 30.0:
+        value, factorial = (math.exp(x) if x < 709.0 else math.inf), 1.0
+        for k in range(order):
+            value = (value - factorial) / x
+            factorial /= k + 1
+        return value
+    total, size, j = 0.0, abs(x), 0
+    if x >= 0.0:
+        term /= order
+        while term > 1e-18 * total:
+            total += term
+            j += 1
+            term *= size / (j + order)
+        return total
+    while j < size or term > 1e-18 * total:
+        total += term / (j + order)
+        j += 1
+        term *= size / j
+    return math.exp(x) * total
+
+
+@HELPER
+def phi_and_slope(order, x):
+    """Return phi_k(x) and its derivative phi_k - k phi_(k+1)."""
+    value = phi(order, x)
+    return value, value - order * phi(order + 1, x)
+
+
+@HELPER
 def run_tape(p, offset, variables, work):
     """Fill `work` with (value, derivatives by the variables) of each register; the variables' rows are set already."""
     count = int(p[offset])
@@ -155,6 +191,8 @@ def run_tape(p, offset, variables, work):
                     slope = n * value * inverse
             elif code == HERMITE:
                 value, slope = hermite_and_slope(int(b), x)
+            elif code == PHI:
+                value, slope = phi_and_slope(int(b), x)
             else:
                 value, slope = function_and_slope(code, x)
             work[row, 0] = value
@@ -186,6 +224,8 @@ def run_tape_values(p, offset, variables, work):
             value = integer_power(x, n) if n >= 0 else integer_power(1.0 / x if x != 0.0 else math.inf, -n)
         elif code == HERMITE:
             value = hermite_and_slope(int(b), work[a])[0]
+        elif code == PHI:
+            value = phi(int(b), work[a])
         else:
             value = function_and_slope(code, work[a])[0]
         work[variables + i] = value

@@ -161,7 +161,9 @@ class SingularFlow:
 
     def edge_name(self, point: SpecialPoint) -> str:
         """Return the variable whose bound a point on the window's edge is on."""
-        at_side = point.x in (float(self.system.lower), float(self.system.upper))
+        # No orbit passes an edge that is an invariant line: at its ends orbits leave along it.
+        sides = {self.system.lower, self.system.upper} - set(self.system.invariant_lines)
+        at_side = point.x in map(float, sides)
         return (self.system.fast if at_side else self.system.slow)[0]
 
     def _resting_at(self, start: Start) -> _At | None:

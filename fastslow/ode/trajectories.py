@@ -42,6 +42,8 @@ _PATIENCE = 20.0
 """How many times longer it is followed when it neither settled nor oscillated."""
 _TIGHT = 1e-13
 """Tolerance where the errors of the first run leave the fate open, as beside canards."""
+_ROUNDING = 1e-9
+"""Distance to an invariant line that is no factor of f below which f may be mostly rounding."""
 _REPEATS = 1e-2
 """Distance to a cycle or to an equilibrium, as a share of the size of a turn, at which it counts as reached."""
 
@@ -302,6 +304,10 @@ class Settling:
         else:
             verdict = f"undecided: {solution.sentence}"
             proof = "steps" if solution.status is Status.MAX_STEPS else ""
+        for c in map(float, self.system.undivided_lines):
+            if _lost(self.system, c, x, y):
+                verdict, node = f"undecided: at the invariant line {self.system.fast[0]} = {c:g} f is rounding", None
+                proof = ""
         return Trajectory(start, t, x, y, verdict, node, end, float(solution.final_time), solver, proof, self.system)
 
     def _fate_of_event(
@@ -365,6 +371,12 @@ class Settling:
     def _oscillation(self, turn: Turn) -> str:
         relaxes = is_relaxation(self.flow, float(turn.x.min()), float(turn.x.max()))
         return "relaxation oscillation" if relaxes else "small oscillation"
+
+
+def _lost(system: FastSlowSystem, c: float, x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
+    """Whether a solution was within rounding of the invariant line x = c, or passed it, where it repels or later."""
+    near = (np.abs(x - c) < _ROUNDING) | ((x - c) * (x[0] - c) <= 0.0)
+    return bool(near.any() and np.any(system.partial("f", 1, 0, c, y[near.argmax() :]) > 0.0))
 
 
 def _on_slow_line(point: SpecialPoint) -> bool:

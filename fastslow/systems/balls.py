@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import flint
 
+from fastslow.systems.exponential_quotients import LARGEST_PHI, phi_ball
 from fastslow.systems.expressions import (
     Call,
     Expression,
@@ -58,6 +60,7 @@ _BALLS: dict[str, Callable[[Ball], Ball]] = {
     "gelu": lambda x: x * _below(x),
     "silu": lambda x: x * _sigmoid(x),
     "leaky_relu": lambda x: (101 * x + 99 * abs(x)) / 200,
+    **{f"phi{k}": partial(phi_ball, k) for k in range(1, LARGEST_PHI + 1)},
 }
 
 

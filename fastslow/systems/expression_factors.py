@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import flint
 
-from fastslow.systems.expression_facts import LARGEST_DEGREE, as_polynomial
+from fastslow.systems.divided_differences import divided_difference
+from fastslow.systems.expression_facts import LARGEST_DEGREE, as_polynomial, is_constant, nodes, substituted
 from fastslow.systems.expressions import (
     ONE,
     BeyondDoubles,
@@ -50,19 +52,24 @@ class Factored:
         How often each occurs.
     unit : Expression
         The denominators and the constant: it has no zero where the formula is finite.
+    undivided : tuple of Fraction
+        The c for which a part vanishes on x = c identically, x the first name, and is not divided by x - c.
     """
 
     parts: tuple[Expression, ...]
     multiplicities: tuple[int, ...]
     unit: Expression
+    undivided: tuple[Fraction, ...]
 
 
-def factored(entries: Sequence[Expression], names: Sequence[str]) -> Factored:
+def factored(entries: Sequence[Expression], names: Sequence[str], lines: Sequence[Fraction] = ()) -> Factored:
     """Return a product of formulas as a product of distinct factors that cannot be taken apart further.
 
     A formula that has no factors is kept as it is written, so that it keeps its digits; one that is too long to be
-    multiplied out counts as one that has none.
+    multiplied out counts as one that has none. One that vanishes on a line x = c, x the first name, without a factor
+    that shows it, as x + exp(x) - 1 does, is divided by x - c; `lines` are values of c that are tried beside others.
     """
+    undivided: set[Fraction] = set()
     found: dict[str, tuple[Expression, int]] = {}
     units: list[Expression] = []
     stack = [(entry, 1) for entry in reversed(entries)]
@@ -79,12 +86,60 @@ def factored(entries: Sequence[Expression], names: Sequence[str]) -> Factored:
                 parts, unit = _split(e, names)
                 units += [power(unit, times)] if unit != ONE else []
                 for part, multiplicity in parts:
+                    c = _line_in(part, names, lines)
+                    quotient = None if c is None else divided_difference(part, names[0], c)
+                    if c is not None and quotient is not None:
+                        line = add(Variable(names[0]), Number(-c))
+                        stack += [(quotient, times * multiplicity), (line, times * multiplicity)]
+                        continue
+                    undivided |= set() if c is None else {c}
                     text = str(part)
                     before = found.get(text, (part, 0))[1]
                     found[text] = (part, before + times * multiplicity)
     return Factored(
-        tuple(part for part, _ in found.values()), tuple(count for _, count in found.values()), multiply(*units)
+        tuple(part for part, _ in found.values()),
+        tuple(count for _, count in found.values()),
+        multiply(*units),
+        tuple(sorted(undivided)),
     )
+
+
+def _line_in(e: Expression, names: Sequence[str], lines: Sequence[Fraction]) -> Fraction | None:
+    """Return the c for which a formula that is no polynomial vanishes on x = c identically; None where none is found.
+
+    Candidates are given lines, 0 and the rational zeros of the arguments of functions, since exp(0) = 1 and the like.
+    That it vanishes is proved by multiplying out.
+    """
+    if all(isinstance(node, Variable | Sum | Product) or _is_power(node) or is_constant(node) for node in nodes(e)):
+        return None
+    for line in sorted(_candidates(e, names).union(lines), key=lambda c: (abs(c), c)):
+        try:
+            if _Quotients(names).of(substituted(e, {names[0]: line}))[0] == 0:
+                return line
+        except (_TooLong, BeyondDoubles, ZeroDivisionError):
+            continue
+    return None
+
+
+def _is_power(e: Expression) -> bool:
+    return isinstance(e, Power) and e.exponent > 0
+
+
+def _candidates(e: Expression, names: Sequence[str]) -> set[Fraction]:
+    found = {Fraction(0)}
+    for node in nodes(e):
+        if isinstance(node, Call) and not is_constant(node):
+            quotient = _Quotients(names)
+            try:
+                above, _ = quotient.of(node.argument)
+            except (_TooLong, BeyondDoubles, ZeroDivisionError):
+                continue
+            for part, _ in above.factor()[1]:
+                terms = {powers: fraction(value) for powers, value in part.to_dict().items()}
+                first = tuple(int(i == 0) for i in range(len(above.context().gens())))
+                if first in terms and all(powers == first or not any(powers) for powers in terms):
+                    found.add(-terms.get((0,) * len(first), Fraction(0)) / terms[first])
+    return found
 
 
 def _split(e: Expression, names: Sequence[str]) -> tuple[list[tuple[Expression, int]], Expression]:

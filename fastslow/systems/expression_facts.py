@@ -11,6 +11,7 @@ import flint
 import numpy as np
 
 from fastslow.errors import InputError
+from fastslow.systems.exponential_quotients import phi_order
 from fastslow.systems.expressions import (
     MOST_BITS,
     Call,
@@ -264,6 +265,8 @@ def _exact_call(function: str, x: Fraction) -> Fraction | None:
     if function == "sqrt" and x > 0 and bits(x) < _ROOTS_BITS:
         root = Fraction(math.isqrt(x.numerator), math.isqrt(x.denominator))
         return root if root * root == x else None
+    if x == 0 and (k := phi_order(function)) is not None:
+        return Fraction(1, math.factorial(k))
     return _AT_ZERO.get(function) if x == 0 else None
 
 

@@ -23,6 +23,8 @@ def formatted(e: Expression) -> str:
             return _product(factors)
         case Power(base, exponent):
             return f"{_atom(base)}**{exponent}" if exponent > 0 else f"1/{_below(base, -exponent)}"
+        case Call("phi1", argument):  # which the language of formulas has not
+            return f"((exp({formatted(argument)}) - 1)/{_atom(argument)})"
         case Call(function, argument):
             return f"{function}({formatted(argument)})"
     return type(e).__name__

@@ -9,12 +9,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastslow.errors import MISSING, InputError
+from fastslow.systems.exponential_quotients import LARGEST_PHI, phi, phi_order
 
 FloatArray = NDArray[np.float64]
 
@@ -238,6 +240,8 @@ _SLOPES: dict[str, Callable[[Expression], Expression]] = {
 FUNCTIONS = frozenset(_VALUES)
 """The functions of formulas, beside he1, ..., he40."""
 
+_VALUES |= {f"phi{k}": partial(phi, k) for k in range(1, LARGEST_PHI + 1)}
+
 
 def value_of(function: str, x: Any) -> Any:
     """Return a listed function, not one of the Hermite polynomials, of doubles."""
@@ -352,6 +356,10 @@ class _Derivation:
 
 def slope_of(function: str, argument: Expression) -> Expression:
     """Return the derivative of a listed function at an argument."""
+    if (k := phi_order(function)) is not None:
+        if k == LARGEST_PHI:
+            raise InputError("formula", MISSING, f"more than {LARGEST_PHI - 1} derivatives are wanted", "Simplify it")
+        return add(Call(function, argument), multiply(Number(Fraction(-k)), Call(f"phi{k + 1}", argument)))
     order = hermite_order(function)
     if order is None:
         return _SLOPES[function](argument)

@@ -67,6 +67,8 @@ class FormulaSystem(FastSlowSystem):
         What is left of f, proved to have no zero in the window.
     slow_expression : Expression
         g.
+    undivided_lines : tuple of Fraction
+        The c for which f vanishes on x = c without a factor x - c that could be divided out.
 
     Raises
     ------
@@ -97,14 +99,16 @@ class FormulaSystem(FastSlowSystem):
             if entry == ZERO:
                 raise InputError(f"factors[{i}]", "0", "must not vanish identically", "Then every point is at rest")
         self._check_finite([*entries, self.slow_expression])
-        found = factored(entries, self.names)
+        found = factored(entries, self.names, (self.lower, self.upper))
         zero_free = [self._has_no_zero(part) for part in found.parts]
         self.unit = multiply(found.unit, *_powers(found, zero_free))
         kept = [i for i, free in enumerate(zero_free) if not free]
         self.fast_expressions = tuple(found.parts[i] for i in kept)
         self.multiplicities = tuple(found.multiplicities[i] for i in kept)
         self._derivatives: dict[tuple[str, int, int], Expression] = {}
-        self.notes = tuple(self._kinks())
+        self.undivided_lines = found.undivided
+        remark = "is invariant, though no factor of f shows it: solutions near it are not resolved"
+        self.notes = (*self._kinks(), *(f"{self.fast[0]} = {c} {remark}" for c in found.undivided))
 
     @property
     def slow_window(self) -> tuple[Fraction, Fraction]:

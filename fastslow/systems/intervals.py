@@ -11,9 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
+
+from fastslow.systems.exponential_quotients import LARGEST_PHI, phi
 
 Interval = tuple[Any, Any]
 """Lower and upper ends, arrays of one shape or doubles."""
@@ -203,4 +206,5 @@ _ENCLOSURES: dict[str, Callable[[Interval], Interval]] = {
         down(np.where(a[0] > 0, a[0], down(a[0] / 100.0))),
         up(np.where(a[1] > 0, a[1], up(a[1] / 100.0))),
     ),
+    **{f"phi{k}": _rising(partial(phi, k), lowest=0.0) for k in range(1, LARGEST_PHI + 1)},
 }

@@ -192,6 +192,9 @@ class FastSlowSystem:
         """Return the sign of "f" or "g" at a point: -1 and 1 are proved, 0 is zero or not told from it."""
         raise NotImplementedError
 
+    undivided_lines: tuple[Fraction, ...] = ()
+    """Invariant lines x = const that are no factor of f: near them its values are rounding."""
+
     @property
     def invariant_lines(self) -> tuple[Fraction, ...]:
         """The rational x for which x = const is a simple factor of f: solutions never meet or leave these lines."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.core import tape as core
+from fastslow.systems.exponential_quotients import phi_order
 from fastslow.systems.expressions import (
     FUNCTIONS,
     Call,
@@ -95,6 +96,8 @@ class _Writer:
                 at = self.known[id(argument)]
                 if order is not None:
                     return self.step(core.HERMITE, at, order)
+                if (phi := phi_order(function)) is not None:
+                    return self.step(core.PHI, at, phi)
                 if isinstance(argument, Number):
                     return self.step(core.CONSTANT, 0, float(evaluate(node, {})))
                 return self.step(_OPERATIONS[function], at, 0)

@@ -129,6 +129,39 @@ def test_morris_and_lecars_hopf_point():
     assert traces[0] < 0 < traces[1]
 
 
+def test_harvested_prey_branches_where_it_is_known():
+    """Doedel's example pp2: branch points at 3/5 and 0.821904345374, a fold at 0.832929322234."""
+    family, axis = fs.family_of("pp2", "l"), fs.axis_of("l=0.4:1", "axis")
+    found = {
+        (p.kind, round(p.parameters[0], 12), round(p.x, 12))
+        for p in fs.continued(family, axis, kind="equilibrium").points
+    }
+    third = round(1 / 3, 12)
+    assert found == {
+        ("transcritical", 0.6, 0.0),
+        ("branch point", 0.821904345374, third),
+        ("saddle-node", 0.821904345374, third),
+        ("saddle-node", 0.832929322234, 0.411161560751),
+    }
+    # The prey's line u = 0 is no factor as f is written; it is one of its curves, crossed at v = 3 - 5 l.
+    assert points("pp2", "crossing") == pytest.approx(np.array([(0, 0.5)]), abs=1e-15)
+    assert family.at("0.81").invariant_lines == (0,)
+    assert not fs.analyze(family.at("0.81")).theory.canards  # on v = 0, where g vanishes, the fold is none
+
+
+def test_harvested_prey_comes_back_late_and_dies_out():
+    """From the line u = 0 orbits come back where int (3 - v - 5 l) dv / v vanishes; beyond the fold there is none."""
+    family = fs.family_of("pp2", "l")
+    orbit = fs.analyze(family.at("0.3"), starts=[("1/2", "5/2")]).orbits[0]
+    (late,) = [s for s in orbit.segments if s.delayed]
+    entry, exit_ = 2.5, late.end[1]
+    assert late.start == (0.0, 1.5) and exit_ < 1.5
+    assert 1.5 * math.log(entry) - entry == pytest.approx(1.5 * math.log(exit_) - exit_, rel=1e-12)
+    dead = fs.analyze(family.at("0.9"), starts=[("1/2", "1/2")])
+    assert dead.orbits[0].verdict.ode == dead.orbits[0].verdict.singular == "settles at E1"
+    assert (dead.of_kind("equilibrium")[0].x, dead.of_kind("equilibrium")[0].y) == (0, 0)
+
+
 def test_the_prey_comes_back_late():
     """On x = 0 entry and exit have y e^(-y / h) alike (Rinaldi and Muratori 1992); the cycle against scipy."""
     analysis = fs.analyze("predator_prey")

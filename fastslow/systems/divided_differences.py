@@ -1,0 +1,139 @@
+"""The quotient (e(x) - e(c)) / (x - c) of a formula as a formula that is as good at x = c as elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from fastslow.systems.expression_facts import substituted
+from fastslow.systems.expressions import (
+    ONE,
+    TWO,
+    ZERO,
+    Call,
+    Expression,
+    Number,
+    Power,
+    Product,
+    Sum,
+    Variable,
+    add,
+    multiply,
+    negative,
+    power,
+)
+
+_HALF = Number(Fraction(1, 2))
+
+
+class _Unknown(ArithmeticError):
+    """A function whose divided difference is not written."""
+
+
+def divided_difference(e: Expression, variable: str, at: Fraction) -> Expression | None:
+    """Return (e(x) - e(c)) / (x - c), exact; None where it meets a function for which that is not written.
+
+    Sums, products and powers are divided by the rules of differences, a function F of u(x) by
+    (F(u) - F(v)) / (u - v) with v = u(c): for exp that is exp(v) phi_1(u - v), for sqrt 1 / (sqrt u + sqrt v).
+
+    Parameters
+    ----------
+    e : Expression
+        The formula, which may have other variables.
+    variable : str
+        The name of x.
+    at : Fraction
+        c.
+    """
+    known: dict[int, Expression] = {}
+
+    def of(node: Expression) -> Expression:
+        if id(node) not in known:
+            known[id(node)] = divide(node)
+        return known[id(node)]
+
+    def there(node: Expression) -> Expression:
+        return substituted(node, {variable: at})
+
+    def divide(node: Expression) -> Expression:
+        match node:
+            case Variable(name):
+                return ONE if name == variable else ZERO
+            case Sum(terms):
+                return add(*map(of, terms))
+            case Product(factors):
+                # a b c - a' b' c' = (a - a') b c + a' (b - b') c + a' b' (c - c')
+                return add(
+                    *(
+                        multiply(*map(there, factors[:i]), of(factor), *factors[i + 1 :])
+                        for i, factor in enumerate(factors)
+                        if of(factor) != ZERO
+                    )
+                )
+            case Power(base, exponent):
+                u, v, n = base, there(base), abs(exponent)
+                rise = multiply(of(base), add(*(multiply(power(u, i), power(v, n - 1 - i)) for i in range(n))))
+                return rise if exponent > 0 else negative(multiply(rise, power(u, -n), power(v, -n)))
+            case Call(function, argument):
+                inner = of(argument)
+                if inner == ZERO:
+                    return ZERO
+                if function not in _SLOPES_BETWEEN:
+                    raise _Unknown(function)
+                return multiply(inner, _SLOPES_BETWEEN[function](argument, there(argument)))
+        return ZERO
+
+    try:
+        return of(e)
+    except _Unknown:
+        return None
+
+
+def _called(function: str, u: Expression) -> Expression:
+    """Return a function value, exact where it is plainly rational."""
+    return substituted(Call(function, u), {})
+
+
+def _exp(u: Expression, v: Expression) -> Expression:
+    return multiply(_called("exp", v), Call("phi1", add(u, negative(v))))
+
+
+def _tanh(u: Expression, v: Expression) -> Expression:
+    # tanh(u) - tanh(v) = tanh(d) (1 - tanh(u) tanh(v)), d = u - v, and tanh(d) / d = 2 phi_1(-2d) / (1 + e^(-2d)),
+    # where 1 / (1 + e^(-2d)) is the sigmoid of 2d
+    twice = multiply(TWO, add(u, negative(v)))
+    head = multiply(TWO, Call("phi1", negative(twice)), Call("sigmoid", twice))
+    return multiply(head, add(ONE, negative(multiply(_called("tanh", u), _called("tanh", v)))))
+
+
+def _sigmoid(u: Expression, v: Expression) -> Expression:
+    return multiply(Number(Fraction(1, 4)), _tanh(multiply(_HALF, u), multiply(_HALF, v)))
+
+
+def _sinh_over(u: Expression, v: Expression) -> Expression:
+    """Return 2 sinh(d / 2) / d with d = u - v: e^(-d / 2) phi_1(d)."""
+    d = add(u, negative(v))
+    return multiply(_called("exp", negative(multiply(_HALF, d))), Call("phi1", d))
+
+
+def _sinh(u: Expression, v: Expression) -> Expression:
+    return multiply(_called("cosh", multiply(_HALF, add(u, v))), _sinh_over(u, v))
+
+
+def _cosh(u: Expression, v: Expression) -> Expression:
+    return multiply(_called("sinh", multiply(_HALF, add(u, v))), _sinh_over(u, v))
+
+
+def _sqrt(u: Expression, v: Expression) -> Expression:
+    return power(add(_called("sqrt", u), _called("sqrt", v)), -1)
+
+
+_SLOPES_BETWEEN: dict[str, Callable[[Expression, Expression], Expression]] = {
+    "exp": _exp,
+    "tanh": _tanh,
+    "sigmoid": _sigmoid,
+    "sinh": _sinh,
+    "cosh": _cosh,
+    "sqrt": _sqrt,
+}
+"""(F(u) - F(v)) / (u - v) of u and v."""

@@ -1,0 +1,110 @@
+"""Invariant lines x = c that no factor of f shows: they are divided out, or solutions near them are not believed."""
+
+import math
+
+import flint
+import numpy as np
+import pytest
+
+import fastslow as fs
+from fastslow.core.tape import tape_curve
+from fastslow.systems.balls import enclosed
+from fastslow.systems.divided_differences import divided_difference
+from fastslow.systems.exact import exact
+from fastslow.systems.exponential_quotients import LARGEST_PHI, phi, phi_ball
+from fastslow.systems.expressions import Call, Variable, derivative, evaluate
+from fastslow.systems.formula_system import FormulaSystem
+from fastslow.systems.formulas import parse_formula
+from fastslow.systems.tapes import curve_parameters
+
+PLACES = np.array([-700.0, -31.0, -29.0, -3.0, -1e-3, -1e-9, 0.0, 1e-300, 1e-9, 0.5, 12.0, 29.0, 31.0, 300.0])
+
+
+def system(f, g="v", window=(("-1/20", "6/5"), ("1/1000", 2))):
+    return FormulaSystem(f, g, fast=("u",), slow=("v",), window=window, slow_rate="1/50")
+
+
+def by_integral(order, x):
+    """phi_k(x) = int_0^1 e^((1 - t) x) t^(k - 1) dt / (k - 1)!, by Arb."""
+    value = flint.acb.integral(lambda t, _: ((1 - t) * x).exp() * t ** (order - 1), 0, 1)
+    return value.real / math.factorial(order - 1)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 7, LARGEST_PHI])
+def test_phi_of_doubles_balls_and_tapes(order):
+    with flint.ctx.workprec(200):
+        expected = np.array([float(by_integral(order, flint.arb(x)).mid()) for x in PLACES])
+    assert phi(order, PLACES) == pytest.approx(expected, rel=1e-14, abs=0)
+    wide = flint.arb(-2).union(flint.arb(3))
+    for end in (-2, 3):
+        assert phi_ball(order, wide).contains(phi_ball(order, flint.arb(end)))
+    if order < LARGEST_PHI:
+        x = Variable("u")
+        e = Call(f"phi{order}", x)
+        slopes = evaluate(derivative(e, "u"), {"u": PLACES})
+        for place, value, slope in zip(PLACES, expected, slopes, strict=True):
+            residual, jacobian = np.empty(1), np.empty((1, 2))
+            tape_curve(np.array([place, 0.0]), curve_parameters([e], ("u", "v")), residual, jacobian, np.empty(0))
+            assert residual[0] == pytest.approx(value, rel=1e-14, abs=0)
+            assert jacobian[0, 0] == pytest.approx(slope, rel=1e-11, abs=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "exp(-3*u*v)",
+        "tanh(2*u + v)",
+        "sigmoid(u*v)",
+        "sinh(u - v)",
+        "cosh(u**2 + v)",
+        "sqrt(1 + u*v)",
+        "u**3/(2 + u)**2",
+    ],
+)
+def test_divided_differences_against_300_bits(text):
+    e = parse_formula(text, ("u", "v"), "f", {})
+    quotient = divided_difference(e, "u", exact("1/3", "c"))
+    with flint.ctx.workprec(300):
+        c, v = flint.arb(1) / 3, flint.arb(3) / 4
+        for at in (-1.0, 1 / 3, 1 / 3 + 1e-12, 1.4):
+            difference = enclosed(e, {"u": flint.arb(at), "v": v}) - enclosed(e, {"u": c, "v": v})
+            wanted = difference / (flint.arb(at) - c)
+            assert enclosed(quotient, {"u": flint.arb(at), "v": v}).overlaps(wanted)
+            assert evaluate(quotient, {"u": at, "v": 0.75}) == pytest.approx(float(wanted.mid()), rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("f", "lines"),
+    [
+        ("3*u*(1-u) - u*v - (1 - exp(-5*u))", [0]),
+        ("u*tanh(v + u) + v*tanh(2*u)", [0]),
+        ("v*sinh(u - 1/3) + cosh(u - 1/3) - exp(3*u - 1)", ["1/3"]),
+        ("sqrt(1 + u*v) - exp(u)", [0]),
+        ("u/(2 + u) - 3*u/(1 + v)/(2 + u)", [0]),
+        ("(u - 1/3)*v + exp(u)*u - exp(1/3)/3", []),  # zero at u = 1/3, which nothing hints at
+        ("exp(u) - 1 - u*v + v/1000", []),
+    ],
+)
+def test_hidden_lines_are_divided_out_and_f_is_the_same(f, lines):
+    s = system(f)
+    assert list(s.invariant_lines) == [exact(line, "line") for line in lines]
+    u, v = np.linspace(-0.04, 1.1, 7), np.linspace(0.1, 1.9, 7)
+    written = evaluate(parse_formula(f, ("u", "v"), "f", {}), {"u": u, "v": v})
+    assert s.partial("f", 0, 0, u, v) == pytest.approx(written, rel=1e-12, abs=1e-15)
+
+
+def test_an_edge_may_be_a_hidden_line():
+    s = system("exp(u) - exp(1/2) - (u - 1/2)*v", window=(("1/2", 2), ("1/1000", 3)))
+    assert s.invariant_lines == (exact("1/2", "line"),)
+
+
+def test_lines_that_cannot_be_divided_out_are_told_and_no_solution_passes_them():
+    # u = 0 attracts where v > 1 and repels below: doubles lose how near a solution came.
+    s = system("sin(u)*(1 - v) - (1 - cos(u))*v", "-v/10")
+    assert s.undivided_lines == (0,) and s.invariant_lines == ()
+    assert "u = 0 is invariant" in s.notes[0]
+    late = fs.analyze(s, starts=[("1/2", "3/2")]).orbits[0].verdict.ode
+    assert late == "undecided: at the invariant line u = 0 f is rounding"
+    # Where it attracts throughout, nothing is lost.
+    s = system("sin(u)*(1/2 - v) - (1 - cos(u))*v", "v/10", window=(("-1/20", "6/5"), (1, 2)))
+    assert fs.analyze(s, starts=[("1/2", "3/2")]).orbits[0].verdict.ode == "leaves the window of v"
