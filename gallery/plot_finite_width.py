@@ -39,7 +39,7 @@ left.plot(limit.t, limit.x, color=INK, linestyle="--", label="infinite width")
 left.set(xscale="log", xlabel="time τ", ylabel="alignment R", xlim=(1, 3e6), ylim=(0, 1.05))
 left.legend(loc="center right")
 
-widths = fs.width_diagram("fig6-right", (300, 1e5), a0=(5,))
+widths = fs.width_diagram("fig6-right", (200, 1e5), a0=(5,))
 width_equilibria(middle, widths)
 (born,), (change,) = widths.points, widths.critical[5]
 middle.axhline(5, color=NEUTRAL, linestyle=":")
