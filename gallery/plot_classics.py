@@ -35,6 +35,6 @@ for panel, (name, (author, frame)) in zip(axes.flat, CLASSICS.items(), strict=Tr
     period = "".join(f",  T = {cycle.period:.5g}" for cycle in result.limit_cycles.cycles)
     panel.set_title(f"{author},  ε = {float(result.system.slow_rate):.3g}{period}", fontsize=10.5)
 handles, labels = axes[1, 0].get_legend_handles_labels()
-names = [" ".join(label.split(", slow rate")[0].replace("relaxation oscillation", "singular limit").split()) for label in labels]
-figure.legend(handles, names, loc="lower center", ncols=5, handlelength=2.6)
+labels = [label.split(", slow rate")[0].replace("relaxation oscillation", "singular limit") for label in labels]
+figure.legend(handles, [" ".join(label.split()) for label in labels], loc="lower center", ncols=5, handlelength=2.6)
 plt.show()

@@ -11,7 +11,7 @@ Left, the scale of the paper: n = d = 10^4, m = 500, 10^4 steps, exact in law by
 kept, every 100 steps: seed 7 in float64 (35 minutes of processor time) and seed 8 in float32 (19 minutes). The band is
 the spread of R over the neurons of a network, averaged over the two. Right, 16 networks at a tenth of it, n = d = 1000,
 m = 50, over the same time τ = 20; the band is the spread over networks: width and batch noise hold R and a back. The
-paper does not give the initial scale and the noise: here a0 = 1 and 0. It also shows m = 1000, for which we keep no run.
+paper does not give the initial scale and the noise: here a0 = 1 and 0. It also shows m = 1000: no such run is kept.
 """
 
 import json

@@ -32,7 +32,7 @@ for m, at in ((500, 0.66), (1000, 0.66), (2000, 0.66), (4000, 0.145), (10_000, 0
     color = fate_color(fs.finite_width("fig6-right", m=m).rest([0, 0, 5]).verdict, [])
     left.plot(course.tau, course.R, color=color)
     middle.plot(m, course.a[-1], marker="o", color=color, zorder=5)
-    place, turn = ((course.tau[np.argmax(course.R > at)] * 0.93, at), 90) if m < 3000 else ((2.6e6, at), 0)
+    place, turn = ((course.tau[np.argmax(at < course.R)] * 0.93, at), 90) if m < 3000 else ((2.6e6, at), 0)
     left.text(*place, f"m = {m}", color=color, fontsize=8, rotation=turn, ha="right")
 limit = fs.simulate("fig6-right", 5, tau=3e6)
 left.plot(limit.t, limit.x, color=INK, linestyle="--", label="infinite width")
