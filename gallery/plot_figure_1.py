@@ -10,7 +10,7 @@ on, and *learns*: R goes to 1. The blue one starts above the threshold (yellow),
 Right: alignment and test loss in time. The loss falls like a staircase, one step for each jump; dotted lines are the
 computed levels. Colours: the singular limit. Thin black: the differential equation at slow rate 1.
 
-The paper does not give the setting of its Figure 1. Chosen here: c = (1, 1/2, 1/2), c* = (1, -2, 3), a0 = 7.5 and
+The paper does not give the setting of its Figure 1. Chosen here: c = (1, 1/2, 1/2), c* = (1, -2, 3), a0 = 6.8 and
 8.5, which has both fates, a second jump and steps of the loss that can be seen.
 """
 

@@ -130,6 +130,7 @@ def test_colours_are_readable_light_and_dark():
         color = to_rgb(getattr(style, name))
         assert _contrast(color, white) > least, name
         assert _contrast(exchanged([color])[0], paper) > least, name
+    assert exchanged([to_rgb("#f0e442")])[0] == pytest.approx(to_rgb("#f0e442"), abs=1e-6)  # the yellow of thresholds
 
 
 def test_dark_recolours_all_and_keeps_data(fig4):

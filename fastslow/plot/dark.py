@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 PAPER_LIGHTNESS, INK_LIGHTNESS = 0.21, 0.93
 """Lightness in the dark version of what is white, and of ink."""
+_BRIGHT, _VIVID = 0.7, 0.14
+"""Lightness and chroma beyond which a colour is the same in both versions."""
 _COLORS = ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor")
 
 # Ottosson's OKLab (2020), in which a change of lightness alone looks like one.
@@ -61,7 +63,9 @@ def exchanged(colors: ArrayLike) -> NDArray[np.float64]:
     lab = np.cbrt(_linear(rgba[..., :3]) @ _LMS.T) @ _LAB.T
     darkest = float((np.cbrt(_linear(np.array(_rgb(INK))) @ _LMS.T) @ _LAB.T)[0])
     share = np.minimum((1.0 - lab[..., 0]) / (1.0 - darkest), 1.0)
-    lab[..., 0] = PAPER_LIGHTNESS + (INK_LIGHTNESS - PAPER_LIGHTNESS) * share
+    # A bright yellow or amber stays, since a dark one is brown.
+    bright = (lab[..., 0] > _BRIGHT) & (np.hypot(lab[..., 1], lab[..., 2]) > _VIVID)
+    lab[..., 0] = np.where(bright, lab[..., 0], PAPER_LIGHTNESS + (INK_LIGHTNESS - PAPER_LIGHTNESS) * share)
     linear = (lab @ np.linalg.inv(_LAB).T) ** 3 @ np.linalg.inv(_LMS).T
     linear = np.clip(linear, 0.0, 1.0)
     rgba[..., :3] = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)

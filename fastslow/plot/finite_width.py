@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _STYLES = {"attracting": "attracting", "saddle": "repelling", "repelling": "repelling"}
 _WIDE = 40.0
 """Where the heights differ by more than this factor, they are drawn on a logarithmic scale beyond 1."""
-_TIMES = 4000
+_TIMES = 40_000
 
 
 def finite_width_figure(
@@ -57,9 +57,10 @@ def finite_width_figure(
         _plane(plane, manifold, fates, heights, _sides(manifold, starts))
         overlaps = figure.add_subplot(grid[0, 1])
         _overlaps(overlaps, manifold, heights)
+        overlaps.set_xlim(plane.get_xlim())
         _solutions(plane, overlaps, manifold, fates, starts)
         if widths is not None:
-            _widths(figure.add_subplot(grid[1, 1]), widths, manifold.network.m)
+            width_equilibria(figure.add_subplot(grid[1, 1]), widths, m=manifold.network.m)
         network = manifold.network
         figure.text(
             0.065, 0.945, f"m = {network.m:g}, γ = {network.gamma:g}, n/d = {network.delta:g}, "
@@ -71,6 +72,15 @@ def finite_width_figure(
             unique.values(), unique.keys(), loc="lower left", bbox_to_anchor=(0.055, 0.005), ncols=5, handlelength=2.6
         )
     return figure
+
+
+def finite_width_plane(
+    axes: Axes, manifold: FiniteWidthManifold, *, fates: FiniteWidthFates | None = None, starts: Sequence[float] = ()
+) -> Axes:
+    """Draw the critical manifold of a width in (R, a), its equilibria, thresholds and solutions; return the axes."""
+    _plane(axes, manifold, fates, _heights(manifold, fates, starts), _sides(manifold, starts))
+    _solutions(axes, None, manifold, fates, starts)
+    return axes
 
 
 def finite_width_png(
@@ -174,13 +184,12 @@ def _overlaps(axes: Axes, manifold: FiniteWidthManifold, heights: tuple[float, f
 
 def _solutions(
     plane: Axes,
-    overlaps: Axes,
+    overlaps: Axes | None,
     manifold: FiniteWidthManifold,
     fates: FiniteWidthFates | None,
     starts: Sequence[float],
 ) -> None:
     network, overlap = manifold.network, fates.overlap if fates is not None else 0.0
-    overlaps.set_xlim(plane.get_xlim())
     for a0 in starts:
         end = network.rest((0.0, overlap, a0))
         last = max(end.tau, 1.0) if end.settled else 1e3
@@ -189,11 +198,12 @@ def _solutions(
         name = end.verdict if end.settled else "does not come to rest"
         plane.plot(course.R, course.a, color=color, linewidth=1.8, zorder=6, label=name)
         plane.plot(0.0, a0, marker="o", markersize=5, color=color, zorder=7)
-        overlaps.plot(course.R, course.Q, color=color, linewidth=1.8, zorder=6)
+        if overlaps is not None:
+            overlaps.plot(course.R, course.Q, color=color, linewidth=1.8, zorder=6)
 
 
-def _widths(axes: Axes, widths: WidthDiagram, m: float) -> None:
-    """Draw the equilibria against the width."""
+def width_equilibria(axes: Axes, widths: WidthDiagram, *, m: float | None = None) -> Axes:
+    """Draw a of the equilibria against the width, with what is found there, and a line at width m; return the axes."""
     for branch in widths.branches:
         stable = branch.unstable == 0
         for mask, style in ((stable, ARCS["attracting"]), (~stable, ARCS["repelling"])):
@@ -206,7 +216,8 @@ def _widths(axes: Axes, widths: WidthDiagram, m: float) -> None:
     for a0, found in widths.critical.items():
         for critical in found:
             axes.plot(critical.m, a0, marker="|", markersize=12, markeredgewidth=2.0, color=INK, zorder=9)
-    axes.axvline(m, color=NEUTRAL, linewidth=1.0, linestyle=":", zorder=1)
+    if m is not None:
+        axes.axvline(m, color=NEUTRAL, linewidth=1.0, linestyle=":", zorder=1)
     axes.set_xscale("log")
     a = np.concatenate([branch.a for branch in widths.branches]) if widths.branches else np.ones(1)
     if (a > 0.0).all():
@@ -216,3 +227,4 @@ def _widths(axes: Axes, widths: WidthDiagram, m: float) -> None:
     axes.set_xlim(*widths.between)
     axes.set_xlabel("width m")
     axes.set_ylabel("a at rest")
+    return axes

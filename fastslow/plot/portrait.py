@@ -328,7 +328,8 @@ def _names(axes: Axes, analysis: Analysis) -> None:
             textcoords="offset points",
             fontsize=7,
             color="#555555",
-            zorder=10,
+            bbox={"boxstyle": "round,pad=0.02", "facecolor": "white", "edgecolor": "none", "alpha": 0.9},
+            zorder=7.5,
         )
     for orbit in analysis.orbits:
         x, y = orbit.final
@@ -343,7 +344,8 @@ def _names(axes: Axes, analysis: Analysis) -> None:
                 textcoords="offset points",
                 fontsize=8,
                 color=fate_color(orbit.verdict.singular, []),
-                bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+                bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.9},
+                zorder=7,
             )
             break
 

@@ -257,9 +257,10 @@ def _levels(axis: Axes, course: SingularCourse, *, beside: bool) -> None:
     told: list[float] = []
     for (_, text), height in zip(levels, place, strict=True):
         if all(abs(height - other) > _LEVEL_APART for other in told):
-            axis.text(
-                0.995, height + 0.008, text, transform=axis.transAxes, fontsize=7.5, ha="right", color=INK, zorder=6
-            )
+            axis.annotate(
+                text, (0.995, height), (0, 2.5), xycoords="axes fraction", textcoords="offset points",
+                fontsize=7.5, ha="right", color=INK, zorder=6,
+            )  # fmt: skip
             told.append(height)
 
 

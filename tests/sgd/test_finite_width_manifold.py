@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 from fastslow_cli.main import main
+from matplotlib.figure import Figure
 
 import fastslow as fs
 from fastslow.core.finite_width_curve import equilibrium_curve
-from fastslow.plot.finite_width import finite_width_figure
+from fastslow.plot.finite_width import finite_width_figure, finite_width_plane, width_equilibria
 from fastslow.sgd.finite_width_equilibria import equilibria
 from fastslow.sgd.finite_width_orbits import singular_orbit
 from fastslow.sgd.noise_terms import noise_terms
@@ -191,6 +192,15 @@ def test_command_and_picture(wide, capsys, tmp_path):
     assert "Equilibria with a != 0 (all proved)" in (tmp_path / "finite-width.txt").read_text()
     plane = finite_width_figure(wide, starts=(5,)).axes[0]
     assert any(line.get_label() == "unlearning" for line in plane.get_lines())
+
+
+def test_pictures_on_axes_of_ones_own(wide):
+    plane, widths = Figure().subplots(1, 2)
+    assert finite_width_plane(plane, wide, starts=(4.6,)) is plane
+    assert any(line.get_label() == "learning" for line in plane.get_lines())
+    assert width_equilibria(widths, fs.width_diagram("fig6-right", (3000, 6000)), m=4000) is widths
+    (born,) = [mark.get_offsets()[0] for mark in widths.collections]
+    assert tuple(born) == pytest.approx((3851.41, 5.01585), rel=1e-5)
 
 
 @pytest.mark.parametrize(
