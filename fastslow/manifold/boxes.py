@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fastslow.systems.intervals import added, down, multiplied, subtracted, up
+
 Array = NDArray[np.float64]
 
 _FIRST_PARTS = 16
@@ -32,25 +34,24 @@ class Interval:
     def __init__(self, low: Array | float, high: Array | float) -> None:
         self.low, self.high = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
 
+    @property
+    def ends(self) -> tuple[Array, Array]:
+        """The pair (low, high), as in ``systems.intervals``."""
+        return self.low, self.high
+
     def __add__(self, other: Interval | float) -> Interval:
-        o = _interval(other)
-        return _outward(self.low + o.low, self.high + o.high)
+        return _sound(added(self.ends, _interval(other).ends))
 
     def __sub__(self, other: Interval | float) -> Interval:
-        o = _interval(other)
-        return _outward(self.low - o.high, self.high - o.low)
+        return _sound(subtracted(self.ends, _interval(other).ends))
 
     def __mul__(self, other: Interval | float) -> Interval:
-        o = _interval(other)
-        products = (self.low * o.low, self.low * o.high, self.high * o.low, self.high * o.high)
-        low = np.minimum(np.minimum(products[0], products[1]), np.minimum(products[2], products[3]))
-        high = np.maximum(np.maximum(products[0], products[1]), np.maximum(products[2], products[3]))
-        return _outward(low, high)
+        return _sound(multiplied(self.ends, _interval(other).ends))
 
     def __truediv__(self, other: Interval) -> Interval:
         with np.errstate(divide="ignore", invalid="ignore"):
             around = (other.low <= 0.0) & (other.high >= 0.0)
-            inverse = _outward(1.0 / other.high, 1.0 / other.low)
+            inverse = _sound((down(1.0 / other.high), up(1.0 / other.low)))
         whole = Interval(np.where(around, -np.inf, inverse.low), np.where(around, np.inf, inverse.high))
         return self * whole
 
@@ -65,8 +66,9 @@ def _interval(value: Interval | float) -> Interval:
     return value if isinstance(value, Interval) else Interval(value, value)
 
 
-def _outward(low: Array, high: Array) -> Interval:
-    low, high = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
+def _sound(ends: tuple[Array, Array]) -> Interval:
+    """Return an enclosure whose ends are known: infinity where nothing is."""
+    low, high = ends
     return Interval(np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high))
 
 

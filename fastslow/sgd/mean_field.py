@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike
 from fastslow.errors import InputError
 from fastslow.ode.solution import FloatArray
 from fastslow.sgd.network import Network
+from fastslow.sgd.neurons import sampled, scales_of, times_of
 from fastslow.systems.model_files import system_of
 from fastslow.systems.system import FastSlowSystem
 from fastslow.systems.two_layer import TwoLayer
 
 _MOST_NODES = 5000
-_MOST_CALLS = 200_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,36 +119,19 @@ def mean_field(
     >>> [round(float(v), 3) for v in run.R_std]
     [0.01, 0.337, 0.442]
     """
-    from scipy.integrate import DOP853
-
     model = system_of(system)
     if not isinstance(model, TwoLayer):
         raise InputError("model", model.name, "must be a two-layer network", "Give --c and --c-star, or a preset")
     x = _coordinates(overlaps)
     count, width = x.shape
-    a = np.asarray(a0, dtype=np.float64)
-    if a.shape not in {(), (count,)} or not np.isfinite(a).all():
-        raise InputError("a0", a0, f"must be a finite number, or one for each of the {count} nodes", "For example 1")
+    a = scales_of(a0, count, "nodes")
     p = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
     if p.shape != (count,) or not np.isfinite(p).all() or not (p > 0.0).all():
         raise InputError("weights", weights, f"must be {count} positive numbers, one for each node", "Leave them out")
-    wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    if not np.isfinite(wanted).all() or wanted[0] < 0.0 or (np.diff(wanted) <= 0.0).any():
-        raise InputError("times", times, "must be finite, increase and begin at 0 or later", "Sort them")
+    wanted = times_of(times)
     right = _Field(model, p / p.sum(), width)
-    start = np.concatenate((np.broadcast_to(a, count), x.ravel()))
-    solver = DOP853(right, 0.0, start, max(float(wanted[-1]), 1e-300), rtol=rtol, atol=1e-3 * rtol)
-    rows = [solver.y] if wanted[0] == 0.0 else []
-    sentence = "Reached the last time."
-    while len(rows) < len(wanted):
-        with np.errstate(over="ignore", invalid="ignore"):  # a trial step that is too long is made shorter
-            message = solver.step() if right.calls < _MOST_CALLS else f"more than {_MOST_CALLS} evaluations"
-        if solver.status == "failed" or message is not None:
-            sentence = f"Given up at tau = {solver.t:g}: {message}."
-            break
-        dense = solver.dense_output()
-        while len(rows) < len(wanted) and wanted[len(rows)] <= solver.t:
-            rows.append(dense(wanted[len(rows)]))
+    start = np.concatenate((a, x.ravel()))
+    rows, sentence = sampled(right, start, wanted, rtol)
     states = [right.parts(row) for row in rows] or [right.parts(start)][:0]
     return MeanFieldRun(
         wanted[: len(rows)],

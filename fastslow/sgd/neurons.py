@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -97,34 +97,18 @@ def simulate_neurons(
     ----------
     arXiv:2602.07378, equation (16), where S and Y lack k!.
     """
-    from scipy.integrate import DOP853
-
     model = system_of(system)
     if not isinstance(model, TwoLayer):
         raise InputError("model", model.name, "must be a two-layer network", "Give --c and --c-star, or a preset")
     gram = _correlations(overlaps)
     m = len(gram) - 1
-    a = np.asarray(a0, dtype=np.float64)
-    if a.shape not in {(), (m,)} or not np.isfinite(a).all():
-        raise InputError("a0", a0, f"must be a finite number, or one for each of the {m} neurons", "For example 1")
-    wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    if not np.isfinite(wanted).all() or wanted[0] < 0.0 or (np.diff(wanted) <= 0.0).any():
-        raise InputError("times", times, "must be finite, increase and begin at 0 or later", "Sort them")
+    a = scales_of(a0, m, "neurons")
+    wanted = times_of(times)
     values, axes = np.linalg.eigh(gram)
     vectors = axes * np.sqrt(np.maximum(values, 0.0))
     right = _RightHandSide(model, vectors[0])
-    start = np.concatenate((np.broadcast_to(a, m), vectors[1:].ravel()))
-    solver = DOP853(right, 0.0, start, wanted[-1], rtol=rtol, atol=1e-3 * rtol)
-    rows = [solver.y] if wanted[0] == 0.0 else []
-    sentence = "Reached the last time."
-    while len(rows) < len(wanted):
-        message = solver.step() if right.calls < _MOST_CALLS else f"more than {_MOST_CALLS} evaluations"
-        if solver.status == "failed" or message is not None:
-            sentence = f"Given up at tau = {solver.t:g}: {message}."
-            break
-        dense = solver.dense_output()
-        while len(rows) < len(wanted) and wanted[len(rows)] <= solver.t:
-            rows.append(dense(wanted[len(rows)]))
+    start = np.concatenate((a, vectors[1:].ravel()))
+    rows, sentence = sampled(right, start, wanted, rtol)
     R, overlap = map(np.array, zip(*(right.correlations(row)[1:] for row in rows), strict=True))
     pairs = overlap[:, *np.triu_indices(m, 1)] if m > 1 else np.zeros((len(rows), 1))
     return NeuronRun(
@@ -137,6 +121,67 @@ def simulate_neurons(
         len(rows) == len(wanted),
         sentence,
     )
+
+
+def scales_of(a0: ArrayLike, count: int, what: str) -> FloatArray:
+    """Return the second layer at the start, one number for each of `count` neurons or nodes.
+
+    Raises
+    ------
+    InputError
+        If it is not finite, or of another number.
+    """
+    a = np.asarray(a0, dtype=np.float64)
+    if a.shape not in {(), (count,)} or not np.isfinite(a).all():
+        raise InputError("a0", a0, f"must be a finite number, or one for each of the {count} {what}", "For example 1")
+    return np.broadcast_to(a, count)
+
+
+def times_of(times: ArrayLike) -> FloatArray:
+    """Return the times of a run as an array.
+
+    Raises
+    ------
+    InputError
+        If they do not increase from 0 or later.
+    """
+    wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    if not np.isfinite(wanted).all() or wanted[0] < 0.0 or (np.diff(wanted) <= 0.0).any():
+        raise InputError("times", times, "must be finite, increase and begin at 0 or later", "Sort them")
+    return wanted
+
+
+class CountedField(Protocol):
+    """A right-hand side that counts its calls."""
+
+    calls: int
+
+    def __call__(self, tau: float, state: FloatArray) -> FloatArray:
+        """Return the derivative of the state."""
+        ...
+
+
+def sampled(right: CountedField, start: FloatArray, wanted: FloatArray, rtol: float) -> tuple[list[FloatArray], str]:
+    """Integrate from time 0 by the method of Dormand and Prince of order 8.
+
+    Returns
+    -------
+    list of ndarray, str
+        The states at the wanted times, fewer where the run was given up, and how it ended.
+    """
+    from scipy.integrate import DOP853
+
+    solver = DOP853(right, 0.0, start, max(float(wanted[-1]), 1e-300), rtol=rtol, atol=1e-3 * rtol)
+    rows = [solver.y] if wanted[0] == 0.0 else []
+    while len(rows) < len(wanted):
+        with np.errstate(over="ignore", invalid="ignore"):  # a trial step that is too long is made shorter
+            message = solver.step() if right.calls < _MOST_CALLS else f"more than {_MOST_CALLS} evaluations"
+        if solver.status == "failed" or message is not None:
+            return rows, f"Given up at tau = {solver.t:g}: {message}."
+        dense = solver.dense_output()
+        while len(rows) < len(wanted) and wanted[len(rows)] <= solver.t:
+            rows.append(dense(wanted[len(rows)]))
+    return rows, "Reached the last time."
 
 
 class _RightHandSide:
