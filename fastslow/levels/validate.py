@@ -21,7 +21,7 @@ from fastslow.sgd.prediction import Prediction, predicted
 from fastslow.sgd.simulation import SGDRun, free_memory, simulate_sgd
 from fastslow.sgd.window import STEP, SYMMETRY, Window, validity_window
 from fastslow.systems.exact import Real
-from fastslow.systems.model_files import start_of, system_of
+from fastslow.systems.model_files import network_of, start_of
 from fastslow.systems.system import FastSlowSystem
 from fastslow.systems.two_layer import TwoLayer
 
@@ -157,9 +157,7 @@ def validate(
     >>> print(found.level("ODE").verdict, found.level("Gram SGD").verdict, found.window.limited_by)
     unlearning learning self-interaction
     """
-    model = system_of(system)
-    if not isinstance(model, TwoLayer):
-        raise InputError("model", model.name, "must be a two-layer network", "Give --c and --c-star, or a preset")
+    model = network_of(system)
     start = start_of(model, a0)
     scale = float(start.slow)
     whole = isinstance(d, int) and isinstance(m, int)

@@ -16,7 +16,7 @@ from fastslow.sgd.gram import GramSGD
 from fastslow.sgd.learner import Learner, Setting
 from fastslow.sgd.network import Network
 from fastslow.systems.exact import Real
-from fastslow.systems.model_files import system_of
+from fastslow.systems.model_files import network_of
 from fastslow.systems.system import FastSlowSystem
 from fastslow.systems.two_layer import TwoLayer
 
@@ -100,9 +100,7 @@ def experiment(
     InputError
         For an argument that cannot be used, or memory that does not suffice.
     """
-    model = system_of(system)
-    if not isinstance(model, TwoLayer):
-        raise InputError("model", model.name, "must be a two-layer network", "Give --c and --c-star, or a preset")
+    model = network_of(system)
     _one_of("method", method, Method, "gram is exact in law and faster")
     _one_of("dtype", dtype, Precision, "float64 unless speed matters more")
     _one_of("backend", backend, Backend, "numpy unless there is a GPU")

@@ -14,7 +14,7 @@ from fastslow.errors import InputError
 from fastslow.ode.integrate import integrate
 from fastslow.ode.solution import FloatArray, Limits, Status
 from fastslow.sgd.network import Network
-from fastslow.systems.model_files import system_of
+from fastslow.systems.model_files import network_of
 from fastslow.systems.system import FastSlowSystem
 from fastslow.systems.two_layer import TwoLayer
 
@@ -311,9 +311,7 @@ def finite_width(system: FastSlowSystem | str, m: float, gamma: float = 0.0, del
     >>> print(end.verdict, round(end.a / (2e12 / 8) ** (1 / 3), 3))      # p = 3, K = 2, Y(1) - c_1^2 = 8
     unlearning 0.999
     """
-    model = system_of(system)
-    if not isinstance(model, TwoLayer):
-        raise InputError("model", model.name, "must be a two-layer network", "Give --c and --c-star, or a preset")
+    model = network_of(system)
     return FiniteWidth(model, m, gamma, delta)
 
 

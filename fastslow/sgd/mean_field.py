@@ -11,7 +11,7 @@ from fastslow.errors import InputError
 from fastslow.ode.solution import FloatArray
 from fastslow.sgd.network import Network
 from fastslow.sgd.neurons import sampled, scales_of, times_of
-from fastslow.systems.model_files import system_of
+from fastslow.systems.model_files import network_of
 from fastslow.systems.system import FastSlowSystem
 from fastslow.systems.two_layer import TwoLayer
 
@@ -119,9 +119,7 @@ def mean_field(
     >>> [round(float(v), 3) for v in run.R_std]
     [0.01, 0.337, 0.442]
     """
-    model = system_of(system)
-    if not isinstance(model, TwoLayer):
-        raise InputError("model", model.name, "must be a two-layer network", "Give --c and --c-star, or a preset")
+    model = network_of(system)
     x = _coordinates(overlaps)
     count, width = x.shape
     a = scales_of(a0, count, "nodes")

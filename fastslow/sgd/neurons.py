@@ -12,7 +12,7 @@ from fastslow.errors import InputError
 from fastslow.ode.solution import FloatArray
 from fastslow.sgd.network import Network
 from fastslow.sgd.streams import Streams
-from fastslow.systems.model_files import system_of
+from fastslow.systems.model_files import network_of
 from fastslow.systems.system import FastSlowSystem
 from fastslow.systems.two_layer import TwoLayer
 
@@ -97,9 +97,7 @@ def simulate_neurons(
     ----------
     arXiv:2602.07378, equation (16), where S and Y lack k!.
     """
-    model = system_of(system)
-    if not isinstance(model, TwoLayer):
-        raise InputError("model", model.name, "must be a two-layer network", "Give --c and --c-star, or a preset")
+    model = network_of(system)
     gram = _correlations(overlaps)
     m = len(gram) - 1
     a = scales_of(a0, m, "neurons")

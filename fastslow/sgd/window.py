@@ -15,9 +15,8 @@ from fastslow.ode.solution import FloatArray
 from fastslow.sgd.finite_width import Course, FiniteWidth
 from fastslow.sgd.transverse import spread_growth, transverse_growth
 from fastslow.systems.exact import Real
-from fastslow.systems.model_files import start_of, system_of
+from fastslow.systems.model_files import network_of, start_of
 from fastslow.systems.system import FastSlowSystem, Start
-from fastslow.systems.two_layer import TwoLayer
 
 DEPARTURE = 0.1
 """An effect that changes R or a by more than this share has ended the comparison."""
@@ -122,9 +121,7 @@ def validity_window(
     >>> print(window.limited_by, round(window.max_transverse_growth))
     permutation symmetry 166
     """
-    model = system_of(system)
-    if not isinstance(model, TwoLayer):
-        raise InputError("model", model.name, "must be a two-layer network", "Give --c and --c-star, or a preset")
+    model = network_of(system)
     begin = start_of(model, start)
     check_sizes(n=n, d=d, m=m, gamma=gamma, tau=tau)
     network = FiniteWidth(model, m, gamma, n / d)

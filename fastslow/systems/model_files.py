@@ -47,6 +47,20 @@ def system_of(model: FastSlowSystem | str) -> FastSlowSystem:
     return model
 
 
+def network_of(model: FastSlowSystem | str) -> TwoLayer:
+    """Return a two-layer network, or that of a preset or file.
+
+    Raises
+    ------
+    InputError
+        If it is another system.
+    """
+    system = system_of(model)
+    if not isinstance(system, TwoLayer):
+        raise InputError("model", system.name, "must be a two-layer network", "Give --c and --c-star, or a preset")
+    return system
+
+
 def start_of(system: FastSlowSystem, start: Any) -> Start:
     """Return one start: as it is, from its slow coordinate on the line of starts, or from (fast, slow)."""
     if not isinstance(start, Start):
