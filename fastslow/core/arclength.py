@@ -269,7 +269,9 @@ def trace(
     measures[0, 1] = largest_residual(work)
     for i in range(n - 1):
         largest_rows[i] = 1.0 / work.row_weights[i]
-    k, events, h = 0, 0, options.first_step
+    counts[1] = 0
+    # not the literal 0, for which `locate_all` would be compiled a second time
+    k, events, h = 0, counts[1], options.first_step
     for j in range(n):
         scratch.curvature[j] = 0.0
     # a zero at the start itself would be seen by neither direction

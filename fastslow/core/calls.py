@@ -6,18 +6,20 @@ the time of the calls through pointers. `call_field` and its like choose by type
 so that there is one text of the integrator.
 """
 
+import numpy as np
 from numba import types
 from numba.extending import overload
 
 from fastslow.core.polynomial import polynomial_field
 from fastslow.core.polynomial_events import polynomial_events
 
-BUILT_IN = 0
+BUILT_IN = np.int64(0)
+"""No literal: the kernel for one and that for many share what is compiled for this type."""
 
 
 def call_field(field, u, p, du, jacobian, with_jacobian):
     """Evaluate the field, and its Jacobian where it is wanted."""
-    if isinstance(field, int):
+    if isinstance(field, np.integer):
         return polynomial_field(u, p, du, jacobian, with_jacobian)
     return field(u, p, du, jacobian, with_jacobian)
 
@@ -31,7 +33,7 @@ def _compile_field(field, u, p, du, jacobian, with_jacobian):
 
 def call_events(events, u, p, values):
     """Evaluate the event functions."""
-    if isinstance(events, int):
+    if isinstance(events, np.integer):
         return polynomial_events(u, p, values)
     return events(u, p, values)
 

@@ -51,7 +51,9 @@ def _diffusion(p, R, a, out):
     overlap, slope, _ = _power_series(y, R * R)
     own, _, _ = _power_series(y, 1.0)
     spread, spread_R = p[KAPPA] * (own - overlap), -2.0 * R * p[KAPPA] * slope
-    out[:] = 0.0
+    for i in range(2):
+        for k in range(3):
+            out[i, k] = 0.0
     for s in range(nodes):
         h = p[table + s * size : table + (s + 1) * size]
         mean, mean_R, mu, mu_R, psi, psi_R = 0.0, 0.0, 0.0, 0.0, e[0], 0.0
@@ -168,8 +170,10 @@ def iterate(u, p, h, euler, step, rows):
         while done < step[row]:
             if euler:
                 finite_width_field(u, p, du, unused, False)
-                u += h * du
+                for i in range(3):
+                    u[i] += h * du[i]
             else:
                 _mean_step(u, p, h)
             done += 1
-        rows[row] = u
+        for i in range(3):
+            rows[row, i] = u[i]

@@ -4,19 +4,15 @@ import math
 
 from numba import njit
 
-HELPER = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_INNER = {"cache": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+HELPER = njit(**_INNER, forceinline=False, fastmath=False)
 """For functions called by other kernels only: without wrappers for Python they compile in half the time, and
-with numpy's error model a division by zero gives an infinity and no exception."""
-INLINED = njit(
-    cache=True,
-    error_model="numpy",
-    no_cpython_wrapper=True,
-    no_cfunc_wrapper=True,
-    fastmath={"contract"},
-    forceinline=True,
-)
-"""For the innermost scalar functions: part of their caller, and with fused multiply-adds, which halve the latency
-of sums and of Horner's rule."""
+with numpy's error model a division by zero gives an infinity and no exception. What is not said of the last two
+options is taken from the first caller, and a function is then inlined wherever it is called."""
+FUSED = njit(**_INNER, forceinline=False, fastmath={"contract"})
+"""With fused multiply-adds, which halve the latency of sums and of Horner's rule."""
+INLINED = njit(**_INNER, forceinline=True, fastmath={"contract"})
+"""For the innermost scalar functions: part of their caller."""
 
 (
     EXP, LOG, SQRT, SIN, COS, TAN, SINH, COSH, TANH, ATAN,
@@ -31,7 +27,7 @@ _HALF_ROOT = math.sqrt(0.5)
 _TWO_OVER_ROOT_PI = 2.0 / math.sqrt(math.pi)
 
 
-@HELPER
+@INLINED
 def far_tangent(z):
     """Return (tanh z, 1 - tanh^2 z) from one exponential."""
     decay = math.exp(-2.0 * abs(z))
@@ -50,7 +46,7 @@ def hyperbolic_tangent(z):
     return far_tangent(z)
 
 
-@HELPER
+@FUSED
 def integer_power(x, n):
     """Return x^n for an integer n >= 0 by repeated squaring."""
     total = 1.0
@@ -62,7 +58,7 @@ def integer_power(x, n):
     return total
 
 
-@HELPER
+@FUSED
 def sigmoid(x):
     """Return 1 / (1 + exp(-x)) without overflow."""
     if x >= 0.0:
@@ -71,13 +67,13 @@ def sigmoid(x):
     return e / (1.0 + e)
 
 
-@HELPER
+@FUSED
 def power(n, x):
     """Return x^n for an integer n."""
     return integer_power(x, n) if n >= 0 else integer_power(1.0 / x if x != 0.0 else math.inf, -n)
 
 
-@HELPER
+@FUSED
 def power_and_slope(n, x):
     """Return x^n and n x^(n-1) for an integer n."""
     if n >= 0:
@@ -88,7 +84,7 @@ def power_and_slope(n, x):
     return value, n * value * inverse
 
 
-@HELPER
+@FUSED
 def hermite_and_slope(order, x):
     """Return He_k(x) and k He_(k-1)(x)."""
     before, now = 0.0, 1.0
@@ -97,7 +93,7 @@ def hermite_and_slope(order, x):
     return now, order * before
 
 
-@HELPER
+@FUSED
 def phi(order, x):
     """Return phi_k(x), see ``fastslow.systems.exponential_quotients``, by series without cancellation or far out."""
     if not math.isfinite(x):
@@ -128,7 +124,7 @@ def phi(order, x):
     return math.exp(x) * total
 
 
-@HELPER
+@FUSED
 def function_and_slope(code, order, x):
     """Return the value and the derivative of a function; not a number outside its domain, and no exception."""
     if code == EXP:
@@ -188,7 +184,7 @@ def function_and_slope(code, order, x):
     return x * s, s + x * s * (1.0 - s)
 
 
-@HELPER
+@FUSED
 def function_value(code, order, x):
     """Return the value of `function_and_slope`, sooner where the derivative costs."""
     if code == EXP:

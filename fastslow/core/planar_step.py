@@ -5,10 +5,12 @@ Four times as fast as the general step, and equal to it but for rounding.
 
 import math
 
+import numpy as np
 from numba import types
 from numba.extending import overload
 
-from fastslow.core.polynomial import HELPER, INLINED, planar_field
+from fastslow.core.functions import FUSED, INLINED
+from fastslow.core.polynomial import planar_field
 from fastslow.core.rodas5p import JACOBIAN, SLOPE, STEP_FINE, STEP_OUTSIDE, STEP_SINGULAR, step
 from fastslow.core.tableau import GAMMA, A, C
 
@@ -37,7 +39,7 @@ def solution(lu, r, q):
     return (r - upper * y) * first, y
 
 
-@HELPER
+@FUSED
 def planar_step(p, u, h, work, end):
     """Write into `end` the state that one step of length `h` reaches from `u`; see `rodas5p.step`."""
     inverse = 1.0 / GAMMA
@@ -106,7 +108,7 @@ def planar_step(p, u, h, work, end):
 
 def take_step(field, p, u, h, work, pivots, end):
     """`rodas5p.step`, or `planar_step` where the field is built in."""
-    if isinstance(field, int):
+    if isinstance(field, np.integer):
         return planar_step(p, u, h, work, end)
     return step(field, p, u, h, work, pivots, end)
 

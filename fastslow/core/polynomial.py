@@ -8,12 +8,12 @@ import math
 
 from numba import njit
 
-from fastslow.core.functions import HELPER, INLINED, hyperbolic_tangent
+from fastslow.core.functions import FUSED, INLINED, hyperbolic_tangent
 from fastslow.core.signatures import CURVE, FIELD
 from fastslow.core.tape import planar_derivatives, planar_values
 
 
-@njit(cache=True)
+@FUSED
 def evaluate(p, offset, x, y):
     """Return (q, q_x, q_y, next offset) of the polynomial stored at `offset`, by Horner's rule in both variables."""
     rows = int(p[offset])
@@ -35,7 +35,7 @@ def evaluate(p, offset, x, y):
     return value, value_x, value_y, start + rows * columns
 
 
-@njit(cache=True)
+@FUSED
 def evaluate_value(p, offset, x, y):
     """Return (q, next offset): `evaluate` without the derivatives."""
     rows = int(p[offset])
@@ -114,11 +114,9 @@ def from_table(x, y, p):
     return f0 + y * (f1 + y * f2), g0 + y * (g1 + y * g2)
 
 
-@HELPER
-def products(x, y, p):
-    """Return (prod_k f_k, g) at a point, from the factors, the table or the tape of `polynomial_field`."""
-    if p[FACTORS] == 0.0:
-        return from_table(x, y, p)
+@INLINED
+def general_products(x, y, p):
+    """Return (prod_k f_k, g) at a point, from the factors or the tape of `polynomial_field`."""
     if p[FACTORS] < 0.0:
         return planar_values(p, FIRST, x, y)
     value = 1.0
@@ -129,7 +127,13 @@ def products(x, y, p):
     return value, evaluate_value(p, offset, x, y)[0]
 
 
-@HELPER
+@INLINED
+def products(x, y, p):
+    """Return (prod_k f_k, g) at a point, from the factors, the table or the tape of `polynomial_field`."""
+    return from_table(x, y, p) if p[FACTORS] == 0.0 else general_products(x, y, p)
+
+
+@INLINED
 def products_and_derivatives(x, y, p):
     """Return (f, f_x, f_y, g, g_x, g_y) with f = prod_k f_k at a point, from the factors or from the tape."""
     if p[FACTORS] < 0.0:
@@ -153,7 +157,7 @@ def slopes(z, y, p):
     if p[CHART] == 1.0:
         fast *= p[SIZE]
     rate = p[DIRECTION] * p[SLOW_RATE]
-    value, g = from_table(x, y, p) if p[FACTORS] == 0.0 else products(x, y, p)
+    value, g = products(x, y, p)
     return fast * value, rate * g
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from fastslow.core.calls import call_field
 from fastslow.core.linalg import lu_factor, lu_solve
-from fastslow.core.polynomial import HELPER
+from fastslow.core.functions import HELPER
 from fastslow.core.tableau import GAMMA, STAGES, A, C, H
 
 STEP_FINE = 0

@@ -21,7 +21,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from fastslow.core.functions import HELPER, function_and_slope, function_value
+from fastslow.core.functions import FUSED, function_and_slope, function_value
 from fastslow.core.signatures import CURVE
 
 FUNCTIONS = 22
@@ -71,7 +71,7 @@ def _compile_address(array):
     return lambda array: _address(array)
 
 
-@HELPER
+@FUSED
 def run_tape(p, at, count, variables, work):
     """Write (value, derivatives by the variables) of each register behind those of the variables.
 
@@ -107,7 +107,7 @@ def run_tape(p, at, count, variables, work):
                 work[row + k] = slope * work[a + k]
 
 
-@HELPER
+@FUSED
 def run_tape_values(p, at, count, variables, work):
     """`run_tape` without derivatives: one value for each register."""
     for row in range(variables, variables + count):
@@ -125,7 +125,7 @@ def run_tape_values(p, at, count, variables, work):
             work[row] = x if code == AFFINE else function_value(code, b, x)
 
 
-@HELPER
+@FUSED
 def planar_values(p, offset, x, y):
     """Return the first and the last output of a tape in x and y."""
     count, outputs = int(p[offset]), int(p[offset + 1])
@@ -141,7 +141,7 @@ def planar_values(p, offset, x, y):
     return heap[f], heap[g]
 
 
-@HELPER
+@FUSED
 def planar_derivatives(p, offset, x, y):
     """Return (f, f_x, f_y, g, g_x, g_y) for the two outputs f and g of a tape in x and y."""
     count = int(p[offset])
