@@ -10,6 +10,7 @@ tuples, not arrays: the references to an array are counted in each call, which w
 
 import math
 
+import numpy as np
 from numba import njit
 
 from fastslow.core.polynomial import CHART, COLUMNS, DIRECTION, FIRST, ORIGIN, SCALED, SIZE, SLOW_RATE
@@ -28,6 +29,9 @@ FACTOR, RATE, TABLE = (LANES * k for k in range(48, 51))
 """... the constants of both equations, and the table: a block for each column and power of x, the lowest first."""
 FIXED_POWERS = 16
 """So many powers have their code written out: their places are constants, which the compiler needs for vectors."""
+ROW_0, ROW_4, ROW_8, ROW_12 = (np.int64(k) for k in (0, 4, 8, 12))
+COLUMN_0, COLUMN_1, COLUMN_2, COLUMN_3, COLUMN_4, COLUMN_5 = (np.int64(k) for k in range(COLUMNS))
+"""Constants for LLVM, but no literals for numba, which compiles a function again for each literal."""
 
 _ROOMY = 20.0
 """Beyond this |z|, tanh z is 1 to rounding."""
@@ -127,13 +131,13 @@ def evaluate_column_and_slope(w, column, powers):
             w[A0 + column * LANES + i] = w[A0 + column * LANES + i] * w[X + i] + w[F0 + column * LANES + i]
             w[F0 + column * LANES + i] = w[F0 + column * LANES + i] * w[X + i] + w[k + i]
     if powers > 12:
-        four_powers_and_slopes(w, column, 12)
+        four_powers_and_slopes(w, column, ROW_12)
     if powers > 8:
-        four_powers_and_slopes(w, column, 8)
+        four_powers_and_slopes(w, column, ROW_8)
     if powers > 4:
-        four_powers_and_slopes(w, column, 4)
+        four_powers_and_slopes(w, column, ROW_4)
     if powers > 0:
-        four_powers_and_slopes(w, column, 0)
+        four_powers_and_slopes(w, column, ROW_0)
 
 
 @INLINED_LANE
@@ -148,21 +152,21 @@ def evaluate_table(w, powers):
             for i in range(LANES):
                 w[F0 + column * LANES + i] = w[F0 + column * LANES + i] * w[X + i] + w[k + i]
     if inside > 12:
-        four_powers(w, 12)
+        four_powers(w, ROW_12)
     if inside > 8:
-        four_powers(w, 8)
+        four_powers(w, ROW_8)
     if inside > 4:
-        four_powers(w, 4)
+        four_powers(w, ROW_4)
     if inside > 0:
-        four_powers(w, 0)
+        four_powers(w, ROW_0)
     if outside > 12:
-        four_powers_outside(w, 12)
+        four_powers_outside(w, ROW_12)
     if outside > 8:
-        four_powers_outside(w, 8)
+        four_powers_outside(w, ROW_8)
     if outside > 4:
-        four_powers_outside(w, 4)
+        four_powers_outside(w, ROW_4)
     if outside > 0:
-        four_powers_outside(w, 0)
+        four_powers_outside(w, ROW_0)
 
 
 @INLINED_LANE
@@ -170,12 +174,12 @@ def evaluate_table_and_slopes(w, powers):
     """Write the columns of the table at x and their derivatives."""
     for i in range(2 * COLUMNS * LANES):
         w[F0 + i] = 0.0
-    evaluate_column_and_slope(w, 0, powers[0])
-    evaluate_column_and_slope(w, 1, powers[1])
-    evaluate_column_and_slope(w, 2, powers[2])
-    evaluate_column_and_slope(w, 3, powers[3])
-    evaluate_column_and_slope(w, 4, powers[4])
-    evaluate_column_and_slope(w, 5, powers[5])
+    evaluate_column_and_slope(w, COLUMN_0, powers[0])
+    evaluate_column_and_slope(w, COLUMN_1, powers[1])
+    evaluate_column_and_slope(w, COLUMN_2, powers[2])
+    evaluate_column_and_slope(w, COLUMN_3, powers[3])
+    evaluate_column_and_slope(w, COLUMN_4, powers[4])
+    evaluate_column_and_slope(w, COLUMN_5, powers[5])
 
 
 @LANE
