@@ -107,6 +107,26 @@ def model_arguments(command: Callable[..., int]) -> Callable[..., int]:
     return with_model
 
 
+def training_options(replicas: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Return what gives a command the options of networks trained by SGD, so many of them unless asked for."""
+    options = (
+        click.option("--a0", metavar="NUMBER", required=True, help="The scale of the second layer at the start."),
+        click.option("--n", metavar="N", type=int, required=True, help="Batch size."),
+        click.option("--d", metavar="N", type=int, required=True, help="Dimension of the input."),
+        click.option("--m", metavar="N", type=int, required=True, help="Width of the network."),
+        click.option("--gamma", metavar="NUMBER", default="1", show_default=True, help="Learning rate."),
+        click.option("--steps", metavar="N", type=int, required=True, help="Steps; tau = gamma steps / m."),
+        click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Seed of the random numbers."),
+        click.option(
+            "--replicas", metavar="N", type=int, default=replicas, show_default=True, help="Number of networks."
+        ),
+        click.option(
+            "--exact-activation", is_flag=True, help="Train with the formula of --activation, not its series."
+        ),
+    )
+    return lambda command: functools.reduce(lambda inner, option: option(inner), reversed(options), command)
+
+
 def quick_while_cold() -> None:
     """Run the kernels uncompiled if they are not compiled yet; for work that is less than compiling."""
     from fastslow.core import run_interpreted_while_cold
