@@ -14,7 +14,7 @@ import click
 from fastslow.files import check_writable as check_writable
 
 if TYPE_CHECKING:
-    from fastslow.systems.presets import Study
+    from fastslow.systems.model_files import Study
 
 _OPTIONS = (
     click.argument("model", required=False),
@@ -50,8 +50,8 @@ class ModelArguments:
     def study(self) -> Study:
         """Return the study that they stand for: a preset or file, changed by the options that are given."""
         from fastslow.errors import MISSING, InputError
-        from fastslow.systems.model_files import study_from, study_of
-        from fastslow.systems.presets import Study
+        from fastslow.systems.model_files import Study, study_from
+        from fastslow.systems.presets import study_of
 
         changes: dict[str, Any] = {"slow_rate": self.slow_rate, "noise": self.noise}
         changes = {key: value for key, value in changes.items() if value is not None}

@@ -21,7 +21,7 @@ from fastslow.sgd.prediction import Prediction, predicted
 from fastslow.sgd.simulation import SGDRun, free_memory, simulate_sgd
 from fastslow.sgd.window import STEP, SYMMETRY, Window, validity_window
 from fastslow.systems.exact import Real
-from fastslow.systems.model_files import network_of, start_of
+from fastslow.systems.presets import network_of, start_of
 from fastslow.systems.system import FastSlowSystem
 from fastslow.systems.two_layer import TwoLayer
 

@@ -19,7 +19,7 @@ from fastslow.ode.solution import LEAST_RTOL, number, real_numbers
 from fastslow.ode.trajectories import Settling
 from fastslow.progress import Progress
 from fastslow.systems.chart import Chart, ChartKind
-from fastslow.systems.model_files import system_of
+from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 _MOST_STEPS = 100_000

@@ -32,7 +32,7 @@ from fastslow.separatrices.halves import (
 )
 from fastslow.separatrices.intervals import BESIDE, intervals_between, merged, same_fate
 from fastslow.systems.algebraic import Rational, compare
-from fastslow.systems.model_files import system_of
+from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 _RTOL = 1e-11

@@ -14,7 +14,7 @@ from fastslow.errors import InputError
 from fastslow.ode.integrate import integrate
 from fastslow.ode.solution import FloatArray, Limits, Status
 from fastslow.sgd.network import Network
-from fastslow.systems.model_files import network_of
+from fastslow.systems.presets import network_of
 from fastslow.systems.system import FastSlowSystem
 from fastslow.systems.two_layer import TwoLayer
 

@@ -15,7 +15,7 @@ from fastslow.ode.solution import FloatArray
 from fastslow.sgd.finite_width import Course, FiniteWidth
 from fastslow.sgd.transverse import spread_growth, transverse_growth
 from fastslow.systems.exact import Real
-from fastslow.systems.model_files import network_of, start_of
+from fastslow.systems.presets import network_of, start_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 DEPARTURE = 0.1

@@ -23,8 +23,9 @@ from fastslow.sweeps.methods import METHODS, Fill, reasons
 from fastslow.sweeps.plane import Plane, plane_of
 from fastslow.systems.exact import Real
 from fastslow.systems.families import Axis, axis_of, family_of
-from fastslow.systems.model_files import study_from, system_of
+from fastslow.systems.model_files import study_from
 from fastslow.systems.polynomial_system import PolynomialSystem, exactly
+from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 if TYPE_CHECKING:

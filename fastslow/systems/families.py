@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from fastslow.errors import InputError
 from fastslow.systems.exact import Real, exact
-from fastslow.systems.model_files import study_from, suggestion, system_of
+from fastslow.systems.model_files import study_from, suggestion
+from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem
 
 _ENTRY = re.compile(r"(c|c_star)(?:\[([0-9]{1,4})\]|_([0-9]{1,4}))", re.ASCII)

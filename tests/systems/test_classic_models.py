@@ -8,7 +8,7 @@ import pytest
 import fastslow as fs
 from fastslow.flow.relaxation import FIRST_AIRY_ZERO, relaxation_cycles
 from fastslow.flow.singular_orbit import SingularFlow
-from fastslow.systems.model_files import study_of
+from fastslow.systems.presets import study_of
 
 
 def points(name, kind):
