@@ -8,22 +8,9 @@ import math
 
 from numba import njit
 
+from fastslow.core.functions import HELPER, INLINED, hyperbolic_tangent
 from fastslow.core.signatures import CURVE, FIELD
 from fastslow.core.tape import planar_derivatives, planar_values
-
-HELPER = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""For functions called by other kernels only: without wrappers for Python they compile in half the time, and
-with numpy's error model a division by zero gives an infinity and no exception."""
-INLINED = njit(
-    cache=True,
-    error_model="numpy",
-    no_cpython_wrapper=True,
-    no_cfunc_wrapper=True,
-    fastmath={"contract"},
-    forceinline=True,
-)
-"""For the innermost scalar functions: part of their caller, and with fused multiply-adds, which halve the latency
-of sums and of Horner's rule."""
 
 
 @njit(cache=True)
@@ -89,27 +76,6 @@ DIRECTION, SLOW_RATE, CHART, ORIGIN, SIZE, SCALED, FACTORS, FIRST = range(8)
 """Places in the parameters of `polynomial_field`."""
 COLUMNS = 6
 """Of the table of a field that is at most quadratic in y: f_0, f_1, f_2, g_0, g_1, g_2, polynomials in x."""
-_PADE = 0.5
-"""Below this |z| the rational function for tanh z is as good as rounding."""
-
-
-@HELPER
-def far_tangent(z):
-    """Return (tanh z, 1 - tanh^2 z) from one exponential."""
-    decay = math.exp(-2.0 * abs(z))
-    x = (1.0 - decay) / (1.0 + decay)
-    return (x if z > 0.0 else -x), 4.0 * decay / ((1.0 + decay) * (1.0 + decay))
-
-
-@INLINED
-def hyperbolic_tangent(z):
-    """Return (tanh z, 1 - tanh^2 z), the second without cancellation."""
-    if abs(z) < _PADE:
-        s = z * z
-        # the continued fraction of Lambert to seven terms; relative error below 2e-16
-        x = z * (135135.0 + s * (17325.0 + s * (378.0 + s))) / (135135.0 + s * (62370.0 + s * (3150.0 + s * 28.0)))
-        return x, 1.0 - x * x
-    return far_tangent(z)
 
 
 @INLINED

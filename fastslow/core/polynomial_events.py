@@ -4,7 +4,7 @@ from numba import njit
 
 from fastslow.core.polynomial import CHART, HELPER, SIZE, evaluate_value, place, products
 from fastslow.core.signatures import EVENTS
-from fastslow.core.tape import planar_value
+from fastslow.core.tape import planar_values
 
 SETTLING, SECTION = range(2)
 
@@ -56,7 +56,7 @@ def section_events(u, p, values):
     values[0] = x - p[2]
     values[1] = 1.0
     if p[3] != 0.0:
-        values[1] = p[4] - (planar_value(p, 6, x, y) if p[5] < 0.0 else evaluate_value(p, 5, x, y)[0])
+        values[1] = p[4] - (planar_values(p, 6, x, y)[0] if p[5] < 0.0 else evaluate_value(p, 5, x, y)[0])
     return 0
 
 
