@@ -194,13 +194,15 @@ def _words(diagram: Diagram) -> Iterator[str]:
         )
     yield from _table(rows) if diagram.curves else ["No curves."]
     yield ""
-    if len(names) == 1:
+    if len(names) == 1 or diagram.complete:
         yield _completeness(diagram)
     yield from diagram.notes
 
 
 def _completeness(diagram: Diagram) -> str:
     name, many = diagram.family.names[0], len(diagram.sections)
+    if diagram.complete and len(diagram.family.names) == 2:
+        return "Complete: no curve is missing."
     if diagram.complete:
         return f"Complete: no curve is missing (checked at {many} exact sections of {name}, one in each cell)."
     return "Not shown to be complete; see below."
