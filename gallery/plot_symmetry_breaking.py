@@ -29,7 +29,7 @@ from fastslow.sgd.transverse import spread_growth
 
 plt.style.use(STYLE)
 figure, axes = plt.subplot_mosaic([["growth", "neurons"], ["growth", "sgd"]], figsize=(12, 5.6))
-figure.subplots_adjust(left=0.06, right=0.985, top=0.95, bottom=0.1, wspace=0.17, hspace=0.28)
+figure.subplots_adjust(left=0.06, right=0.985, top=0.94, bottom=0.1, wspace=0.17, hspace=0.34)
 left, above, below = axes["growth"], axes["neurons"], axes["sgd"]
 settings = (("3-left", 1), ("3-right", 4), ("6-right", 5), ("7", 1))
 for (name, a0), color in zip(settings, (MANIFOLD, OTHER_FATES[0], UNLEARNING, INK), strict=True):
@@ -39,6 +39,9 @@ for d in (3, 8):
     half = 0.5 * np.log(10.0**d)
     left.axhline(half, color=NEUTRAL, linestyle=":")
     left.annotate(f"½ ln d, d = $10^{d}$", (0.012, half), (0, 3), textcoords="offset points", fontsize=8)
+left.set_title("growth of the spread of neurons: its logarithm")
+above.set_title("neurons without noise")
+below.set_title("one run of SGD")
 left.set_yscale("asinh", linear_width=10)
 left.set(xscale="log", xlabel="time τ", ylabel="∫ μ dτ", xlim=(1e-2, 1e4), ylim=(-20, 300), yticks=[-10, 0, 10, 100])
 left.legend(loc="upper right", fontsize=7.5, handlelength=1.2)
