@@ -136,19 +136,6 @@ def test_hopf_points_are_followed_in_a_parameter(morris_lecar, capsys):
         np.testing.assert_allclose([w_of(v, i) for v, i in zip(curve.x, curve.parameters[0], strict=True)], curve.y)
 
 
-def test_phase_maps_of_formulas_are_integrated(morris_lecar):
-    path, _ = morris_lecar
-    found = fs.phase_map(str(path), "I=60:120:2", "w0=0:0.4:2")
-    assert found.method == "ode"
-    assert found.fates == ("settles", "relaxation oscillation")
-    np.testing.assert_array_equal(found.index, [[0, 1], [0, 1]])
-    for method in ("exact", "singular"):
-        with pytest.raises(fs.InputError, match=f"no polynomials, which method {method} needs"):
-            fs.phase_map(str(path), "I=60:120:2", "w0=0:0.4:2", method=method)
-    with pytest.raises(fs.InputError, match="no polynomials"):
-        fs.phase_boundary(str(path), "I=60:120")
-
-
 def test_ab_reaction_has_its_folds():
     """U' = -u + D (1 - u) e^(B u / 4): folds D = e^(-3/2) / 2 at u = 1/3 and 2 e^(-3) at u = 2/3 for B = 18."""
     system = fs.FastSlowSystem(

@@ -215,6 +215,17 @@ def _ends_beside(halves: Sequence[Separatrix], saddle: SpecialPoint) -> set[str]
     return ends if saddle.stability is Stability.SADDLE else ends | {saddle.id}
 
 
+def parting_starts(settling: Settling) -> list[float]:
+    """Return the starts y on orbits that can part fates: stable halves of saddles, and orbits that touch the window.
+
+    Other boundaries are cycles, and slow manifolds that run to infinity.
+    """
+    backward = Backward(settling.manifold)
+    halves = separatrices(settling, backward, "stable")
+    crossings = [c for half in (*halves, *edge_orbits(settling, backward)) for c in _crossings(settling, half)]
+    return sorted(crossing.y for crossing in (*crossings, *_saddles_on_line(settling, halves)))
+
+
 def edge_starts(settling: Settling) -> list[float]:
     """Return the starts y of the orbits that touch the window's edge: they part those that leave it from others."""
     halves = edge_orbits(settling, Backward(settling.manifold))
