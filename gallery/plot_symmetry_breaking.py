@@ -39,11 +39,9 @@ for d in (3, 8):
     half = 0.5 * np.log(10.0**d)
     left.axhline(half, color=NEUTRAL, linestyle=":")
     left.annotate(f"½ ln d, d = $10^{d}$", (0.012, half), (0, 3), textcoords="offset points", fontsize=8)
-left.set_title("growth of the spread of neurons: its logarithm")
-above.set_title("neurons without noise")
-below.set_title("one run of SGD")
 left.set_yscale("asinh", linear_width=10)
-left.set(xscale="log", xlabel="time τ", ylabel="∫ μ dτ", xlim=(1e-2, 1e4), ylim=(-20, 300), yticks=[-10, 0, 10, 100])
+left.set(title="logarithm of the growth of the spread of neurons", xlabel="time τ", ylabel="∫ μ dτ")
+left.set(xscale="log", xlim=(1e-2, 1e4), ylim=(-20, 300), yticks=[-10, 0, 10, 100])
 left.legend(loc="upper right", fontsize=7.5, handlelength=1.2)
 
 times = np.append(0.0, np.geomspace(1e-6, 0.25, 3000))
