@@ -54,6 +54,10 @@ def test_every_script_is_a_short_page_that_uses_public_names():
         ]
         used = [node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
         assert not [n for n in imported + used if re.match(r"_[^_]", n.rsplit(".", 1)[-1])], name
+        assert "__file__" not in body, f"{name}: Sphinx-Gallery does not define it"
+    records = (known["figure_7"].path.parent / "records").iterdir()
+    # A picture is drawn again when a record changes that it names.
+    assert all(any(path.name in picture.source for picture in known.values()) for path in records)
 
 
 def test_made_kept_failed_and_made_again(tmp_path):

@@ -53,6 +53,8 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["dark.css"]
 html_title = "fastslow"
 html_show_copyright = False
 html_math_renderer = "mathml"
