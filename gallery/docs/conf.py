@@ -47,6 +47,7 @@ sphinx_gallery_conf = {
     "filename_pattern": "/plot_",
     "ignore_pattern": "__init__",
     "image_scrapers": ("scraper.pictures",),
+    "within_subsection_order": "scraper.FiguresFirst",
     "download_all_examples": False,
     "show_memory": False,
     "write_computation_times": False,

@@ -13,6 +13,17 @@ DIRECTIVE = """
 """
 
 
+class FiguresFirst:
+    """The order of the gallery: the figures of the paper, then the others by name."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def __call__(self, name: str) -> tuple[bool, str]:
+        """Return what a script is sorted by."""
+        return not name.startswith("plot_figure_"), name
+
+
 def pictures(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
     """Return the reStructuredText that shows what a block of a script drew."""
     from matplotlib import pyplot
