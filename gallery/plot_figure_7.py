@@ -15,7 +15,7 @@ not give the initial scale and the noise: here a0 = 1 and 0.
 """
 
 import json
-from pathlib import Path
+from importlib.resources import files
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,9 +27,9 @@ from fastslow.plot.style import INK, OTHER_FATES, STYLE, UNLEARNING
 
 SEED = 7
 plt.style.use(STYLE)
-records = Path(__file__).parent / "records"
-files = [records / f"figure_7{which}.json" for which in ("", "_m_1000", "_ensemble")]
-runs = [json.loads(file.read_text()) for file in files if file.exists()]
+names = ("figure_7.json", "figure_7_m_1000.json", "figure_7_ensemble.json")
+records = [files("fastslow_gallery") / "records" / name for name in names]
+runs = [json.loads(record.read_text()) for record in records if record.is_file()]
 figure, axes = plt.subplots(1, len(runs), figsize=(1.2 + 4.6 * len(runs), 6), sharey=True)
 figure.subplots_adjust(left=0.06, right=0.985, top=0.94, bottom=0.19, wspace=0.08)
 result, orbit = fs.analyze("fig7", 1), fs.simulate("fig7", 1, 20)

@@ -129,8 +129,9 @@ def _arrow(axes: Axes, way: list[Place], color: str, *, slow: bool) -> None:
         kept = np.linspace(shrinkA, length[-1] - shrinkB, 60)
         return Path(np.stack([np.interp(kept, length, v) for v in at.T], axis=1))
 
+    connection: Any = between  # any callable will do
     arrow = FancyArrowPatch(
-        way[0], way[-1], connectionstyle=between, arrowstyle="-|>", color=color, shrinkA=17, shrinkB=18,
+        way[0], way[-1], connectionstyle=connection, arrowstyle="-|>", color=color, shrinkA=17, shrinkB=18,
         mutation_scale=14, zorder=2, **_line(slow),
     )  # fmt: skip
     axes.add_patch(arrow)

@@ -99,20 +99,25 @@ def _box(at: NDArray[np.float64], offset: Offset, width: float, height: float) -
 
 def _ink(axes: Axes) -> NDArray[np.float64]:
     """Return places, in points, where lines, marks and arrows are drawn inside the axes."""
+    from matplotlib.collections import PathCollection
     from matplotlib.path import Path
     from matplotlib.text import Annotation
 
-    scale, frame = 72.0 / axes.figure.dpi, tuple(axes.bbox.extents)
+    scale, frame = 72.0 / axes.figure.dpi, axes.bbox.extents
     found = [np.empty((0, 2))]
-    arrows = [text.xy for text in axes.texts if isinstance(text, Annotation) and text.arrow_patch is not None]
-    groups = [np.reshape(arrows, (-1, 2)), *(np.asarray(group.get_offsets()) for group in axes.collections)]
+    arrows: list[Any] = [
+        text.xy for text in axes.texts if isinstance(text, Annotation) and text.arrow_patch is not None
+    ]
+    scatters = [group for group in axes.collections if isinstance(group, PathCollection)]
+    groups = [np.reshape(arrows, (-1, 2)), *(np.asarray(group.get_offsets()) for group in scatters)]
     for line in axes.lines:
         if line.get_linestyle() == "None":
             groups.append(np.asarray(line.get_xydata(), dtype=float))
             continue
-        path = line.get_path().cleaned(transform=line.get_transform(), remove_nans=True, clip=frame)
-        at, codes = np.asarray(path.vertices) * scale, path.codes
-        for start, end, code in zip(at, at[1:], () if codes is None else codes[1:], strict=False):
+        left, low, right, high = frame
+        path = line.get_path().cleaned(line.get_transform(), remove_nans=True, clip=(left, low, right, high))
+        at, codes = np.asarray(path.vertices) * scale, np.asarray(path.codes)
+        for start, end, code in zip(at[:-1], at[1:], codes[1:], strict=True):
             if code == Path.LINETO:
                 count = 2 + int(np.hypot(*(end - start)) / _APART)
                 found.append(np.linspace(start, end, count))

@@ -38,5 +38,5 @@ def shared_legend(
         for handle, name in zip(handles, names, strict=True):
             told.setdefault(rename(name), handle)
     told.pop("", None)
-    options = {"loc": "lower center", "handlelength": 2.6} | options
+    options = {"loc": "lower center", "handlelength": 2.6, **options}
     return figure.legend(list(told.values()), list(told), **options)
