@@ -114,7 +114,7 @@ def test_noise_of_a_function_has_its_closed_form(name, R):
         expected = [2 / math.pi / math.sqrt(3) * (1.25 - 2 * R**2 / 3), 2 / math.pi / math.sqrt(4 - R**4)]
     else:
         expected = [1.25 / 2, (math.pi - math.acos(R**2)) / (2 * math.pi)]
-    assert [A0, C] == pytest.approx(expected, rel=1e-7)
+    assert pytest.approx(expected, rel=1e-7) == [A0, C]
     assert noise.steepness == pytest.approx(0.5 if name == "relu" else 2 / math.pi / math.sqrt(3), rel=1e-9)
 
 
