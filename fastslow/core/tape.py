@@ -10,6 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
+from fastslow.core.root_quotients import root_quotient, root_quotient_and_slope
 from fastslow.core.signatures import CURVE
 
 HELPER = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -17,8 +18,10 @@ HELPER = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc
 CONSTANT, SUM, PRODUCT, SHIFTED, SCALED, POWER, HERMITE = range(7)
 (
     EXP, LOG, SQRT, SIN, COS, TAN, SINH, COSH, TANH, ATAN,
-    ERF, ABS, SIGN, RELU, SIGMOID, SOFTPLUS, GELU, SILU, LEAKY_RELU, PHI,
-) = range(7, 27)  # fmt: skip
+    ERF, ABS, SIGN, RELU, SIGMOID, SOFTPLUS, GELU, SILU, LEAKY_RELU, PHI, ROOT_QUOTIENT,
+) = range(7, 28)  # fmt: skip
+FAMILY = 16
+"""The number of a root quotient is its family times this, plus its order."""
 
 HEAD = 2
 WIDTH = 3
@@ -193,6 +196,8 @@ def run_tape(p, offset, variables, work):
                 value, slope = hermite_and_slope(int(b), x)
             elif code == PHI:
                 value, slope = phi_and_slope(int(b), x)
+            elif code == ROOT_QUOTIENT:
+                value, slope = root_quotient_and_slope(int(b) // FAMILY, int(b) % FAMILY, x)
             else:
                 value, slope = function_and_slope(code, x)
             work[row, 0] = value
@@ -226,6 +231,8 @@ def run_tape_values(p, offset, variables, work):
             value = hermite_and_slope(int(b), work[a])[0]
         elif code == PHI:
             value = phi(int(b), work[a])
+        elif code == ROOT_QUOTIENT:
+            value = root_quotient(int(b) // FAMILY, int(b) % FAMILY, work[a])
         else:
             value = function_and_slope(code, work[a])[0]
         work[variables + i] = value

@@ -22,6 +22,7 @@ from fastslow.systems.expressions import (
     evaluate,
     hermite_order,
 )
+from fastslow.systems.root_quotients import FAMILIES, root_quotient_of
 
 FloatArray = NDArray[np.float64]
 
@@ -98,6 +99,9 @@ class _Writer:
                     return self.step(core.HERMITE, at, order)
                 if (phi := phi_order(function)) is not None:
                     return self.step(core.PHI, at, phi)
+                if (quotient := root_quotient_of(function)) is not None:
+                    number = core.FAMILY * FAMILIES.index(quotient[0]) + quotient[1]
+                    return self.step(core.ROOT_QUOTIENT, at, number)
                 if isinstance(argument, Number):
                     return self.step(core.CONSTANT, 0, float(evaluate(node, {})))
                 return self.step(_OPERATIONS[function], at, 0)
