@@ -21,12 +21,11 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from fastslow.core.functions import HELPER, function_and_slope, function_value
+from fastslow.core.functions import FUNCTIONS, HELPER, function_and_slope, function_value
 from fastslow.core.signatures import CURVE
 
-FUNCTIONS = 22
-"""Below this the operations are functions (``fastslow.core.functions``)."""
 CONSTANT, AFFINE, SUM, PRODUCT = range(FUNCTIONS, FUNCTIONS + 4)
+"""Operations; smaller numbers are functions."""
 HEAD = 2
 WIDTH = 6
 ROOM = 192
