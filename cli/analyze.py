@@ -12,7 +12,7 @@ from fastslow_cli.options import ModelArguments, check_writable, model_arguments
 
 if TYPE_CHECKING:
     from fastslow.analysis import Analysis
-    from fastslow.systems.presets import Study
+    from fastslow.systems.model_files import Study
 
 NOT_CERTAIN = 3
 _FEW_STARTS = 20

@@ -69,7 +69,8 @@ def boundary(
     from fastslow.systems.families import axis_of, family_of, start_names
 
     system = model.study().system
-    first, second = axis_of(x, "--x"), None if y is None else axis_of(y, "--y")
+    first = axis_of(x, "--x", system=system)
+    second = None if y is None else axis_of(y, "--y", system=system)
     for option, axis in (("--x", first), ("--y", second)):
         if axis is not None and axis.count is not None:
             raise InputError(option, str(axis), "has a COUNT, but a curve is no grid", "Write NAME=LOW:HIGH")

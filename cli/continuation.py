@@ -57,7 +57,7 @@ def continuation(
     Exit codes: 0 done; 2 bad input; 3 done, but with one parameter not shown to be complete; 130 interrupted.
     """
     system = model.study().system
-    axes = [_axis(text, option) for text, option in ((first, "--x"), (second, "--y")) if text is not None]
+    axes = [_axis(system, text, option) for text, option in ((first, "--x"), (second, "--y")) if text is not None]
     names = _parameters(system, axes)
     if output is not None:
         check_writable(output)
@@ -80,11 +80,11 @@ def continuation(
     return 0 if diagram.complete or len(names) == 2 else NOT_CERTAIN
 
 
-def _axis(text: str, option: str) -> Axis:
+def _axis(system: FastSlowSystem, text: str, option: str) -> Axis:
     from fastslow.errors import InputError
     from fastslow.systems.families import axis_of
 
-    axis = axis_of(text, option)
+    axis = axis_of(text, option, system=system)
     if axis.count is not None:
         raise InputError(option, text, "has a COUNT, but a curve is no grid", "Write NAME=LOW:HIGH")
     return axis
@@ -194,13 +194,15 @@ def _words(diagram: Diagram) -> Iterator[str]:
         )
     yield from _table(rows) if diagram.curves else ["No curves."]
     yield ""
-    if len(names) == 1:
+    if len(names) == 1 or diagram.complete:
         yield _completeness(diagram)
     yield from diagram.notes
 
 
 def _completeness(diagram: Diagram) -> str:
     name, many = diagram.family.names[0], len(diagram.sections)
+    if diagram.complete and len(diagram.family.names) == 2:
+        return "Complete: no curve is missing."
     if diagram.complete:
         return f"Complete: no curve is missing (checked at {many} exact sections of {name}, one in each cell)."
     return "Not shown to be complete; see below."

@@ -16,7 +16,7 @@ FAILED = 3
 @click.option("--list", "listed", is_flag=True, help="List the names and titles; make nothing.")
 @click.option("--format", "formats", default="png", show_default=True, metavar="LIST", help="Of png, svg and pdf.")
 @click.option("--theme", "themes", default="light", show_default=True, metavar="LIST", help="Of light and dark.")
-@click.option("--movie", default="gif", show_default=True, metavar="gif|mp4", help="The format of animations.")
+@click.option("--movie", default="gif", show_default=True, metavar="gif|mp4", help="Of animations; mp4 needs ffmpeg.")
 @click.option("--dpi", type=int, default=150, show_default=True, metavar="N", help="Pixels an inch of png.")
 @click.option("--workers", type=int, metavar="N", help="Processes; as many as processors if left out.")
 @usage_errors

@@ -14,7 +14,7 @@ import click
 from fastslow.files import check_writable as check_writable
 
 if TYPE_CHECKING:
-    from fastslow.systems.presets import Study
+    from fastslow.systems.model_files import Study
 
 _OPTIONS = (
     click.argument("model", required=False),
@@ -50,8 +50,8 @@ class ModelArguments:
     def study(self) -> Study:
         """Return the study that they stand for: a preset or file, changed by the options that are given."""
         from fastslow.errors import MISSING, InputError
-        from fastslow.systems.model_files import study_from, study_of
-        from fastslow.systems.presets import Study
+        from fastslow.systems.model_files import Study, study_from
+        from fastslow.systems.presets import study_of
 
         changes: dict[str, Any] = {"slow_rate": self.slow_rate, "noise": self.noise}
         changes = {key: value for key, value in changes.items() if value is not None}
@@ -105,6 +105,26 @@ def model_arguments(command: Callable[..., int]) -> Callable[..., int]:
     for option in reversed(_OPTIONS):
         with_model = option(with_model)
     return with_model
+
+
+def training_options(replicas: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Return what gives a command the options of networks trained by SGD, so many of them unless asked for."""
+    options = (
+        click.option("--a0", metavar="NUMBER", required=True, help="The scale of the second layer at the start."),
+        click.option("--n", metavar="N", type=int, required=True, help="Batch size."),
+        click.option("--d", metavar="N", type=int, required=True, help="Dimension of the input."),
+        click.option("--m", metavar="N", type=int, required=True, help="Width of the network."),
+        click.option("--gamma", metavar="NUMBER", default="1", show_default=True, help="Learning rate."),
+        click.option("--steps", metavar="N", type=int, required=True, help="Steps; tau = gamma steps / m."),
+        click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Seed of the random numbers."),
+        click.option(
+            "--replicas", metavar="N", type=int, default=replicas, show_default=True, help="Number of networks."
+        ),
+        click.option(
+            "--exact-activation", is_flag=True, help="Train with the formula of --activation, not its series."
+        ),
+    )
+    return lambda command: functools.reduce(lambda inner, option: option(inner), reversed(options), command)
 
 
 def quick_while_cold() -> None:

@@ -30,8 +30,10 @@ _MOST_CELLS_JSON = 4_000_000
 @click.option(
     "--method",
     type=click.Choice(METHODS),
-    help="exact (of polynomial systems the default): filled from the computed boundary; singular: from that of the "
-    "singular limit; ode (the default of others): each cell integrated.",
+    default="exact",
+    show_default=True,
+    help="exact: filled from the computed boundary; singular: from that of the singular limit; ode: each cell "
+    "integrated.",
 )
 @click.option("--rtol", type=float, default=1e-8, show_default=True, help="Relative tolerance of --method ode.")
 @click.option(
@@ -50,7 +52,7 @@ def phase_map(
     x: str,
     y: str,
     a0: str | None,
-    method: str | None,
+    method: str,
     rtol: float,
     loss: bool,
     jumps: bool,
@@ -64,8 +66,9 @@ def phase_map(
 ) -> int:
     """Tell the fate over a grid of two axes of MODEL, or of the network of --c and --c-star.
 
-    An axis is NAME=LOW:HIGH:COUNT. Its name is a parameter of the model (c[2], c_star[3], slow_rate, one of a model
-    file), or a0, the initial scale (y0 of a system with the slow variable y).
+    An axis is NAME=LOW:HIGH:COUNT, or NAME where the model file has a range for it. Its name is a parameter of the
+    model (c[2], c_star[3], slow_rate, one of a model file), or a0, the initial scale (y0 of a system with the slow
+    variable y).
 
     With -o the directory gets the map chunk by chunk as map.zarr (xarray.open_zarr reads it), phase_map.json and
     phase_map.png, with the boundary curves over it. Ctrl-C keeps all finished chunks.
@@ -89,11 +92,8 @@ def phase_map(
     Exit codes: 0 done; 2 bad input; 3 some cells undecided or set aside; 130 interrupted.
     """
     from fastslow.errors import MISSING, InputError, SweepInterrupted
-    from fastslow.systems.polynomial_system import PolynomialSystem
 
     system = model.study().system
-    # as `phase_map` chooses
-    method = method or ("exact" if isinstance(system, PolynomialSystem) else "ode")
     if method in compare:
         raise InputError("--compare", method, "is the method of the map itself", "Compare with another")
     if output is not None:

@@ -12,7 +12,7 @@ from fastslow_cli.options import ModelArguments, check_writable, model_arguments
 if TYPE_CHECKING:
     from fastslow.scales.scaling import Scaling
     from fastslow.scales.tail_fit import Estimate
-    from fastslow.systems.presets import Study
+    from fastslow.systems.model_files import Study
     from fastslow.systems.system import Start
 
 NOT_CERTAIN = 3

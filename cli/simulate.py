@@ -13,7 +13,7 @@ from fastslow_cli.options import ModelArguments, check_writable, model_arguments
 
 if TYPE_CHECKING:
     from fastslow.ode.simulation import Simulation
-    from fastslow.systems.presets import Study
+    from fastslow.systems.model_files import Study
     from fastslow.systems.system import Start
 
 NOT_DONE = 3

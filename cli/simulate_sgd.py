@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from fastslow_cli.options import ModelArguments, check_writable, model_arguments, progress_bar
+from fastslow_cli.options import ModelArguments, check_writable, model_arguments, progress_bar, training_options
 from fastslow_cli.simulate import NOT_DONE, simulate
 
 if TYPE_CHECKING:
@@ -21,21 +21,13 @@ _MOST_LINES, INTERRUPTED = 24, 130
 
 @simulate.command()
 @model_arguments
-@click.option("--a0", metavar="NUMBER", required=True, help="The scale of the second layer at the start.")
-@click.option("--n", metavar="N", type=int, required=True, help="Batch size.")
-@click.option("--d", metavar="N", type=int, required=True, help="Dimension of the input.")
-@click.option("--m", metavar="N", type=int, required=True, help="Width of the network.")
-@click.option("--gamma", metavar="NUMBER", default="1", show_default=True, help="Learning rate.")
-@click.option("--steps", metavar="N", type=int, required=True, help="Steps; tau = gamma steps / m.")
-@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Seed of the random numbers.")
-@click.option("--replicas", metavar="N", type=int, default=1, show_default=True, help="Number of networks.")
+@training_options(replicas=1)
 @click.option("--method", metavar="NAME", default="gram", show_default=True, help="gram, exact in law, or direct.")
 @click.option("--dtype", metavar="NAME", default="float64", show_default=True, help="float64 or float32.")
 @click.option("--every", metavar="N", type=int, help="Steps between records; about 200 records unless given.")
 @click.option("--threads", metavar="N", type=int, default=1, show_default=True, help="Threads of matrix products.")
 @click.option("--backend", metavar="NAME", default="numpy", show_default=True, help="For direct: numpy or torch.")
 @click.option("--device", metavar="NAME", default="cpu", show_default=True, help="For torch: cpu or cuda.")
-@click.option("--exact-activation", is_flag=True, help="Train with the formula of --activation, not its series.")
 @click.option("--workers", metavar="N", type=int, default=0, show_default=True, help="Processes; 0 for this one.")
 @click.option("--scheduler", metavar="ADDRESS", help="Train on a dask cluster: tcp://host:port.")
 @click.option(

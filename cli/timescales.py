@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fastslow.scales.convergence import Order
     from fastslow.scales.entry_exit import Passage
     from fastslow.scales.timescales import TimeScales
-    from fastslow.systems.presets import Study
+    from fastslow.systems.model_files import Study
     from fastslow.systems.system import Start
 
 NOT_CERTAIN = 3

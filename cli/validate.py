@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from fastslow_cli.options import ModelArguments, check_writable, model_arguments, progress_bar
+from fastslow_cli.options import ModelArguments, check_writable, model_arguments, progress_bar, training_options
 
 if TYPE_CHECKING:
     from fastslow.levels.validate import Validation
@@ -17,15 +17,7 @@ NOT_EXPLAINED = 3
 
 @click.command(short_help="Theorem, singular limit, ODE, finite width and SGD side by side.")
 @model_arguments
-@click.option("--a0", metavar="NUMBER", required=True, help="The scale of the second layer at the start.")
-@click.option("--n", metavar="N", type=int, required=True, help="Batch size.")
-@click.option("--d", metavar="N", type=int, required=True, help="Dimension of the input.")
-@click.option("--m", metavar="N", type=int, required=True, help="Width of the network.")
-@click.option("--gamma", metavar="NUMBER", default="1", show_default=True, help="Learning rate.")
-@click.option("--steps", metavar="N", type=int, required=True, help="Steps; tau = gamma steps / m.")
-@click.option("--replicas", metavar="N", type=int, default=16, show_default=True, help="Networks of the ensemble.")
-@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Seed of the random numbers.")
-@click.option("--exact-activation", is_flag=True, help="Train with the formula of --activation, not its series.")
+@training_options(replicas=16)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
 @click.option("-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Write all results into DIR.")
 def validate(

@@ -37,7 +37,8 @@ from fastslow.results import (
 from fastslow.separatrices.full_graph import full_graph, joined_to_cycles
 from fastslow.separatrices.thresholds import Threshold
 from fastslow.systems.exact import Real
-from fastslow.systems.model_files import plane_starts, slow_starts, study_from, study_of
+from fastslow.systems.model_files import plane_starts, slow_starts, study_from
+from fastslow.systems.presets import study_of
 from fastslow.systems.system import FastSlowSystem, Start
 from fastslow.validation import Comparison, checked_sizes, compare_levels, scale_ratio, window_of
 

@@ -21,7 +21,8 @@ from fastslow.sweeps import Sweep, SweepResult, Variable, run
 from fastslow.sweeps.fates import FATES, fate_code
 from fastslow.systems.exact import Real, exact
 from fastslow.systems.families import Axis, axis_of, family_of, parameters_of, start_names
-from fastslow.systems.model_files import study_from, suggestion, system_of
+from fastslow.systems.model_files import study_from, suggestion
+from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 RECORDS = "records"

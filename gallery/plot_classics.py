@@ -15,6 +15,7 @@ has no cycle: past the fold it jumps once and stays on the other branch.
 import matplotlib.pyplot as plt
 
 import fastslow as fs
+from fastslow.plot.legends import shared_legend
 from fastslow.plot.portrait import portrait
 from fastslow.plot.style import STYLE
 
@@ -28,13 +29,19 @@ CLASSICS = {
 }
 plt.style.use(STYLE)
 figure, axes = plt.subplots(2, 3, figsize=(12, 8.4))
-figure.subplots_adjust(left=0.07, right=0.985, top=0.96, bottom=0.145, wspace=0.22, hspace=0.28)
+figure.subplots_adjust(left=0.07, right=0.985, top=0.96, bottom=0.145, wspace=0.26, hspace=0.28)
 for panel, (name, (author, frame)) in zip(axes.flat, CLASSICS.items(), strict=True):
     result = fs.analyze(name)
     portrait(panel, result, names=False, frame=frame)
     period = "".join(f",  T = {cycle.period:.5g}" for cycle in result.limit_cycles.cycles)
-    panel.set_title(f"{author},  ε = {float(result.system.slow_rate):.3g}{period}", fontsize=10.5)
-handles, labels = axes[1, 0].get_legend_handles_labels()
-labels = [label.split(", slow rate")[0].replace("relaxation oscillation", "singular limit") for label in labels]
-figure.legend(handles, [" ".join(label.split()) for label in labels], loc="lower center", ncols=5, handlelength=2.6)
+    panel.set_title(f"{author},  ε = {float(result.system.slow_rate):.3g}{period}", fontsize=10)
+
+
+def plain(label):
+    """Return how the legend calls a line: the last panel settles, the others oscillate."""
+    label = " ".join(label.split()).split(", slow rate")[0]
+    return f"singular limit: {label.split(': ')[1]}" if ": " in label else label
+
+
+shared_legend(figure, axes.flat, plain, ncols=5)
 plt.show()

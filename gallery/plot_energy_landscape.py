@@ -13,7 +13,7 @@ import numpy as np
 
 import fastslow as fs
 from fastslow.plot.portrait import portrait
-from fastslow.plot.style import STYLE
+from fastslow.plot.style import LEARNING, STYLE, UNLEARNING
 
 plt.style.use(STYLE)
 figure, axes = plt.subplots(figsize=(10, 6.4))
@@ -26,9 +26,11 @@ loss = result.system.energy(R, a)
 height = np.arcsinh((loss - 76.5) / 0.02)
 image = axes.imshow(height, origin="lower", extent=(0, 1, *frame[2:]), aspect="auto", interpolation="bilinear",
                     cmap="YlGnBu_r", alpha=0.55, zorder=0)  # fmt: skip
-axes.contour(R, a, height, levels=30, colors="white", linewidths=0.6, negative_linestyles="solid", zorder=0)
+axes.contour(R, a, height, levels=30, colors="white", linewidths=0.5, negative_linestyles="solid", zorder=0)
 portrait(axes, result, frame=frame)
 shown = np.array([5, 50, 75, 76, 76.4, 76.5, 76.6, 77, 80, 100, 1000, 10_000])
+for fate, color, at in (("learning", LEARNING, 7), ("unlearning", UNLEARNING, 11)):
+    axes.text(-0.012, at, fate, color=color, fontsize=9, ha="right", va="center")
 bar = figure.colorbar(image, ax=axes, pad=0.02)
 bar.set_ticks(np.arcsinh((shown - 76.5) / 0.02), labels=[f"{value:g}" for value in shown])
 bar.set_label("test loss E")

@@ -17,13 +17,14 @@ The paper does not give the setting of its Figure 1. Chosen here: c = (1, 1/2, 1
 import matplotlib.pyplot as plt
 
 import fastslow as fs
+from fastslow.plot.legends import shared_legend
 from fastslow.plot.portrait import portrait
-from fastslow.plot.style import STYLE
+from fastslow.plot.style import LEARNING, STYLE, UNLEARNING
 from fastslow.plot.time_courses import time_course
 
 plt.style.use(STYLE)
-figure, axes = plt.subplot_mosaic([["plane", "R"], ["plane", "loss"]], figsize=(11, 5.4), width_ratios=(1.35, 1))
-figure.subplots_adjust(left=0.07, right=0.98, top=0.94, bottom=0.1, wspace=0.2, hspace=0.16)
+figure, axes = plt.subplot_mosaic([["plane", "R"], ["plane", "loss"]], figsize=(11, 6), width_ratios=(1.35, 1))
+figure.subplots_adjust(left=0.07, right=0.98, top=0.94, bottom=0.2, wspace=0.2, hspace=0.16)
 
 network = fs.TwoLayer(c=[1, "1/2", "1/2"], c_star=[1, -2, 3])
 starts = ("8.5", "6.8")
@@ -34,4 +35,7 @@ for a0 in starts:
     time_course(axes["loss"], run, "energy", course, levels="inside" if a0 == starts[-1] else "nowhere")
 axes["R"].tick_params(labelbottom=False)
 axes["R"].set_xlabel("")
+axes["R"].text(1000, 0.93, "learns", ha="right", color=LEARNING)
+axes["R"].text(1000, 0.13, "unlearns", ha="right", color=UNLEARNING)
+shared_legend(figure, [axes["plane"]], ncols=5)
 plt.show()

@@ -15,6 +15,7 @@ below -4.50749 do, the mirror image of the right-hand system, so that the left-h
 import matplotlib.pyplot as plt
 
 import fastslow as fs
+from fastslow.plot.legends import shared_legend
 from fastslow.plot.portrait import portrait
 from fastslow.plot.style import STYLE
 
@@ -24,6 +25,5 @@ figure.subplots_adjust(left=0.062, right=0.985, top=0.95, bottom=0.165, wspace=0
 portrait(axes[0], fs.analyze("fig3-left", [1, 2, 4, 6, -2, -4, -6]))
 portrait(axes[1], fs.analyze("fig3-right", [1, 2, 3, 4, 6, 8]))
 axes[1].set_ylabel("")
-handles = {label: handle for panel in axes for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)}
-figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=6, handlelength=2.6)
+shared_legend(figure, axes, ncols=6)
 plt.show()

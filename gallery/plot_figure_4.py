@@ -13,15 +13,21 @@ threshold on the axis of starts. Below: R, a and test loss in time, singular lim
 import matplotlib.pyplot as plt
 
 import fastslow as fs
+from fastslow.plot.legends import shared_legend
 from fastslow.plot.portrait import portrait
 from fastslow.plot.style import STYLE
 from fastslow.plot.time_courses import time_course
 
 plt.style.use(STYLE)
-figure, axes = plt.subplots(4, 3, figsize=(11, 11.5), height_ratios=(1.9, 1, 1, 1))
-figure.subplots_adjust(left=0.07, right=0.985, top=0.97, bottom=0.05, wspace=0.22, hspace=0.22)
+figure = plt.figure(figsize=(11, 12.2))
+above, below = figure.subfigures(2, 1, height_ratios=(1, 1.55))
+sides = {"left": 0.07, "right": 0.985, "wspace": 0.22}
+planes, courses = above.subplots(1, 3), below.subplots(3, 3)
+above.subplots_adjust(top=0.93, bottom=0.1, **sides)
+below.subplots_adjust(top=0.99, bottom=0.185, hspace=0.1, **sides)
 
-for number, (column, a0) in enumerate(zip(axes.T, (5, 9, 10), strict=True)):
+for number, a0 in enumerate((5, 9, 10)):
+    column = [planes[number], *courses[:, number]]
     portrait(column[0], fs.analyze("fig4", a0), frame=(-0.21, 1.06, -1, 15))
     column[0].set_title(f"$\\bar a$ = {a0}", fontsize=12)
     run, course = fs.simulate("fig4", a0, tau=1e4), fs.singular_course("fig4", a0, 1e4)
@@ -33,4 +39,5 @@ for number, (column, a0) in enumerate(zip(axes.T, (5, 9, 10), strict=True)):
     column[1].set_ylim(-0.03, 1.05)
     for panel in column if number else ():
         panel.set_ylabel("")
+shared_legend(below, planes, ncols=5)
 plt.show()

@@ -16,6 +16,7 @@ right). The ranges of the axes are ours, the paper gives none.
 import matplotlib.pyplot as plt
 
 import fastslow as fs
+from fastslow.plot.legends import shared_legend
 from fastslow.plot.phase_map import phase_map
 from fastslow.plot.style import STYLE
 
@@ -29,15 +30,11 @@ panels = (
     ([1, 1, -1, 1, 1], "c_star[4]=-5:5:200", "a0=-15:-0.5:200"),
     ([1, 1, -1, 1, 1], "c_star[2]=-5:5:200", "a0=0.5:15:200"),
 )
-handles = {}
 for panel, (link, x, y) in zip(axes.flat, panels, strict=True):
     found = fs.phase_map(fs.TwoLayer(ones, link), x, y)
     phase_map(panel, found, found.boundaries())
     place = int(x[7]) - 1
-    shown = ", ".join("x" if k == place else str(value) for k, value in enumerate(link))
+    shown = ", ".join("x" if k == place else str(value).replace("-", "−") for k, value in enumerate(link))
     panel.set_title(f"$c^*$ = ({shown})")
-    legend = panel.get_legend()
-    handles |= {text.get_text(): handle for text, handle in zip(legend.texts, legend.legend_handles, strict=True)}
-    legend.remove()
-figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=5)
+shared_legend(figure, axes.flat, ncols=5)
 plt.show()

@@ -13,18 +13,21 @@ all others are 1, and a0 = 1, 3, 5, 10.
 import matplotlib.pyplot as plt
 
 import fastslow as fs
+from fastslow.plot.legends import shared_legend
 from fastslow.plot.portrait import portrait
 from fastslow.plot.style import STYLE
 
 plt.style.use(STYLE)
 values = ("-5", "-1.67", "1.67", "5")
-figure, axes = plt.subplots(4, 4, figsize=(12, 11))
-figure.subplots_adjust(left=0.06, right=0.985, top=0.96, bottom=0.05, hspace=0.12, wspace=0.08)
+figure, axes = plt.subplots(4, 4, figsize=(12, 11.6))
+figure.subplots_adjust(left=0.06, right=0.985, top=0.96, bottom=0.11, hspace=0.12, wspace=0.08)
 for i, row in enumerate(axes):
     for j, panel in enumerate(row):
-        portrait(panel, fs.analyze(f"fig8-{i + 1}-{j + 1}"), names=False, frame=(-0.24, 1.06, -1, 14))
+        portrait(panel, fs.analyze(f"fig8-{i + 1}-{j + 1}"), names=False, frame=(-0.24, 1.06, -1, 13.5))
+        panel.set_yticks([0, 5, 10])
         panel.tick_params(labelbottom=i == 3, labelleft=j == 0)
         panel.set_title(f"$c^*_3$ = {values[j]}" if i == 0 else "", fontsize=11)
         panel.set_xlabel("alignment R" if i == 3 else "")
         panel.set_ylabel(f"$c^*_2$ = {values[i]}\nscale a" if j == 0 else "")
+shared_legend(figure, axes.flat, ncols=5)
 plt.show()

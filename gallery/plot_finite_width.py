@@ -25,7 +25,7 @@ from fastslow.plot.style import INK, NEUTRAL, STYLE, fate_color
 
 plt.style.use(STYLE)
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.8))
-figure.subplots_adjust(left=0.05, right=0.985, top=0.95, bottom=0.11, wspace=0.22)
+figure.subplots_adjust(left=0.05, right=0.985, top=0.93, bottom=0.11, wspace=0.22)
 tau = np.append(0.0, np.geomspace(0.01, 3e6, 400))
 for m, at in ((500, 0.66), (1000, 0.66), (2000, 0.66), (4000, 0.145), (10_000, 0.095), (30_000, 0.025)):
     course = fs.finite_width("fig6-right", m=m).solve([0, 0, 5], tau)
@@ -49,4 +49,7 @@ middle.text(born.m, 6, f"saddle-node m = {born.m:.6g}\nfate changes {change.m:.7
 found = fs.finite_width_thresholds("fig6-right", m=4000)
 finite_width_plane(right, found.manifold, fates=found, starts=(4.6, 4.8))
 right.set_ylim(0, 8)
+left.set_title("simulated")
+middle.set_title("equilibria predicted, ends of runs (dots)")
+right.set_title("the plane of m = 4000")
 plt.show()

@@ -23,4 +23,6 @@ phase_map(axes, found, found.boundaries())
 axes.axvline(connection.value, color=INK, linewidth=0.8, linestyle=":")
 axes.annotate(f"saddle connection\n$\\eta_c$ = {connection.value:.8f}", (connection.value, 0.5), (8, 0),
               textcoords="offset points", fontsize=9)  # fmt: skip
+axes.text(0.305, 0.2, "the singular limit learns,\nthe full system unlearns", fontsize=9)
+axes.set_title("$c^*$ = (1, −2, 1)", loc="right")
 plt.show()

@@ -15,7 +15,7 @@ from fastslow_cli.main import cli
 from PIL import Image
 
 from fastslow.errors import InputError
-from fastslow.plot.drawing import Task, draw
+from fastslow.plot.drawing import Task, draw, ffmpeg
 from fastslow.plot.gallery import MANIFEST, make, pictures
 
 HEAD = '"""\nA picture\n=========\n\nWhat is seen.\n"""\n\nimport matplotlib.pyplot as plt\n'
@@ -54,6 +54,10 @@ def test_every_script_is_a_short_page_that_uses_public_names():
         ]
         used = [node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
         assert not [n for n in imported + used if re.match(r"_[^_]", n.rsplit(".", 1)[-1])], name
+        assert "__file__" not in body, f"{name}: Sphinx-Gallery does not define it"
+    records = (known["figure_7"].path.parent / "records").iterdir()
+    # A picture is drawn again when a record changes that it names.
+    assert all(any(path.name in picture.source for picture in known.values()) for path in records)
 
 
 def test_made_kept_failed_and_made_again(tmp_path):
@@ -103,16 +107,28 @@ def test_pictures_carry_what_made_them(tmp_path):
     assert again == {name: (tmp_path / name).read_bytes() for name in files}
 
 
+MOVING = GOOD.replace("plt.show()", "import matplotlib.animation\nanimation = matplotlib.animation.FuncAnimation("
+                      "plt.gcf(), lambda k: plt.plot([0, k], [k, 0]), frames=3, interval=50)")  # fmt: skip
+
+
 def test_an_animation(tmp_path):
-    source = GOOD.replace("plt.show()", "import matplotlib.animation\nanimation = matplotlib.animation.FuncAnimation("
-                          "plt.gcf(), lambda k: plt.plot([0, k], [k, 0]), frames=3, interval=50)")  # fmt: skip
-    scripts(tmp_path, moves=source)
+    scripts(tmp_path, moves=MOVING)
     assert pictures(tmp_path)["moves"].moves
     files, error = draw(task(tmp_path, "moves"))
     assert (files, error) == (["moves.gif"], "")
     with Image.open(tmp_path / "moves.gif") as image:
         assert image.n_frames == 3
-        assert json.loads(image.info["comment"])["source"] == source
+        assert json.loads(image.info["comment"])["source"] == MOVING
+
+
+def test_an_animation_as_mp4(tmp_path):
+    scripts(tmp_path, moves=MOVING)
+    (drawn,) = make(["moves"], tmp_path, folder=tmp_path, movie="mp4", dpi=43)  # odd sizes are made even
+    assert (drawn.files, drawn.error) == (("moves.mp4",), "")
+    film = (tmp_path / "moves.mp4").read_bytes()
+    assert film[4:8] == b"ftyp" and b"avc1" in film and b"SEED = 7" in film
+    told = subprocess.run([ffmpeg(), "-i", tmp_path / "moves.mp4", "-f", "null", "-"], capture_output=True, text=True)
+    assert told.returncode == 0 and re.search(r"frame= *3\b", told.stderr) and " 20 fps" in told.stderr
 
 
 def test_a_script_makes_one_figure(tmp_path):
@@ -152,7 +168,9 @@ def test_a_missing_tool_for_animations_is_told(tmp_path, monkeypatch):
     from matplotlib.animation import writers
 
     monkeypatch.setattr(writers, "is_available", lambda name: False)
-    with pytest.raises(InputError, match="ffmpeg"):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(InputError, match=r"needs ffmpeg, .*pip install 'fastslow\[movie\]'.*--movie gif"):
         make(["animation"], tmp_path, movie="mp4")
     with pytest.raises(InputError, match="pillow"):
         make(["figure_4", "animation"], tmp_path)

@@ -4,9 +4,12 @@
 on axes are left out of them, so that they depend little on how a version of FreeType draws letters.
 """
 
+import re
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb, to_rgba
+from matplotlib.patches import FancyArrowPatch
 
 import fastslow as fs
 from fastslow.plot import style
@@ -113,6 +116,41 @@ def test_the_flow_graph_has_the_nodes_and_fates(fig4):
     assert boxes["I2"].get_bbox_patch().get_facecolor() == to_rgba(UNLEARNING)
     height = {name: text.xy[1] for name, text in boxes.items()}
     assert all(height[edge.start] > height[edge.end] for edge in kept)
+
+
+@pytest.mark.parametrize("name", ["fig4", "fig7", "fig8-2-2"])
+def test_edges_of_the_flow_graph_meet_no_other_node(name):
+    result = fs.analyze(name)
+    with new_figure(8, 5) as figure:
+        axes = flow_graph(figure.add_axes((0, 0, 1, 1)), result)
+    boxes = [text for text in axes.texts if text.get_bbox_patch() and text.get_fontweight() == "bold"]
+    nodes = {text.get_text(): axes.transData.transform(text.xy) for text in boxes}
+    arrows = [patch for patch in axes.patches if isinstance(patch, FancyArrowPatch)]
+    kept = [e for e in result.flow.edges if e.kind == "jump" or e.stability == "attracting"]
+    assert len(arrows) == len({(e.start, e.end) for e in kept})
+    for arrow in arrows:
+        way = arrow.get_transform().transform(arrow.get_path().vertices)
+        for name, at in nodes.items():
+            near = np.hypot(*(way - at).T)
+            assert near.min() > 10 or min(near[0], near[-1]) < 30, name
+
+
+def test_labels_hide_no_line_and_stay_by_their_points(fig4):
+    figure = portrait_figure(fig4)
+    axes = figure.axes[0]
+    figure.draw_without_rendering()
+    named = {t.get_text(): t for t in axes.texts if re.fullmatch(r"[EFX]\d|9\.31175", t.get_text())}
+    assert {"E3", "F3", "E4", "9.31175"} <= set(named)
+    points = {p.id: (p.x, p.y) for p in fig4.points} | {"9.31175": (0, fig4.thresholds[0].y)}
+    for name, text in named.items():
+        box = text.get_window_extent()
+        at = axes.transData.transform(points[name])
+        middle = np.array([0.5 * (box.x0 + box.x1), 0.5 * (box.y0 + box.y1)])
+        assert np.hypot(*(middle - at)) * 72 / figure.dpi < 35, name
+        for line in axes.lines:
+            if line.get_linestyle() != "None" and len(line.get_xdata()) > 1:
+                path = line.get_path().interpolated(20) if len(line.get_xdata()) < 5 else line.get_path()
+                assert not line.get_transform().transform_path(path).intersects_bbox(box, filled=False), name
 
 
 def _contrast(one, other):

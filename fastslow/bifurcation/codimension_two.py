@@ -10,10 +10,19 @@ import numpy as np
 
 from fastslow.bifurcation.diagrams import BifurcationCurve, BifurcationPoint, Diagram
 from fastslow.bifurcation.elimination import exact_points, specialised
-from fastslow.bifurcation.equations import Branch, Problem, branches, checked_polynomials, two_parameters, typical_size
+from fastslow.bifurcation.equations import (
+    Branch,
+    Problem,
+    Test,
+    branches,
+    checked_polynomials,
+    two_parameters,
+    typical_size,
+)
+from fastslow.bifurcation.functions import sign_along
 from fastslow.bifurcation.hopf import focal_polynomial
 from fastslow.bifurcation.one_parameter import trace_pair
-from fastslow.bifurcation.space_curves import Array, SpaceCurve, middle_of, proved_zero, sign_along, traced_through
+from fastslow.bifurcation.space_curves import Array, SpaceCurve, middle_of, proved_zero, traced_through
 from fastslow.errors import CertificateError
 from fastslow.manifold.certificates import CommonCurveError
 from fastslow.manifold.continuation import TracedCurve
@@ -46,7 +55,7 @@ def continued_twice(family: Family, sample: FastSlowSystem, axes: tuple[Axis, Ax
             points += at
             notes += said
     return Diagram(
-        family, sample, axes, kind, tuple(curves), _once(points, axes), False, (), tuple(dict.fromkeys(notes))
+        family, sample, axes, kind, tuple(curves), once(points, axes), False, (), tuple(dict.fromkeys(notes))
     )
 
 
@@ -59,16 +68,41 @@ def _follow(
     places, notes = _starts(problem, window, ranges)
     if not any(len(points) for _, _, points in places):
         return [], [], notes
-    branch, kinds = problem.branch, list(problem.tests)
-    if problem.kind == "hopf":
-        kinds.append(("Bautin", "", focal_polynomial(branch.q * branch.rest, branch.slow_rate * branch.slow_field)))
+    kinds = bifurcation_tests(problem)
     heights = np.concatenate([points[:, 1] for _, _, points in places])
     lower = np.array([float(window[0]), -np.inf, *(float(low) for low, _ in ranges)])
     upper = np.array([float(window[1]), np.inf, *(float(high) for _, high in ranges)])
     tests = {str(i): test[2] for i, test in enumerate(kinds)}
     space = SpaceCurve(problem.equations, tests, lower, upper, typical_size(heights))
     traced, missed = traced_through(space, places)
-    notes += [f"{text} ({problem.kind} of {branch.equation})." for text in missed if "not followed" in text]
+    notes += [f"{text} ({problem.kind} of {problem.branch.equation})." for text in missed if "not followed" in text]
+    curves, found, said = followed(problem, kinds, space, traced, taken)
+    return curves, found, [*notes, *said]
+
+
+def bifurcation_tests(problem: Problem) -> list[Test]:
+    """Return the tests of a curve in two parameters; on Hopf curves also that of Bautin points."""
+    branch = problem.branch
+    if problem.kind != "hopf":
+        return list(problem.tests)
+    focal = focal_polynomial(branch.q * branch.rest, branch.slow_rate * branch.slow_field)
+    return [*problem.tests, ("Bautin", "", focal)]
+
+
+def followed(
+    problem: Problem, kinds: Sequence[Test], space: SpaceCurve, traced: Sequence[TracedCurve], taken: int
+) -> tuple[list[BifurcationCurve], list[BifurcationPoint], list[str]]:
+    """Return traced curves with the points of codimension 2 on them, and what is to be said of them.
+
+    Parameters
+    ----------
+    kinds : sequence of (str, str, function)
+        The tests of the curves, see `bifurcation_tests`.
+    taken : int
+        Number of curves before these.
+    """
+    branch = problem.branch
+    notes: list[str] = []
     curves: list[BifurcationCurve] = []
     points: list[BifurcationPoint] = []
     saddles = False
@@ -96,7 +130,7 @@ def _follow(
 
 
 def _located(
-    problem: Problem, kinds: Sequence[tuple[str, str, Polynomial]], which: int, at: Array, index: int
+    problem: Problem, kinds: Sequence[Test], which: int, at: Array, index: int
 ) -> tuple[int, BifurcationPoint]:
     """Return the zero of a test near a point of a curve, proved if that is possible, and its place among the points."""
     kind, note, test = kinds[which]
@@ -183,7 +217,7 @@ def _curve(
     points: Array,
     located: Sequence[tuple[int, BifurcationPoint]],
     traced: TracedCurve,
-    kinds: Sequence[tuple[str, str, Polynomial]],
+    kinds: Sequence[Test],
 ) -> BifurcationCurve:
     """Return a curve with its points of codimension 2 among its points, and what each arc between these is."""
     pieces: list[Array] = []
@@ -211,7 +245,7 @@ def _curve(
     )
 
 
-def _word(problem: Problem, arc: Array, kinds: Sequence[tuple[str, str, Polynomial]]) -> str:
+def _word(problem: Problem, arc: Array, kinds: Sequence[Test]) -> str:
     """Return what an arc of Hopf points is: the sign of the first Lyapunov coefficient, or neutral saddles."""
     if problem.kind != "hopf" or not len(arc):
         return ""
@@ -222,7 +256,7 @@ def _word(problem: Problem, arc: Array, kinds: Sequence[tuple[str, str, Polynomi
     return {1: "supercritical", 0: "center", -1: "subcritical"}[sign_along(kinds[-1][2], arc) * across]
 
 
-def _once(points: Sequence[BifurcationPoint], axes: tuple[Axis, Axis]) -> tuple[BifurcationPoint, ...]:
+def once(points: Sequence[BifurcationPoint], axes: Sequence[Axis]) -> tuple[BifurcationPoint, ...]:
     """Return points in order of their parameters, those on several curves once, the certified copy if there is one."""
     widths = [float(axis.high - axis.low) for axis in axes]
     kept: list[BifurcationPoint] = []

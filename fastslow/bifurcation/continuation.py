@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from fastslow.bifurcation.codimension_two import continued_twice
-from fastslow.bifurcation.diagrams import BifurcationCurve, BifurcationPoint, Diagram
+from fastslow.bifurcation.diagrams import BifurcationCurve, BifurcationPoint, Diagram, merged
 from fastslow.bifurcation.elimination import components
 from fastslow.bifurcation.equations import Branch, branches, checked_polynomials, one_parameter
-from fastslow.bifurcation.formula_curves import check_one_parameter, formula_diagram
+from fastslow.bifurcation.formula_curves import formula_diagram
 from fastslow.bifurcation.one_parameter import follow
 from fastslow.errors import InputError
 from fastslow.systems.algebraic import RealRoot
 from fastslow.systems.families import Axis, Family, start_names
-from fastslow.systems.formula_system import FormulaSystem
+from fastslow.systems.formula_families import formula_member
 from fastslow.systems.model_files import suggestion
 from fastslow.systems.system import FastSlowSystem
 
 KINDS = ("fold", "equilibrium")
-_SAME = 1e-9
-"""Special points of one kind nearer than this, relative to the window, are one point found on two branches."""
 
 
 def continued(family: Family, axis: Axis, second: Axis | None = None, *, kind: str = "fold") -> Diagram:
@@ -58,22 +55,23 @@ def continued(family: Family, axis: Axis, second: Axis | None = None, *, kind: s
 
     Notes
     -----
-    Systems of formulas are followed by ``formula_diagram``, in one parameter, without a proof of completeness.
+    Systems of formulas are followed by ``formula_diagram``; there completeness is shown in two parameters too, within
+    the window of x and y, by interval arithmetic.
 
-    Completeness: between neighbouring critical values of the projection to p (roots of discriminants and resultants,
-    isolated exactly) the number of points at one p is fixed. One exact section there gives start points on every
-    component, and the traced curves must meet each section exactly in its points. The special points come from exact
-    elimination too where y is a rational function of x and p, otherwise from the traced curve, proved by an interval
-    Newton method.
+    Completeness of polynomials: between neighbouring critical values of the projection to p (roots of discriminants
+    and resultants, isolated exactly) the number of points at one p is fixed. One exact section there gives start
+    points on every component, and the traced curves must meet each section exactly in its points. The special points
+    come from exact elimination too where y is a rational function of x and p, otherwise from the traced curve, proved
+    by an interval Newton method.
     """
     if kind not in KINDS:
         raise InputError("kind", kind, "is no kind of curve", suggestion(str(kind), list(KINDS)))
     axes = (axis,) if second is None else (axis, second)
     parameters = _parameter_axes(family, axes)
     sample = _checked_ends(family, parameters)
-    if isinstance(sample, FormulaSystem):
-        check_one_parameter(family)
-        return formula_diagram(family, sample, axes, kind)
+    formulas = formula_member(family, tuple((each.low, each.high) for each in parameters))
+    if formulas is not None:
+        return formula_diagram(family, formulas, axes, kind)
     if len(parameters) == 2:
         return continued_twice(family, sample, (parameters[0], parameters[1]), kind)
     system = checked_polynomials(family, [(axis.low, axis.high)])
@@ -167,23 +165,6 @@ def _left_out(branch: Branch, kind: str) -> str | None:
     if not q.gcd(branch.slow_field).is_constant():
         return f"Not shown: on {branch.equation} all points, or those of a whole curve, are at rest."
     return None
-
-
-def merged(points: Sequence[BifurcationPoint], width: Fraction) -> tuple[BifurcationPoint, ...]:
-    """Return points in order of their parameters; those found on two branches once, with the curves of both."""
-    kept: list[BifurcationPoint] = []
-    near = _SAME * float(width)
-    for point in points:
-        for k, other in enumerate(kept):
-            apart = [abs(point.x - other.x), abs(point.y - other.y) / max(1.0, abs(point.y))]
-            apart += [abs(a - b) for a, b in zip(point.parameters, other.parameters, strict=True)]
-            if point.kind == other.kind and max(apart) <= near:
-                curves = tuple(dict.fromkeys((*other.curves, *point.curves)))
-                kept[k] = replace(other, curves=curves, certified=other.certified or point.certified)
-                break
-        else:
-            kept.append(point)
-    return tuple(sorted(kept, key=lambda p: (p.parameters, p.x, p.y)))
 
 
 def _gaps(family: Family, axis: Axis, critical: Sequence[RealRoot]) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,9 @@ from fastslow.systems.families import Axis, Family
 from fastslow.systems.system import FastSlowSystem
 
 Array = NDArray[np.float64]
+
+_SAME = 1e-9
+"""Special points of one kind nearer than this, relative to the window, are one point found on two branches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +123,8 @@ class Diagram:
     points : tuple of BifurcationPoint
     complete : bool
         Whether it is shown that no curve is missing: the curves meet every exact section, one between each pair of
-        neighbouring critical values of the parameter, in exactly the points that are there. Not claimed in two
-        parameters.
+        neighbouring critical values of the parameter, in exactly the points that are there. In two parameters
+        claimed of systems of formulas only.
     sections : tuple of (float, int)
         These sections: the parameter and the number of points.
     notes : tuple of str
@@ -145,3 +149,20 @@ class Diagram:
     def points_of(self, kind: str) -> tuple[BifurcationPoint, ...]:
         """Return the special points of one kind."""
         return tuple(point for point in self.points if point.kind == kind)
+
+
+def merged(points: Sequence[BifurcationPoint], width: Fraction) -> tuple[BifurcationPoint, ...]:
+    """Return points in order of their parameters; those found on two branches once, with the curves of both."""
+    kept: list[BifurcationPoint] = []
+    near = _SAME * float(width)
+    for point in points:
+        for k, other in enumerate(kept):
+            apart = [abs(point.x - other.x), abs(point.y - other.y) / max(1.0, abs(point.y))]
+            apart += [abs(a - b) for a, b in zip(point.parameters, other.parameters, strict=True)]
+            if point.kind == other.kind and max(apart) <= near:
+                curves = tuple(dict.fromkeys((*other.curves, *point.curves)))
+                kept[k] = replace(other, curves=curves, certified=other.certified or point.certified)
+                break
+        else:
+            kept.append(point)
+    return tuple(sorted(kept, key=lambda p: (p.parameters, p.x, p.y)))

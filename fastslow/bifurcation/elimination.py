@@ -149,7 +149,7 @@ def components(first: Polynomial, second: Polynomial) -> list[tuple[Polynomial, 
     return parts
 
 
-def cells(critical: Sequence[RealRoot], between: tuple[Fraction, Fraction]) -> list[Fraction]:
+def cells(critical: Sequence[Number], between: tuple[Fraction, Fraction]) -> list[Fraction]:
     """Return one rational parameter in each open interval between neighbouring critical values and the ends."""
     ends: list[Number] = [Rational(between[0]), *critical, Rational(between[1])]
     return [rational_between(a, b) for a, b in pairwise(ends) if compare(a, b) < 0]

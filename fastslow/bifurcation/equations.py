@@ -7,11 +7,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
 
 import numpy as np
 
 from fastslow.bifurcation.elimination import components
-from fastslow.bifurcation.space_curves import Array, sign_along, values
+from fastslow.bifurcation.functions import Array, Formula, sign_along, values
 from fastslow.errors import InputError
 from fastslow.systems.families import Family
 from fastslow.systems.family_polynomials import FamilyPolynomials, polynomials_of
@@ -28,11 +29,11 @@ class Branch:
     ----------
     equation : str
         Its name, such as "a = h(R)".
-    q, rest : Polynomial
+    q, rest : Polynomial or Formula
         The factor and r = f / q.
-    slow_field, slow_rate : Polynomial
+    slow_field, slow_rate : Polynomial or Formula
         g and the slow rate eps.
-    others : tuple of (str, Polynomial)
+    others : tuple of (str, Polynomial or Formula)
         The other irreducible factors of f, with their names.
     scalars : tuple of Polynomial
         The irreducible factors of f in the parameters only.
@@ -52,8 +53,7 @@ class Branch:
     @property
     def jacobian(self) -> Polynomial:
         """J = q_x g_y - q_y g_x: zero where q = 0 and g = 0 are tangent; the determinant is eps r J."""
-        q, g = self.q, self.slow_field
-        return q.derivative(0) * g.derivative(1) - q.derivative(1) * g.derivative(0)
+        return tangency(self.q, self.slow_field)
 
     @property
     def trace(self) -> Polynomial:
@@ -180,7 +180,7 @@ def two_parameters(branch: Branch, kind: str) -> list[Problem]:
     q, g = branch.q, branch.slow_field
     q_x, q_y = q.derivative(0), q.derivative(1)
     q_xx, jacobian, trace = q_x.derivative(0), branch.jacobian, branch.trace
-    found = []
+    found: list[Problem] = []
     if kind == "fold":
         crossing = tuple(("fold at crossing", name, p) for name, p in branch.others)
         higher: tuple[Test, ...] = (("swallowtail", "", q_xx.derivative(0)), ("canard point at cusp", "", g))
@@ -192,29 +192,46 @@ def two_parameters(branch: Branch, kind: str) -> list[Problem]:
         found.append(Problem("canard point", branch, (q, q_x, g), (*degenerate, *crossing)))
     else:
         meets = tuple(("transcritical at saddle-node", name, p) for name, p in branch.others)
-        for first, second in components(q, g):
-            if second.degrees()[1] <= 0:
+        for first, second in parts_of(q, g):
+            if not isinstance(second, Formula) and second.degrees()[1] <= 0:
                 # Below the curve in the plane of x and the parameters, e(x, p) = 0: J = 0 where e_x = 0.
                 turning = second.derivative(0)
                 along = turning.derivative(0)
             else:
-                turning = jacobian
+                turning = tangency(first, second)
                 # The derivative of J along q = 0.
-                along = q_x * jacobian.derivative(1) - q_y * jacobian.derivative(0)
+                along = q_x * turning.derivative(1) - q_y * turning.derivative(0)
             nodes: tuple[Test, ...] = (("cusp", "", along), ("Bogdanov-Takens", "", trace))
             found.append(Problem("saddle-node", branch, (first, second, turning), (*nodes, *meets)))
-        if not branch.repeated:
-            found.append(Problem("hopf", branch, (q, g, trace), (("Bogdanov-Takens", "", jacobian),)))
-        for name, p in branch.others:
-            if name > branch.equation:
-                found.append(
-                    Problem("transcritical", branch, (q, p, g), (("saddle-node at transcritical", name, jacobian),))
-                )
+        for slow in _slow_parts(q, g):
+            if not branch.repeated:
+                found.append(Problem("hopf", branch, (q, slow, trace), (("Bogdanov-Takens", "", jacobian),)))
+            for name, p in branch.others:
+                if name > branch.equation:
+                    turning = ("saddle-node at transcritical", name, jacobian)
+                    found.append(Problem("transcritical", branch, (q, p, slow), (turning,)))
+        for first, second in combinations(_slow_parts(q, g), 2):
+            turning = ("saddle-node at transcritical", str(second), tangency(q, first))
+            found.append(Problem("transcritical", branch, (q, first, second), (turning,)))
     return [
         Problem(p.kind, p.branch, p.equations, tuple(t for t in p.tests if not t[2].is_constant()))
         for p in found
         if not any(e.is_constant() for e in p.equations)
     ]
+
+
+def tangency(first: Polynomial, second: Polynomial) -> Polynomial:
+    """Return p_x q_y - p_y q_x of two functions: zero where their zero sets touch."""
+    return first.derivative(0) * second.derivative(1) - first.derivative(1) * second.derivative(0)
+
+
+def parts_of(q: Polynomial, g: Polynomial) -> list[tuple[Polynomial, Polynomial]]:
+    """Return pairs of equations for the parts of {q = g = 0} that elimination, or the factors of a formula, tell."""
+    return [(q, part) for part in g.factors()] if isinstance(g, Formula) else components(q, g)
+
+
+def _slow_parts(q: Polynomial, g: Polynomial) -> list[Polynomial]:
+    return g.factors() if isinstance(g, Formula) else [g]
 
 
 def typical_size(heights: Array) -> float:

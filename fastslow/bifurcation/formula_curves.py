@@ -1,209 +1,153 @@
-"""Folds and equilibria of systems of formulas in one parameter, by continuation from proved sections."""
+"""Folds and equilibria of systems of formulas in one parameter, and their bifurcations in two."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
-
-import numpy as np
-from numpy.typing import NDArray
-
-from fastslow.bifurcation.diagrams import BifurcationCurve, BifurcationPoint, Diagram
-from fastslow.core.tape import tape_curve
-from fastslow.errors import InputError
-from fastslow.manifold.continuation import ContinuationOptions, CurveEvent, TracedCurve, trace_curve
-from fastslow.manifold.isolation import isolate
-from fastslow.systems.algebraic import nearest_double
-from fastslow.systems.expression_factors import factored
-from fastslow.systems.expression_facts import substituted
-from fastslow.systems.expressions import Expression, Number, Variable, add, derivative, evaluate, multiply, negative
+from fastslow.bifurcation.boxed_curves import Bounds, BoxedCurves, coordinates, curves_in, zeros_of
+from fastslow.bifurcation.codimension_two import bifurcation_tests, followed, once
+from fastslow.bifurcation.diagrams import BifurcationCurve, BifurcationPoint, Diagram, merged
+from fastslow.bifurcation.equations import Branch, Problem, one_parameter, parts_of, two_parameters
+from fastslow.bifurcation.functions import Formula, sign_along
+from fastslow.bifurcation.one_parameter import Located, TracedPair, assembled
+from fastslow.bifurcation.space_curves import middle_of, proved_zero
+from fastslow.manifold.many_boxes import has_no_zero
+from fastslow.systems.expressions import ONE, multiply, power
 from fastslow.systems.families import Axis, Family
+from fastslow.systems.formula_families import FormulaFamily, formulas_of
 from fastslow.systems.formula_system import FormulaSystem
-from fastslow.systems.formulas import parse_formula
-from fastslow.systems.model_files import parameter_values
-from fastslow.systems.tapes import curve_parameters
 
-Array = NDArray[np.float64]
-
-_SECTIONS = 9
-_ON_CURVE = 1e-6
-"""Distance from a curve, in units of the window, at which a point of a section is on it."""
-_OPTIONS = ContinuationOptions(max_step=0.01)
-
-
-@dataclass(frozen=True, eq=False)
-class _Equations:
-    """What is followed on one factor of f: two formulas in (x, y, p), and test functions by name."""
-
-    factor: Expression
-    second: Expression
-    tests: dict[str, Expression]
+_FAR = 1e-6
+"""Least distance, in units of the box, from an isolated special point at which an event on a curve is another."""
 
 
 def formula_diagram(family: Family, sample: FormulaSystem, axes: tuple[Axis, ...], kind: str) -> Diagram:
-    """Return the folds f = f_x = 0 or the equilibria f = g = 0 of a family of formulas over one parameter.
+    """Return the folds or equilibria of a family of formulas in one parameter, or their bifurcations in two.
 
-    At sections p = const every one of them is isolated with proof; the curves through them are followed in
-    (x, y, p). A curve that meets no section is not found, so that the diagram is never called complete.
+    The values of the last parameter at which curves turn, meet a face of the window or end are isolated with proof,
+    and so are all points at one value between each two of them: `boxed_curves`. So it is shown, also in two
+    parameters, that no curve is missing, or said where that could not be shown.
 
     Raises
     ------
     InputError
-        If f or g cannot be written as a formula in the parameter.
+        If f or g cannot be written as a formula in the parameter, or neither depends on it.
     """
-    problem = _Problem(sample, family.names[0], axes[0])
+    formulas = formulas_of(family, sample)
+    own = [axis for axis in axes if axis.name in family.names]
+    bounds = [*formulas.window, *((axis.low, axis.high) for axis in own)]
     curves: list[BifurcationCurve] = []
     points: list[BifurcationPoint] = []
-    counts = dict.fromkeys(problem.sections, 0)
-    notes = []
-    for equations in problem.equations(kind):
-        traced: list[TracedCurve] = []
-        for value in problem.sections:
-            places, undecided = problem.section(equations, value)
-            counts[value] += len(places)
-            if undecided:
-                notes.append(f"Not shown: {undecided} small boxes at {problem.name} = {float(value):g} are undecided.")
-            for place in places:
-                if not any(problem.meets(curve, place) for curve in traced):
-                    traced.append(problem.follow(equations, place))
-                    if not traced[-1].converged:
-                        at = ", ".join(f"{v:.9g}" for v in place)
-                        notes.append(f"Not shown: the curve at ({at}): {traced[-1].status_sentence}")
-        for curve in (curve for curve in traced if curve.converged):
-            curves.append(problem.curve(equations, curve, kind, len(curves) + 1))
-            points += problem.points(equations, curve, kind, curves[-1].id)
-    notes.append(
-        f"Not shown: curves that meet none of the {len(counts)} values of {problem.name} at which all points were "
-        "isolated; f and g are no polynomials."
+    sections: list[tuple[float, int]] = []
+    notes: list[str] = []
+    for branch in branches_of(formulas, bounds):
+        reason = _left_out(branch, kind)
+        if reason is not None:
+            notes += [reason] if reason else []
+            continue
+        for problem in _problems(branch, kind, len(own)):
+            if len(own) == 1:
+                found = _followed(problem, bounds, len(curves))
+                curves += found[0]
+                points += found[1]
+            else:
+                found = _followed_twice(problem, bounds, len(curves))
+                curves += found[0]
+                points += found[1]
+            sections += found[2]
+            notes += found[3]
+    complete = not any(note.startswith("Not shown") for note in notes)
+    listed = merged(points, sample.upper - sample.lower) if len(own) == 1 else once(points, own)
+    sections = sorted(sections) if len(own) == 1 else []
+    return Diagram(
+        family, sample, axes, kind, tuple(curves), listed, complete, tuple(sections), tuple(dict.fromkeys(notes))
     )
-    sections = tuple((float(value), count) for value, count in counts.items())
-    ordered = tuple(sorted(points, key=lambda p: (p.parameters, p.x, p.y)))
-    return Diagram(family, sample, axes, kind, tuple(curves), ordered, False, sections, tuple(dict.fromkeys(notes)))
 
 
-class _Problem:
-    def __init__(self, sample: FormulaSystem, name: str, axis: Axis) -> None:
-        table, (fast, slow) = sample.table(), sample.names
-        self.name, self.sample, self.names = name, sample, (fast, slow, name)
-        values = {key: value for key, value in parameter_values(table).items() if key != name}
-        entries = [parse_formula(text, self.names, f"f[{i}]", values) for i, text in enumerate(table["f"])]
-        self.g = parse_formula(table["g"], self.names, "g", values)
-        self.f = multiply(*entries)
-        self.factors = factored(entries, self.names)
-        self.rate: Expression = Variable(name) if name == "slow_rate" else Number(sample.slow_rate)
-        self.bounds = [(sample.lower, sample.upper), sample.slow_window, (axis.low, axis.high)]
-        self.low, self.high = (np.array([float(pair[k]) for pair in self.bounds]) for k in (0, 1))
-        span = axis.high - axis.low
-        self.sections = [axis.low + span * Fraction(k, _SECTIONS - 1) for k in range(_SECTIONS)]
+def branches_of(formulas: FormulaFamily, bounds: Bounds) -> list[Branch]:
+    """Return the branches of the critical manifold of a family: the factors of f with x or y that may vanish."""
+    names, parts = formulas.names, formulas.factors.parts
+    rows = [(Formula(e, names), n) for e, n in zip(parts, formulas.factors.multiplicities, strict=True)]
+    moving = [k for k, (p, _) in enumerate(rows) if max(p.degrees()[:2]) > 0]
+    scalars = tuple(p for k, (p, n) in enumerate(rows) if k not in moving and n % 2)
+    found = []
+    vanishing = [k for k in moving if not has_no_zero([rows[k][0].expression], names, bounds)]
+    for k in vanishing:
+        q, times = rows[k]
+        others = tuple((f"{rows[j][0]} = 0", rows[j][0]) for j in vanishing if j != k)
+        powers = [power(p.expression, n) for j, (p, n) in enumerate(rows) if j != k]
+        own = power(q.expression, times - 1) if times > 1 else ONE
+        rest = Formula(multiply(formulas.factors.unit, own, *powers), names)
+        slow, rate = Formula(formulas.slow_field, names), Formula(formulas.slow_rate, names)
+        found.append(Branch(f"{q} = 0", q, rest, slow, rate, others, scalars, times > 1))
+    return found
 
-    def equations(self, kind: str) -> list[_Equations]:
-        """Return what is followed on each factor of f in both variables, or for equilibria on any."""
-        x, y = self.names[:2]
-        found = []
-        parts = self.factors.parts
-        for i, (e, multiplicity) in enumerate(zip(parts, self.factors.multiplicities, strict=True)):
-            e_x, e_y = derivative(e, x), derivative(e, y)
-            if kind == "fold":
-                if multiplicity == 1 and e_x != Number(Fraction(0)) != e_y:
-                    tests = {"cusp": derivative(e, x, 2), "canard point": self.g, "branch point": e_y}
-                    found.append(_Equations(e, e_x, tests))
-                continue
-            trace = add(derivative(self.f, x), multiply(self.rate, derivative(self.g, y)))
-            determinant = add(multiply(e_x, derivative(self.g, y)), negative(multiply(e_y, derivative(self.g, x))))
-            tests = {"hopf": trace, "saddle-node": determinant}
-            if len(parts) > 1:
-                tests["transcritical"] = multiply(*parts[:i], *parts[i + 1 :])
-            found.append(_Equations(e, self.g, tests))
+
+def _left_out(branch: Branch, kind: str) -> str | None:
+    """Return why a branch has no curves of this kind, "" where nothing need be said; None where it may have some."""
+    q = branch.q
+    if kind == "fold":
+        if not q.degrees()[1]:
+            return ""
+        if not q.degrees()[0]:
+            return f"On {branch.equation} every point is neutral in x: it has no folds."
+        if branch.repeated:
+            return f"{branch.equation} is a repeated factor of f: every point of it is neutral, and it has no folds."
+        return None
+    if any(part.expression == q.expression for part in branch.slow_field.factors()):
+        return f"Not shown: on {branch.equation} all points, or those of a whole curve, are at rest."
+    return None
+
+
+def _problems(branch: Branch, kind: str, parameters: int) -> list[Problem]:
+    """Return the curves to be followed on a branch."""
+    if parameters == 2:
+        return two_parameters(branch, kind)
+    whole = one_parameter(branch, kind)
+    pairs = parts_of(*whole.equations) if kind == "equilibrium" else [whole.equations]
+    return [Problem(whole.kind, branch, pair, whole.tests) for pair in pairs if not any(p.is_constant() for p in pair)]
+
+
+_Found = tuple[list[BifurcationCurve], list[BifurcationPoint], list[tuple[float, int]], list[str]]
+
+
+def _followed(problem: Problem, bounds: Bounds, taken: int) -> _Found:
+    tests = {str(i): test[2] for i, test in enumerate(problem.tests)}
+    name = f"{problem.kind} curves of {problem.branch.equation}"
+    boxed = curves_in(problem.equations, tests, bounds, name)
+    everywhere = _everywhere(problem, boxed)
+    located = [at for i in range(len(problem.tests)) if i not in everywhere for at in _zeros(problem, i, boxed, bounds)]
+    part = TracedPair(boxed.space, boxed.traced, boxed.sections, [], [])
+    found = assembled(problem, part, located, everywhere, boxed.notes, taken)
+    return found.curves, found.points, boxed.sections, found.notes
+
+
+def _everywhere(problem: Problem, boxed: BoxedCurves) -> list[int]:
+    """Return the tests that vanish on a whole curve."""
+    return [
+        i
+        for i, (_, _, test) in enumerate(problem.tests)
+        if any(sign_along(test, curve.points) == 0 for curve in boxed.traced)
+    ]
+
+
+def _zeros(problem: Problem, i: int, boxed: BoxedCurves, bounds: Bounds) -> list[Located]:
+    """Return all zeros of a test on the curves: isolated, and where that is not decided those that were met."""
+    kind, _, test = problem.tests[i]
+    result = zeros_of([*problem.equations, test], bounds)
+    found = [Located(i, *coordinates(zero)) for zero in result.zeros] if result is not None else []
+    if result is not None and not result.undecided:
         return found
-
-    def section(self, equations: _Equations, value: Fraction) -> tuple[list[Array], int]:
-        """Return all points at one value of the parameter, and the number of undecided boxes."""
-        pair = [substituted(e, {self.name: value}) for e in (equations.factor, equations.second)]
-        if all(not isinstance(e, Number) for e in pair):
-            found = isolate(pair, self.names[:2], self.bounds[:2])
-            places = [np.array([*map(nearest_double, zero), float(value)]) for zero in found.zeros]
-            return places, len(found.undecided)
-        return [], 0
-
-    def follow(self, equations: _Equations, place: Array) -> TracedCurve:
-        formulas = [equations.factor, equations.second, *equations.tests.values()]
-        return trace_curve(
-            tape_curve,
-            curve_parameters(formulas, self.names),
-            place,
-            lower=self.low,
-            upper=self.high,
-            fold_coordinates=(2,),
-            test_names=tuple(equations.tests),
-            options=_OPTIONS,
-        )
-
-    def meets(self, curve: TracedCurve, place: Array) -> bool:
-        """Whether a traced curve passes a place: between two of its points the chord is near enough."""
-        if not curve.converged:
-            return False
-        points = (curve.points - self.low) / (self.high - self.low)
-        at = (place - self.low) / (self.high - self.low)
-        step = np.diff(points, axis=0)
-        length = np.maximum((step**2).sum(axis=1), 1e-300)
-        share = np.clip(((at - points[:-1]) * step).sum(axis=1) / length, 0.0, 1.0)
-        away = np.linalg.norm(points[:-1] + share[:, None] * step - at, axis=1)
-        # The sagitta of a step is below its length squared times the curvature that its turn shows.
-        return bool(np.any(away <= np.maximum(_ON_CURVE, length)))
-
-    def values(self, e: Expression, points: Array) -> Array:
-        return evaluate(e, dict(zip(self.names, points.T, strict=True)))
-
-    def stability(self, points: Array, kind: str) -> tuple[str, ...]:
-        x, y = self.names[:2]
-        if kind == "fold":
-            bend = self.values(derivative(self.f, x, 2), points)
-            return tuple("attracting below" if b > 0 else "attracting above" if b < 0 else "" for b in bend)
-        f_x, f_y, g_x, g_y, rate = (
-            self.values(e, points) for e in (*(derivative(of, v) for of in (self.f, self.g) for v in (x, y)), self.rate)
-        )
-        trace, determinant = f_x + rate * g_y, f_x * g_y - f_y * g_x
-        words = np.where(determinant < 0, "saddle", np.where(trace < 0, "stable", "unstable"))
-        return tuple(np.where((determinant == 0) | ((determinant > 0) & (trace == 0)), "center", words).tolist())
-
-    def curve(self, equations: _Equations, curve: TracedCurve, kind: str, number: int) -> BifurcationCurve:
-        points = curve.points
-        ends = tuple(reason.sentence for reason in curve.stop_reasons)
-        return BifurcationCurve(
-            f"{kind[0].upper()}{number}",
-            kind,
-            f"{equations.factor} = 0",
-            points[:, 0],
-            points[:, 1],
-            points[:, 2][None],
-            self.stability(points, kind),
-            curve.closed,
-            (ends[0], ends[1]),
-        )
-
-    def points(self, equations: _Equations, curve: TracedCurve, kind: str, id: str) -> list[BifurcationPoint]:
-        found = []
-        for event in curve.events:
-            name = self.name_of(equations, event, kind)
-            if name is not None:
-                x, y, p = map(float, event.point)
-                found.append(BifurcationPoint(name, x, y, (p,), (id,)))
-        return found
-
-    def name_of(self, equations: _Equations, event: CurveEvent, kind: str) -> str | None:
-        if event.kind in ("fold", "branch point") or (kind == "equilibrium" and event.kind == "saddle-node"):
-            # Where p turns back, and where the determinant vanishes, are the same points but for crossings.
-            return "branch point" if event.kind == "branch point" else "saddle-node" if event.kind != "fold" else None
-        if event.kind == "hopf":
-            determinant = self.values(equations.tests["saddle-node"], event.point[None])[0]
-            rest = self.values(derivative(self.f, self.names[0]), event.point[None])[0]
-            factor = self.values(derivative(equations.factor, self.names[0]), event.point[None])[0]
-            return "hopf" if determinant * (rest / factor if factor else 1.0) > 0 else None
-        return event.kind
+    boxed.notes.append(f"Not shown: all special points ({kind}) of {problem.branch.equation}.")
+    size = boxed.space.upper - boxed.space.lower
+    for event in (event for curve in boxed.traced for event in curve.events_of(str(i))):
+        if all(max(abs(event.point - at.middle) / size) > _FAR for at in found):
+            balls = proved_zero((*problem.equations, test), event.point)
+            found.append(Located(i, event.point if balls is None else middle_of(balls), balls))
+    return found
 
 
-def check_one_parameter(family: Family) -> None:
-    """Refuse families of formulas in two parameters."""
-    if len(family.names) != 1:
-        rule = "are two parameters, which needs polynomial f and g"
-        raise InputError("axes", ", ".join(family.names), rule, "Follow curves in one parameter at a time")
+def _followed_twice(problem: Problem, bounds: Bounds, taken: int) -> _Found:
+    kinds = bifurcation_tests(problem)
+    tests = {str(i): test[2] for i, test in enumerate(kinds)}
+    boxed = curves_in(problem.equations, tests, bounds, f"{problem.kind} curves of {problem.branch.equation}")
+    curves, points, notes = followed(problem, kinds, boxed.space, boxed.traced, taken)
+    return curves, points, boxed.sections, [*boxed.notes, *notes]

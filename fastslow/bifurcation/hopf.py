@@ -7,8 +7,9 @@ from typing import Any
 
 import flint
 
+from fastslow.bifurcation.functions import enclose
 from fastslow.systems.algebraic import Ball
-from fastslow.systems.polynomials import Polynomial, enclose
+from fastslow.systems.polynomials import Polynomial
 
 _ORDERS = [(i, j) for i in range(4) for j in range(4) if 1 <= i + j <= 3]
 _FACTORIAL = (1, 1, 2, 6)
@@ -59,7 +60,7 @@ def lyapunov_coefficient(f: Polynomial, g: Polynomial, balls: Sequence[Ball]) ->
 
     Parameters
     ----------
-    f, g : Polynomial
+    f, g : Polynomial or Formula
         Whose first two variables are x and y; g with the slow rate.
     balls : sequence of flint.arb
         Enclosures of all variables at a point with f = g = f_x + g_y = 0 and positive determinant.

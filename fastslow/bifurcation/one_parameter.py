@@ -13,13 +13,14 @@ import numpy as np
 from fastslow.bifurcation.diagrams import BifurcationCurve, BifurcationPoint
 from fastslow.bifurcation.elimination import cells, critical_values, exact_points, section, specialised
 from fastslow.bifurcation.equations import Problem, typical_size
+from fastslow.bifurcation.functions import enclose
 from fastslow.bifurcation.hopf import lyapunov_coefficient
 from fastslow.bifurcation.space_curves import Array, SpaceCurve, middle_of, proved_zero, traced_through
 from fastslow.errors import CertificateError
 from fastslow.manifold.certificates import CommonCurveError
 from fastslow.manifold.continuation import TracedCurve
 from fastslow.systems.algebraic import Ball, RealRoot, nearest_double
-from fastslow.systems.polynomials import Polynomial, enclose, formatted
+from fastslow.systems.polynomials import Polynomial
 
 _LETTER = {"fold": "F", "equilibrium": "E"}
 _SAME_PLACE = 1e-6
@@ -59,18 +60,35 @@ def follow(
     special, everywhere, notes = _exact_special(problem, pair, window, between)
     tests = {str(i): test[2] for i, test in enumerate(problem.tests)} if special is None else {}
     part = trace_pair(pair, tests, window, between, name)
-    space, traced = part.space, part.traced
     notes += part.notes
-    located = special if special is not None else _proved_events(problem, pair, space, traced)
+    located = special if special is not None else _proved_events(problem, pair, part.space, part.traced)
+    return assembled(problem, part, located, everywhere, notes, taken)
+
+
+def assembled(
+    problem: Problem, part: TracedPair, located: Sequence[Located], everywhere: list[int], notes: list[str], taken: int
+) -> Followed:
+    """Return traced curves with the special points that were located on them, and what each arc between these is.
+
+    Parameters
+    ----------
+    everywhere : list of int
+        Tests that vanish on a whole curve.
+    taken : int
+        Number of curves before these.
+    """
+    space, traced = part.space, part.traced
     judged = [(at, _point(problem, at)) for at in located]
     special_points = [(at, point) for at, point in judged if point is not None]
     letter, curves = _LETTER[problem.kind], []
     for k, each in enumerate(traced):
         own = f"{letter}{taken + k + 1}"
         curves.append(_curve(own, problem, space, each, [at.middle for at, _ in special_points]))
-    for i in everywhere if curves else []:
-        if problem.tests[i][0] != "hopf" or any("saddle" not in curve.stability for curve in curves):
-            notes.append(f"Every point of a curve of {problem.branch.equation} is a {problem.tests[i][0]}; not listed.")
+    notes += [
+        f"Every point of a curve of {problem.branch.equation} is a {problem.tests[i][0]}; not listed."
+        for i in (everywhere if curves else [])
+        if problem.tests[i][0] != "hopf" or any("saddle" not in curve.stability for curve in curves)
+    ]
     points = []
     for at, point in special_points:
         near = (space.distance(each, at.middle)[0] < _ON_CURVE for each in traced)
@@ -255,7 +273,7 @@ def _point(problem: Problem, at: Located) -> BifurcationPoint | None:
         note=note,
     )
     if kind == "saddle-node":
-        q, g = problem.equations
+        q, g = branch.q, branch.slow_field
         minors = (q.derivative(i) * g.derivative(2) - q.derivative(2) * g.derivative(i) for i in (0, 1))
         if all(enclose(minor, *balls).contains(0) for minor in minors):
             return replace(found, kind="branch point")
@@ -268,6 +286,9 @@ def _point(problem: Problem, at: Located) -> BifurcationPoint | None:
         return replace(found, lyapunov=known, note=word)
     if kind == "canard point":
         determinant = enclose(-branch.rest * branch.q.derivative(1) * branch.slow_field.derivative(0), *balls)
+        if determinant.contains(0):
+            # g_x = 0 there: two equilibria meet on the fold, and the slow flow does not turn to the other side.
+            return replace(found, kind="saddle-node") if problem.kind == "fold" else None
         if determinant < 0:
             return replace(found, note="a saddle: passed from repelling to attracting (faux canard)")
     if kind == "singular point":
@@ -275,5 +296,5 @@ def _point(problem: Problem, at: Located) -> BifurcationPoint | None:
         hessian = q.derivative(0).derivative(0) * q.derivative(1).derivative(1) - q.derivative(0).derivative(1) ** 2
         value = enclose(hessian, *balls)
         word = "branch point" if value < 0 else ("isola centre" if value > 0 else "singular point")
-        return replace(found, kind=word, note=f"{formatted(q)} = 0 is singular there" if value.contains(0) else "")
+        return replace(found, kind=word, note=f"{branch.equation} is singular there" if value.contains(0) else "")
     return found

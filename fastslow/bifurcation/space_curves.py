@@ -1,4 +1,4 @@
-"""Curves of polynomial equations in the variables and the parameters: traced, and met by exact sections."""
+"""Curves of equations in the variables and the parameters: traced, and met by exact sections."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ import flint
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastslow.bifurcation.functions import Formula, enclose
 from fastslow.core.polynomial_curve import space_curve
+from fastslow.core.tape import tape_curve
 from fastslow.manifold.continuation import ContinuationOptions, StopReason, TracedCurve, trace_curve
 from fastslow.systems.algebraic import Ball
-from fastslow.systems.polynomials import Polynomial, enclose, fraction
+from fastslow.systems.interval_tapes import Tape
+from fastslow.systems.polynomials import Polynomial, fraction
+from fastslow.systems.tapes import curve_parameters
 
 Array = NDArray[np.float64]
 
@@ -24,8 +28,6 @@ _SLOW_SCALE = 10.0
 _OPTIONS = ContinuationOptions(max_step=0.01, first_step=1e-3)
 _MEETS = 1e-3
 """Largest distance of a curve, interpolated between its points, from an exact point of it, in scaled variables."""
-_CANCELLED = 1e-12
-"""A sum this small beside its terms is not told from zero."""
 _NEWTON_BITS = 256
 _NEWTON_STEPS = 12
 _NEAR = 1e-5
@@ -37,28 +39,6 @@ def sparse(p: Polynomial) -> Array:
     terms = p.to_dict().items()
     numbers = [[float(fraction(value)), *map(float, powers)] for powers, value in terms]
     return np.concatenate(([float(len(numbers))], *numbers)) if numbers else np.zeros(1)
-
-
-def values(p: Polynomial, points: ArrayLike) -> tuple[Array, Array]:
-    """Return a polynomial at points, shape (..., n) -> (...), and the sum of the sizes of its terms there."""
-    at = np.asarray(points, dtype=np.float64)
-    total, size = np.zeros(at.shape[:-1]), np.zeros(at.shape[:-1])
-    for powers, value in p.to_dict().items():
-        term = np.full(at.shape[:-1], float(fraction(value)))
-        for k, power in enumerate(powers):
-            if power:
-                term *= at[..., k] ** int(power)
-        total += term
-        size += np.abs(term)
-    return total, size
-
-
-def sign_along(p: Polynomial, points: ArrayLike) -> int:
-    """Return the sign of a polynomial that does not change along points (N, n): that where it cancels least; or 0."""
-    total, size = values(p, points)
-    certain = np.abs(total) / np.where(size > 0.0, size, 1.0)
-    best = int(np.argmax(certain))
-    return int(np.sign(total[best])) if certain[best] > _CANCELLED else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +144,33 @@ class SpaceCurve:
         return float(gaps[k]), k
 
 
+class FormulaCurve(SpaceCurve):
+    """The curve of n - 1 formulas in n variables (x, y, parameters), in a window that bounds all of them."""
+
+    def traced(self, start: ArrayLike) -> TracedCurve:
+        """Follow the curve both ways from a point of it."""
+        formulas = [e.expression for e in (*self.equations, *self.tests.values())]
+        with np.errstate(all="ignore"):
+            return trace_curve(
+                tape_curve,
+                curve_parameters(formulas, self.equations[0].names),
+                np.clip(np.asarray(start, dtype=np.float64), self.lower, self.upper),
+                lower=self.lower,
+                upper=self.upper,
+                fold_coordinates=(),
+                test_names=tuple(self.tests),
+                options=_OPTIONS,
+            )
+
+    def inner(self, points: Array) -> Array:
+        """Return points as they are."""
+        return points
+
+    def outer(self, points: Array) -> Array:
+        """Return points as they are."""
+        return points
+
+
 def traced_through(
     space: SpaceCurve, places: Sequence[tuple[int, float, Array]]
 ) -> tuple[list[TracedCurve], list[str]]:
@@ -228,35 +235,59 @@ def proved_zero(equations: Sequence[Polynomial], guess: ArrayLike) -> tuple[Ball
     R. Krawczyk, Computing 4 (1969) 187; R. E. Moore, SIAM J. Numer. Anal. 14 (1977) 611.
     """
     n = len(equations)
-    slopes = [[p.derivative(k) for k in range(n)] for p in equations]
+    system = _System(equations)
     with flint.ctx.workprec(_NEWTON_BITS):
         begin = [flint.arb(float(v)) for v in np.asarray(guess, dtype=np.float64)]
         at, inverse = begin, None
         for _ in range(_NEWTON_STEPS):
+            now, slope = system.at(at)
             try:
-                inverse = _matrix(slopes, at).inv()
+                inverse = slope.inv()
             except (ZeroDivisionError, ValueError, ArithmeticError):
                 return None
-            step = _product(inverse, [enclose(p, *at) for p in equations])
+            step = _product(inverse, now)
             at = [(v - d).mid() for v, d in zip(at, step, strict=True)]
             if all(abs(d) < flint.arb(2) ** (24 - _NEWTON_BITS) * (1 + abs(v)) for d, v in zip(step, at, strict=True)):
                 break
         if any(not abs(v - b) < _NEAR * (1 + abs(b)) for v, b in zip(at, begin, strict=True)):
             return None
         around = [flint.arb(0, 1e-30 * (1.0 + abs(float(v)))) for v in at]
-        slope = _matrix(slopes, [v + d for v, d in zip(at, around, strict=True)])
+        box = [v + d for v, d in zip(at, around, strict=True)]
+        _, slope = system.at(box)
         columns = [_product(inverse, [slope[i, k] for i in range(n)]) for k in range(n)]
-        image = [-d for d in _product(inverse, [enclose(p, *at) for p in equations])]
+        image = [-d for d in _product(inverse, system.at(at)[0])]
         for k, column in enumerate(columns):
             image = [v + (int(i == k) - c) * around[k] for i, (v, c) in enumerate(zip(image, column, strict=True))]
-        inside = all(d.contains_interior(v) for d, v in zip(around, image, strict=True))
+        inside = all(d.contains_interior(v) for d, v in zip(around, image, strict=True)) and not system.jumps(box)
         return tuple(v + d for v, d in zip(at, image, strict=True)) if inside else None
+
+
+class _System:
+    """n functions of n variables with their derivatives, on balls."""
+
+    def __init__(self, equations: Sequence[Polynomial | Formula]) -> None:
+        self.n = n = len(equations)
+        self.functions = [*equations, *(p.derivative(k) for p in equations for k in range(n))]
+        self.tape: Tape | None = None
+        if isinstance(equations[0], Formula):
+            self.tape = Tape([p.expression for p in self.functions], equations[0].names)
+
+    def at(self, balls: Sequence[Ball]) -> tuple[list[Ball], Any]:
+        """Return the values and the matrix of the derivatives."""
+        found = [enclose(p, *balls) for p in self.functions] if self.tape is None else self.tape.balls(balls)
+        n = self.n
+        return found[:n], flint.arb_mat([found[n * (i + 1) : n * (i + 2)] for i in range(n)])
+
+    def jumps(self, balls: Sequence[Ball]) -> bool:
+        """Whether a function may jump on a box, so that derivatives do not bound its changes."""
+        if self.tape is None:
+            return False
+        low = np.nextafter([float(v.lower()) for v in balls], -np.inf)
+        high = np.nextafter([float(v.upper()) for v in balls], np.inf)
+        _, jumps = self.tape.intervals([(low[k : k + 1], high[k : k + 1]) for k in range(self.n)])
+        return any(bool(jump.any()) for jump in jumps[: self.n])
 
 
 def _product(matrix: Any, vector: Sequence[Ball]) -> list[Ball]:
     """Return matrix times vector."""
     return [sum((matrix[i, k] * v for k, v in enumerate(vector)), flint.arb(0)) for i in range(len(vector))]
-
-
-def _matrix(slopes: list[list[Polynomial]], at: list[Ball]) -> Any:
-    return flint.arb_mat([[enclose(p, *at) for p in row] for row in slopes])

@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastslow.boundary.members import coefficients_at, slow_powers, values_at
 from fastslow.boundary.singular import SingularBoundary
 from fastslow.flow.flow_graph import forbidden
+from fastslow.systems.formula_system import FormulaSystem
 
 Values = NDArray[np.float64]
 
@@ -55,19 +56,91 @@ def doubtful_starts(boundary: SingularBoundary, values: ArrayLike, starts: Array
     rest = np.array([np.isfinite(t) and forbidden(system, float(t)) for t in thresholds.ravel()], dtype=bool)
     thresholds = np.where(rest.reshape(thresholds.shape), np.inf, thresholds)  # orbits do not cross what is at rest
     heights = _followed(thresholds, y)
-    margin = int(heights.shape[1] > len(y))  # where not all starts are followed, up to the next one that is
     low, high = heights.copy(), heights.copy()
     for share in _RATES:
         _widen(boundary, s, heights, share, low, high)
     found = np.repeat(_has_focus(boundary, s)[:, None], len(y), axis=1)
     for i, row in enumerate(heights):
-        for threshold in thresholds[i][np.isfinite(thresholds[i])]:
-            passing = np.flatnonzero((low[i] <= threshold) & (threshold <= high[i]))
-            if len(passing):
-                # and all between these and the threshold: orbits do not overtake each other
-                first, last = row[max(passing[0] - margin, 0)], row[min(passing[-1] + margin, len(row) - 1)]
-                found[i] |= (min(first, threshold) <= y) & (y <= max(last, threshold))
+        found[i] |= _passing(thresholds[i], row, low[i], high[i], y)
     return found
+
+
+def doubtful_formula_starts(
+    system: FormulaSystem, equilibria: ArrayLike, thresholds: ArrayLike, starts: ArrayLike
+) -> NDArray[np.bool_]:
+    """Return which starts of one system of formulas may have another fate at its slow rate, shape (m,).
+
+    Parameters
+    ----------
+    system : FormulaSystem
+        The system.
+    equilibria : array_like, shape (k, 2)
+        Its equilibria (x, y).
+    thresholds : array_like, shape (n,)
+        Heights y that part the fates of starts in the singular limit.
+    starts : array_like, shape (m,)
+        Slow coordinates of starts.
+    """
+    critical, y = (np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in (thresholds, starts))
+    places = np.asarray(equilibria, dtype=np.float64).reshape(-1, 2).T
+    f_x, f_y, g_x, g_y = (system.partial(of, *order, *places) for of in "fg" for order in ((1, 0), (0, 1)))
+    if any(_is_focus(f_x, f_y, g_x, g_y, share * float(system.slow_rate)).any() for share in _RATES):
+        return np.ones(len(y), dtype=bool)
+    if not len(critical):
+        return np.zeros(len(y), dtype=bool)
+    heights = _followed(critical[None], y)[0]
+    return _passing(critical, heights, *_moves(system, heights), y)
+
+
+def _passing(thresholds: Values, heights: Values, low: Values, high: Values, y: Values) -> NDArray[np.bool_]:
+    """Return which starts y move over a threshold, of the moves [low, high] from some heights, in order."""
+    found = np.zeros(len(y), dtype=bool)
+    margin = int(len(heights) > len(y))  # where not all starts are followed, up to the next one that is
+    for threshold in thresholds[np.isfinite(thresholds)]:
+        passing = np.flatnonzero((low <= threshold) & (threshold <= high))
+        if len(passing):
+            # and all between these and the threshold: orbits do not overtake each other
+            first, last = heights[max(passing[0] - margin, 0)], heights[min(passing[-1] + margin, len(heights) - 1)]
+            found |= (min(first, threshold) <= y) & (y <= max(last, threshold))
+    return found
+
+
+def _moves(system: FormulaSystem, heights: Values) -> tuple[Values, Values]:
+    """Return the least and the largest y on the first jumps from heights, as ``core.jumps`` does for polynomials."""
+    y, rate = (v.ravel() for v in np.meshgrid(heights, np.array(_RATES) * float(system.slow_rate)))
+    low, high = y.copy(), y.copy()
+    start, ends = float(system.start_fast), np.array([float(system.lower), float(system.upper)])
+    f = system.partial("f", 0, 0, start, y)
+    going = np.flatnonzero(f)
+    x, y, rate, side = np.full(len(going), start), y[going], rate[going], np.sign(f[going])
+    width = ends[(side > 0.0).astype(int)] - start
+    with np.errstate(all="ignore"):
+        pace = rate * system.partial("g", 0, 0, x, y) / f[going]
+        # Heun's method in x, with nodes that are dense at the line of starts, where f may be small.
+        for share in 1.0 - np.cos(np.linspace(0.0, 0.5 * np.pi, _NODES))[1:]:
+            step, x = start + share * width - x, start + share * width
+            ahead = np.clip(y + step * pace, *system.slow_ends)
+            speed = system.partial("f", 0, 0, x, ahead)
+            after = np.clip(
+                y + 0.5 * step * (pace + rate * system.partial("g", 0, 0, x, ahead) / speed), *system.slow_ends
+            )
+            end = system.partial("f", 0, 0, x, after)
+            lands = ~((side * speed > 0.0) & (side * end > 0.0))
+            # It lands where f = 0, found to first order, within what the step would be.
+            here, slope = system.partial("f", 0, 0, x, y), system.partial("f", 0, 1, x, y)
+            move = step * pace
+            nears = (side * here > 0.0) & (side * slope * move < 0.0)
+            landing = y + np.where(nears, np.sign(move) * np.minimum(np.abs(here / slope), np.abs(move)), 0.0)
+            y = np.where(lands, landing, after)
+            low[going], high[going] = np.minimum(low[going], y), np.maximum(high[going], y)
+            pace = rate * system.partial("g", 0, 0, x, y) / end
+            on = ~lands & np.isfinite(pace)
+            going, x, y = going[on], x[on], y[on]
+            rate, side, width, pace = rate[on], side[on], width[on], pace[on]
+            if not len(going):
+                break
+    shape = len(_RATES), len(heights)
+    return low.reshape(shape).min(axis=0), high.reshape(shape).max(axis=0)
 
 
 def _followed(thresholds: Values, y: Values) -> Values:
@@ -113,5 +186,10 @@ def _has_focus(boundary: SingularBoundary, s: Values) -> NDArray[np.bool_]:
         with np.errstate(invalid="ignore"):
             f_x, f_y, g_x, g_y = (partial(*place) for partial in partials)
             for share in _RATES:
-                found |= (f_x - share * rate * g_y) ** 2 + 4.0 * share * rate * f_y * g_x < 0.0
+                found |= _is_focus(f_x, f_y, g_x, g_y, share * rate)
     return found
+
+
+def _is_focus(f_x: Values, f_y: Values, g_x: Values, g_y: Values, rate: float | Values) -> NDArray[np.bool_]:
+    """Return where the Jacobian of (f, rate g) has complex eigenvalues."""
+    return np.asarray((f_x - rate * g_y) ** 2 + 4.0 * rate * f_y * g_x < 0.0)

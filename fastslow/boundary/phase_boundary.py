@@ -9,6 +9,7 @@ from fastslow.boundary.full import full_boundary
 from fastslow.boundary.singular import SingularBoundary, singular_boundary
 from fastslow.errors import InputError
 from fastslow.systems.families import Axis, axis_of, family_of
+from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem
 
 Limit = Literal["singular", "ode"]
@@ -28,7 +29,7 @@ def phase_boundary(
     model : FastSlowSystem or str
         A system, a preset or a model file.
     x : Axis or str
-        The parameter and its interval: "c_star[3]=-5:5".
+        The parameter and its interval: "c_star[3]=-5:5", or its name alone where the model has a range for it.
     limit : {"ode", "singular"}
         The full system at its slow rate, where stable manifolds of saddles meet the line of starts; or the limit
         slow_rate -> 0, where the curves are heights of special points.
@@ -46,8 +47,9 @@ def phase_boundary(
     >>> print(f"{found.thresholds_at([1])[0][0]:.7f}")
     9.3117517
     """
-    axis = axis_of(x, "x")
-    family = family_of(model, axis.name)
+    system = system_of(model)
+    axis = axis_of(x, "x", system=system)
+    family = family_of(system, axis.name)
     if limit == "ode":
         return full_boundary(family, axis, starts=starts)
     if limit == "singular":

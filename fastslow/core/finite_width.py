@@ -8,13 +8,18 @@ With S(R) = sum_k b_k b*_k R^k, Y(q) = sum_k b_k^2 q^k, kappa = 1/m and nu = gam
     a' = rate (S - a ((1 - kappa) Y(Q) + kappa Y(1)))
     D1 = a^2 E[rho psi],   D2 = a^2 E[rho mu^2],   over a normal z, the teacher's pre-activation,
 
-rho the mean square of the residual given z, psi and mu those of sigma'^2 and sigma'. By Mehler's formula the mean of a
-series in h_j(u) given z is the same series with coefficients times R^j, at z. All are polynomials in z, so that
-Gauss-Hermite quadrature is exact.
+rho the mean square of the residual given z, psi and mu those of sigma'^2 and sigma'. Of a Hermite series they come
+from Mehler's formula: the mean of a series in h_j(u) given z is the same series with coefficients times R^j, at z. All
+are polynomials in z, so that Gauss-Hermite quadrature is exact. Of a function they are given as Chebyshev series in
+t = (2/pi) arcsin R: A0, A1, A2, B0, B1, B2, C in
 
-p = [kappa, nu, rate, noise variance, K, N] and, one after the other: b_k b*_k, b_k^2, b_k (K numbers each), the series
-of sigma'^2 (2K - 1), the teacher at the N nodes, the weights (N), h_j at the nodes (N rows of 2K - 1), and the
-coefficients of E[sigma* sigma''] and E[sigma_j sigma_i''] in powers of R and of Q (K each).
+    D1/a^2 = A0 + a A1 + a^2 (A2 + kappa (Y(1) - Y(R^2)) E[sigma'^2]),
+    D2/a^2 = B0 + a B1 + a^2 (B2 + kappa (Y(1) - Y(R^2)) C).
+
+p = [kappa, nu, rate, noise variance, K, N, L, E[sigma'^2]] and, one after the other: b_k b*_k, b_k^2 (K numbers each),
+the coefficients of E[sigma* sigma''] and E[sigma_j sigma_i''] in powers of R and of Q (K each). Then, of a function
+(N = 0), seven series of L coefficients; of a series (L = 0) b_k (K numbers), the series of sigma'^2 (2K - 1), the
+teacher at the N nodes, the weights (N), h_j at the nodes (N rows of 2K - 1).
 """
 
 import numpy as np
@@ -22,7 +27,9 @@ from numba import njit, types
 
 from fastslow.core.signatures import FIELD, MATRIX, VECTOR
 
-KAPPA, NU, RATE, VARIANCE, ORDER, NODES, FIRST = range(7)
+KAPPA, NU, RATE, VARIANCE, ORDER, NODES, LENGTH, STEEPNESS, FIRST = range(9)
+_LEAST_COSINE = 1e-8
+"""The slope of arcsin is infinite at 1."""
 
 
 @njit(cache=True, error_model="numpy")
@@ -40,17 +47,28 @@ def _power_series(c, x):
 @njit(cache=True, error_model="numpy")
 def _diffusion(p, R, a, out):
     """Write D1, D2 and their derivatives by R and a: rows D1, D2, columns value, d/dR, d/da."""
-    order, nodes = int(p[ORDER]), int(p[NODES])
-    size = 2 * order - 1
+    order = int(p[ORDER])
     y = p[FIRST + order : FIRST + 2 * order]
-    b = p[FIRST + 2 * order : FIRST + 3 * order]
-    e = p[FIRST + 3 * order : FIRST + 3 * order + size]
-    teacher = p[FIRST + 3 * order + size : FIRST + 3 * order + size + nodes]
-    weight = p[FIRST + 3 * order + size + nodes : FIRST + 3 * order + size + 2 * nodes]
-    table = FIRST + 3 * order + size + 2 * nodes
     overlap, slope, _ = _power_series(y, R * R)
     own, _, _ = _power_series(y, 1.0)
     spread, spread_R = p[KAPPA] * (own - overlap), -2.0 * R * p[KAPPA] * slope
+    if int(p[LENGTH]) > 0:
+        _diffusion_of_function(p, R, a, spread, spread_R, out)
+    else:
+        _diffusion_of_series(p, R, a, spread, spread_R, out)
+
+
+@njit(cache=True, error_model="numpy")
+def _diffusion_of_series(p, R, a, spread, spread_R, out):
+    """Do it by quadrature over z; spread is what the other neurons' own parts add to rho/a^2."""
+    order, nodes = int(p[ORDER]), int(p[NODES])
+    size = 2 * order - 1
+    first = FIRST + 4 * order
+    b = p[first : first + order]
+    e = p[first + order : first + order + size]
+    teacher = p[first + order + size : first + order + size + nodes]
+    weight = p[first + order + size + nodes : first + order + size + 2 * nodes]
+    table = first + order + size + 2 * nodes
     for i in range(2):
         for k in range(3):
             out[i, k] = 0.0
@@ -82,6 +100,32 @@ def _diffusion(p, R, a, out):
         out[i, 2] = a * a * out[i, 2] + 2.0 * a * out[i, 0]
         out[i, 0] *= a * a
         out[i, 1] *= a * a
+
+
+@njit(cache=True, error_model="numpy")
+def _diffusion_of_function(p, R, a, spread, spread_R, out):
+    """Do it by the seven series."""
+    first, length = FIRST + 4 * int(p[ORDER]), int(p[LENGTH])
+    x = min(max(R, -1.0), 1.0)
+    t, t_R = np.arcsin(x) * (2.0 / np.pi), (2.0 / np.pi) / max(np.sqrt((1.0 - x) * (1.0 + x)), _LEAST_COSINE)
+    value, by_t = np.zeros(7), np.zeros(7)
+    now, before, slope_now, slope_before = 1.0, t, 0.0, 1.0  # T_0, T_(-1) and their slopes
+    for k in range(length):
+        for i in range(7):
+            value[i] += p[first + i * length + k] * now
+            by_t[i] += p[first + i * length + k] * slope_now
+        slope_now, slope_before = 2.0 * (t * slope_now + now) - slope_before, slope_now
+        now, before = 2.0 * t * now - before, now
+    for i in range(2):
+        v, w = value[3 * i : 3 * i + 3], by_t[3 * i : 3 * i + 3]
+        factor, factor_t = (p[STEEPNESS], 0.0) if i == 0 else (value[6], by_t[6])
+        square = v[2] + spread * factor
+        out[i, 0] = a * a * (v[0] + a * (v[1] + a * square))
+        out[i, 1] = a * a * t_R * (w[0] + a * (w[1] + a * (w[2] + spread * factor_t))) + a**4 * spread_R * factor
+        out[i, 2] = a * (2.0 * v[0] + a * (3.0 * v[1] + 4.0 * a * square))
+    # both are not negative and D2 <= D1, which rounding breaks where the residual is zero
+    out[0, 0] = max(out[0, 0], 0.0)
+    out[1, 0] = min(max(out[1, 0], 0.0), out[0, 0])
 
 
 @njit(FIELD.signature, cache=True, error_model="numpy")
@@ -126,12 +170,12 @@ def _mean_step(u, p, h):
     q = E[r sigma''(u_i)]; the noise of the batch adds h^2 D1/delta to the norms and h^2 D2/delta to the overlaps.
     """
     R, Q, a = u[0], u[1], u[2]
-    kappa, nu, order, nodes = p[KAPPA], p[NU], int(p[ORDER]), int(p[NODES])
+    kappa, nu, order = p[KAPPA], p[NU], int(p[ORDER])
     S, S1, _ = _power_series(p[FIRST : FIRST + order], R)
     y = p[FIRST + order : FIRST + 2 * order]
     Y, Y1, _ = _power_series(y, Q)
     own, own_slope, _ = _power_series(y, 1.0)
-    curved = FIRST + 3 * order + (2 * order - 1) * (1 + nodes) + 2 * nodes
+    curved = FIRST + 2 * order
     pull, _, _ = _power_series(p[curved : curved + order], R)
     push, _, _ = _power_series(p[curved + order : curved + 2 * order], Q)
     push_own, _, _ = _power_series(p[curved + order : curved + 2 * order], 1.0)

@@ -2,23 +2,17 @@
 
 import math
 
-from numba import njit
+from fastslow.core.decorators import FUSED, INLINED
+from fastslow.core.root_quotients import root_quotient, root_quotient_and_slope
 
-_INNER = {"cache": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-HELPER = njit(**_INNER, forceinline=False, fastmath=False)
-"""For functions called by other kernels only: without wrappers for Python they compile in half the time, and
-with numpy's error model a division by zero gives an infinity and no exception. What is not said of the last two
-options is taken from the first caller, and a function is then inlined wherever it is called."""
-FUSED = njit(**_INNER, forceinline=False, fastmath={"contract"})
-"""With fused multiply-adds, which halve the latency of sums and of Horner's rule."""
-INLINED = njit(**_INNER, forceinline=True, fastmath={"contract"})
-"""For the innermost scalar functions: part of their caller."""
-
+FUNCTIONS = 23
 (
     EXP, LOG, SQRT, SIN, COS, TAN, SINH, COSH, TANH, ATAN,
-    ERF, ABS, SIGN, RELU, SIGMOID, SOFTPLUS, GELU, SILU, LEAKY_RELU, PHI, POWER, HERMITE,
-) = range(22)  # fmt: skip
-"""Numbers of the functions; the last three have an order."""
+    ERF, ABS, SIGN, RELU, SIGMOID, SOFTPLUS, GELU, SILU, LEAKY_RELU, PHI, POWER, HERMITE, ROOT_QUOTIENT,
+) = range(FUNCTIONS)  # fmt: skip
+"""Numbers of the functions; the last four have an order."""
+FAMILY = 16
+"""The order of a root quotient is its family times this, plus its order in the family."""
 
 _PADE = 0.5
 """Below this |z| the rational function for tanh z is as good as rounding."""
@@ -139,6 +133,8 @@ def function_and_slope(code, order, x):
         return value, value - order * phi(order + 1, x)
     if code == HERMITE:
         return hermite_and_slope(order, x)
+    if code == ROOT_QUOTIENT:
+        return root_quotient_and_slope(order // FAMILY, order % FAMILY, x)
     if code in (COSH, SINH):
         large = abs(x) > 709.0
         c = math.inf if large else math.cosh(x)
@@ -200,4 +196,6 @@ def function_value(code, order, x):
         return math.erf(x)
     if code == PHI:
         return phi(order, x)
+    if code == ROOT_QUOTIENT:
+        return root_quotient(order // FAMILY, order % FAMILY, x)
     return function_and_slope(code, order, x)[0]

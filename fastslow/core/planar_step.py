@@ -9,7 +9,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from fastslow.core.functions import FUSED, INLINED
+from fastslow.core.decorators import FUSED, INLINED
 from fastslow.core.polynomial import planar_field
 from fastslow.core.rodas5p import JACOBIAN, SLOPE, STEP_FINE, STEP_OUTSIDE, STEP_SINGULAR, step
 from fastslow.core.tableau import GAMMA, A, C

@@ -8,7 +8,8 @@ import math
 
 from numba import njit
 
-from fastslow.core.functions import FUSED, INLINED, hyperbolic_tangent
+from fastslow.core.decorators import FUSED, INLINED
+from fastslow.core.functions import hyperbolic_tangent
 from fastslow.core.signatures import CURVE, FIELD
 from fastslow.core.tape import planar_derivatives, planar_values
 

@@ -7,7 +7,7 @@ import math
 
 from numba import njit
 
-from fastslow.core.functions import HELPER
+from fastslow.core.decorators import HELPER
 from fastslow.core.signatures import CURVE
 
 

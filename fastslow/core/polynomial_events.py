@@ -2,7 +2,7 @@
 
 from numba import njit
 
-from fastslow.core.functions import HELPER
+from fastslow.core.decorators import HELPER
 from fastslow.core.polynomial import CHART, SIZE, evaluate_value, place, products
 from fastslow.core.signatures import EVENTS
 from fastslow.core.tape import planar_values

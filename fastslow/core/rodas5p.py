@@ -18,8 +18,8 @@ the error estimate. No term in dF/dt: the systems here are autonomous.
 import numpy as np
 
 from fastslow.core.calls import call_field
+from fastslow.core.decorators import HELPER
 from fastslow.core.linalg import lu_factor, lu_solve
-from fastslow.core.functions import HELPER
 from fastslow.core.tableau import GAMMA, STAGES, A, C, H
 
 STEP_FINE = 0

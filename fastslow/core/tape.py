@@ -21,12 +21,12 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from fastslow.core.functions import FUSED, function_and_slope, function_value
+from fastslow.core.decorators import FUSED
+from fastslow.core.functions import FUNCTIONS, function_and_slope, function_value
 from fastslow.core.signatures import CURVE
 
-FUNCTIONS = 22
-"""Below this the operations are functions (``fastslow.core.functions``)."""
 CONSTANT, AFFINE, SUM, PRODUCT = range(FUNCTIONS, FUNCTIONS + 4)
+"""Operations; smaller numbers are functions."""
 HEAD = 2
 WIDTH = 6
 ROOM = 192

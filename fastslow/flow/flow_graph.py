@@ -10,6 +10,9 @@ from fractions import Fraction
 from functools import cmp_to_key
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from fastslow.flow.relaxation import jump_of, relaxation_cycles
 from fastslow.flow.singular_orbit import Segment, SegmentKind, SingularFlow, SingularOrbit
 from fastslow.manifold.arcs import FastStability
@@ -176,11 +179,12 @@ def _is_delayed(flow: SingularFlow, arc: Any) -> bool:
     )
 
 
-def orbits_between(flow: SingularFlow) -> Iterator[tuple[float, float, SingularOrbit]]:
+def orbits_between(flow: SingularFlow, starts: ArrayLike | None = None) -> Iterator[tuple[float, float, SingularOrbit]]:
     """Yield (low, high, orbit): the open intervals of starts (start_fast, y) without special points, in order of y.
 
     The fate, the place where orbits end and the number of jumps can change only at the slow value of a special point
     or where the line of starts meets the critical manifold; one orbit in each interval between them decides it.
+    With `starts` only those intervals are given that hold some of these, or have one as their upper end.
     """
     system = flow.system
     cuts: list[Number] = [p.exact_y for p in flow.manifold.points if p.exact_y is not None and math.isfinite(p.y)]
@@ -191,10 +195,10 @@ def orbits_between(flow: SingularFlow) -> Iterator[tuple[float, float, SingularO
         bottom, top = map(Rational, system.slow_window)
         bounds = [*_distinct([bottom, top, *(cut for cut in cuts if compare(bottom, cut) < 0 < compare(top, cut))])]
     for low, high in itertools.pairwise(bounds):
-        orbit = flow.orbit(Start(system.start_fast, rational_inside(low, high)))
         a = -math.inf if low is None else nearest_double(low)
         b = math.inf if high is None else nearest_double(high)
-        yield a, b, orbit
+        if starts is None or np.any((a <= np.asarray(starts)) & (np.asarray(starts) <= b)):
+            yield a, b, flow.orbit(Start(system.start_fast, rational_inside(low, high)))
 
 
 def basins_of(flow: SingularFlow) -> tuple[Basin, ...]:

@@ -18,9 +18,9 @@ from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.systems.exact import Real, exact
-from fastslow.systems.model_files import start_of, system_of
 from fastslow.systems.polynomial_system import exactly
 from fastslow.systems.polynomials import Univariate, at_fast, by_slow_power, fraction, rational
+from fastslow.systems.presets import start_of, system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 _HALF = np.array([[0.2386191860831969, 0.6612093864662645, 0.9324695142031521],

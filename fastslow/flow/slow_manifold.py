@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from fastslow.errors import CertificateError, InputError
 from fastslow.manifold.certificates import critical_abscissae
 from fastslow.systems.algebraic import RealRoot, nearest_double
-from fastslow.systems.model_files import system_of
 from fastslow.systems.polynomial_system import PolynomialSystem, exactly
 from fastslow.systems.polynomials import Polynomial, Univariate, by_slow_power, rational
+from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem
 
 FloatArray = NDArray[np.float64]

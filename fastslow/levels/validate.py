@@ -21,7 +21,7 @@ from fastslow.sgd.prediction import Prediction, predicted
 from fastslow.sgd.simulation import SGDRun, free_memory, simulate_sgd
 from fastslow.sgd.window import STEP, SYMMETRY, Window, validity_window
 from fastslow.systems.exact import Real
-from fastslow.systems.model_files import network_of, start_of
+from fastslow.systems.presets import network_of, start_of
 from fastslow.systems.system import FastSlowSystem
 from fastslow.systems.two_layer import TwoLayer
 
@@ -167,9 +167,10 @@ def validate(
     size["exact_activation"] = exact_activation
     gram = simulate_sgd(model, scale, **size, replicas=replicas, seed=seed, progress=progress)
     end = float(gram.tau[-1])
-    window = validity_window(model, start, n=n, d=d, m=m, gamma=gamma, tau=max(end, _HORIZON))
+    trained: dict[str, Any] = {"n": n, "d": d, "m": m, "gamma": gamma, "exact_activation": exact_activation}
+    window = validity_window(model, start, **trained, tau=max(end, _HORIZON))
     analysis = analyze(model, a0)
-    network = FiniteWidth(model, m, gamma, n / d)
+    network = FiniteWidth(model, m, gamma, n / d, exact_activation)
     levels = _Levels(
         network, analysis, window, gram, simulate(model, start, end, times=gram.tau), *_direct(gram),
         finite=network.solve(scale, gram.tau), mean_step=network.iterate(scale, gram.step),

@@ -1,4 +1,4 @@
-"""All common zeros of n formulas in n variables, n = 1 or 2, in a box: found, proved single, refined on demand.
+"""All common zeros of n formulas in n variables, in a box: found, proved single, refined on demand.
 
 Boxes are subdivided. A box goes where a formula cannot vanish, or where Krawczyk's operator
 K(X) = c - C F(c) + (1 - C F'(X)) (X - c), which keeps every zero, leaves nothing of it. A box Y with
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.errors import CertificateError
+from fastslow.manifold.many_boxes import clusters, halved, inverses, middles
 from fastslow.systems.algebraic import FIRST_BITS, Ball, Rational, compare, rational_in
 from fastslow.systems.expression_facts import exact_value
 from fastslow.systems.expressions import Expression, derivative
@@ -33,7 +34,8 @@ Bounds = Sequence[tuple[Fraction, Fraction]]
 _SMALLEST = 2.0**-27
 """Boxes narrower than this part of the window are not cut again: near a double zero doubles tell no more."""
 _MOST_BOXES = 20_000
-_FIRST_CUTS = {1: 64, 2: 16}
+_FIRST_CUTS = (64, 16, 8, 4)
+"""Into how many parts each side of the window is cut at first, for 1, 2, ... variables."""
 _MOST_STEPS = 100
 
 
@@ -139,7 +141,7 @@ def isolate(functions: Sequence[Expression], names: Sequence[str], bounds: Bound
     if not finished:
         whole = np.stack([undecided[:, :, 0].min(axis=0), undecided[:, :, 1].max(axis=0)], axis=1)
         return Isolated(search.found(), [whole], False)
-    return Isolated(search.found(), _clusters(undecided, search.width), True)
+    return Isolated(search.found(), clusters(undecided, 16 * _SMALLEST * search.width), True)
 
 
 def confirmed(
@@ -167,7 +169,7 @@ def _tight(tape: Tape, box: Array, share: float) -> list[Ball] | None:
     middle, side = box.mean(axis=1), np.ptp(box, axis=1)
     for _ in range(8):
         values = np.array([float(v) for v in tape.doubles(list(middle))])
-        middle = middle - _inverses(values[n:].reshape(1, n, n))[0] @ values[:n]
+        middle = middle - inverses(values[n:].reshape(1, n, n))[0] @ values[:n]
     if not np.all((middle > box[:, 0]) & (middle < box[:, 1])):
         return None
     part = 0.5
@@ -222,20 +224,18 @@ class _Search:
             small = np.all(left[:, :, 1] - left[:, :, 0] <= _SMALLEST * self.width, axis=1)
             if small.any():
                 undecided.append(left[small])
-            boxes = self.halved(left[~small])
+            boxes = halved(left[~small], self.width)
         return (np.concatenate(undecided) if undecided else np.empty((0, self.n, 2))), True
 
     def first_boxes(self) -> Array:
-        cuts = _FIRST_CUTS[self.n]
+        cuts = _FIRST_CUTS[min(self.n, len(_FIRST_CUTS)) - 1]
         sides = []
         for low, high in self.window:
             ends = np.linspace(low, high, cuts + 1)
             ends[-1] = high
             sides.append(np.stack([ends[:-1], ends[1:]], axis=1))
-        if self.n == 1:
-            return sides[0][:, None, :]
-        i, j = np.divmod(np.arange(cuts * cuts), cuts)
-        return np.stack([sides[0][i], sides[1][j]], axis=1)
+        places = np.indices((cuts,) * self.n).reshape(self.n, -1)
+        return np.stack([side[k] for side, k in zip(sides, places, strict=True)], axis=1)
 
     def krawczyk(self, boxes: Array, centre: Array) -> tuple[list[Interval], list[Interval], NDArray[np.bool_], Array]:
         """Return (values, K, where a value cannot vanish, norms of 1 - C F')."""
@@ -255,7 +255,7 @@ class _Search:
             for low, high in (results[i], centred):
                 excluded |= (low > 0) | (high < 0)
         middle = np.stack([np.stack([(a + b) / 2 for a, b in row], axis=1) for row in slopes], axis=1)
-        inverse = _inverses(middle)
+        inverse = inverses(middle)
         images, norms = [], np.zeros(len(boxes))
         for i in range(n):
             image: Interval = (centre[:, i], centre[:, i])
@@ -277,7 +277,7 @@ class _Search:
     def reduced(self, boxes: Array) -> tuple[Array, Array]:
         """Return what is left of boxes, and for each the norm that says whether Newton's method contracts on it."""
         with np.errstate(all="ignore"):
-            _, images, excluded, norms = self.krawczyk(boxes, _middles(boxes))
+            _, images, excluded, norms = self.krawczyk(boxes, middles(boxes))
             new = boxes.copy()
             for j, (low, high) in enumerate(images):
                 known = np.isfinite(low) & np.isfinite(high)
@@ -293,12 +293,12 @@ class _Search:
             return boxes
         tried = boxes[chosen]
         with np.errstate(all="ignore"):
-            z = _middles(tried)
+            z = middles(tried)
             for _ in range(4):
                 at = self.tape.doubles([z[:, j] for j in range(self.n)])
                 at = [np.broadcast_to(np.asarray(v, dtype=np.float64), (len(z),)) for v in at]
                 rows = np.stack(at[self.n :], axis=1).reshape(-1, self.n, self.n)
-                z = z - np.einsum("kij,kj->ki", _inverses(rows), np.stack(at[: self.n], axis=1))
+                z = z - np.einsum("kij,kj->ki", inverses(rows), np.stack(at[: self.n], axis=1))
             side = tried[:, :, 1] - tried[:, :, 0]
             near = np.all((z > tried[:, :, 0] - side) & (z < tried[:, :, 1] + side), axis=1)
             tried, z, side, chosen = tried[near], z[near], side[near], chosen[near]
@@ -316,18 +316,6 @@ class _Search:
             if not any(known):
                 self.zeros.append(Zero(self.tape, wide[k]))
         return np.delete(boxes, chosen[proved], axis=0)
-
-    def halved(self, boxes: Array) -> Array:
-        if not len(boxes):
-            return boxes
-        side = (boxes[:, :, 1] - boxes[:, :, 0]) / self.width
-        which = np.argmax(side, axis=1)
-        rows = np.arange(len(boxes))
-        middle = _middles(boxes)[rows, which]
-        low, high = boxes.copy(), boxes.copy()
-        low[rows, which, 1] = middle
-        high[rows, which, 0] = middle
-        return np.concatenate([low, high])
 
     def found(self) -> list[tuple[Coordinate, ...]]:
         """Return the zeros in the box, each once."""
@@ -355,45 +343,15 @@ def _point(zero: Zero, functions: Sequence[Expression]) -> tuple[Coordinate, ...
     return tuple(Coordinate(zero, j) for j in range(n))
 
 
-def _middles(boxes: Array) -> Array:
-    return boxes[:, :, 0] + 0.5 * (boxes[:, :, 1] - boxes[:, :, 0])
-
-
-def _inverses(matrices: Array) -> Array:
-    """Inverses of matrices, roughly; zero where there is none."""
-    if matrices.shape[1] == 1:
-        return np.where(matrices == 0, 0.0, 1.0 / matrices)
-    a, b, c, d = (matrices[:, i, j] for i in (0, 1) for j in (0, 1))
-    determinant = a * d - b * c
-    scale = np.where(determinant == 0, 0.0, 1.0 / determinant)
-    return np.stack([np.stack([d, -b], axis=1), np.stack([-c, a], axis=1)], axis=1) * scale[:, None, None]
-
-
 def _inverse(m: list[list[Ball]]) -> list[list[Ball]] | None:
-    if len(m) == 1:
-        return None if m[0][0] == 0 else [[(1 / m[0][0]).mid()]]
-    determinant = (m[0][0] * m[1][1] - m[0][1] * m[1][0]).mid()
-    if determinant == 0:
+    n = len(m)
+    try:
+        inverse = flint.arb_mat(m).inv()
+    except (ZeroDivisionError, ValueError, ArithmeticError):
         return None
-    rows = [[m[1][1], -m[0][1]], [-m[1][0], m[0][0]]]
-    return [[(v / determinant).mid() for v in row] for row in rows]
+    rows = [[inverse[i, j].mid() for j in range(n)] for i in range(n)]
+    return rows if all(v.is_finite() for row in rows for v in row) else None
 
 
 def _hull(low: float, high: float) -> Ball:
     return flint.arb(low).union(flint.arb(high))
-
-
-def _clusters(boxes: Array, width: Array) -> list[Array]:
-    """Return the hulls of boxes that touch or nearly do."""
-    hulls: list[Array] = []
-    slack = 16 * _SMALLEST * width
-    for box in boxes:
-        joined = box
-        apart = []
-        for hull in hulls:
-            if np.all((hull[:, 0] <= joined[:, 1] + slack) & (joined[:, 0] <= hull[:, 1] + slack)):
-                joined = np.stack([np.minimum(hull[:, 0], joined[:, 0]), np.maximum(hull[:, 1], joined[:, 1])], axis=1)
-            else:
-                apart.append(hull)
-        hulls = [*apart, joined]
-    return hulls

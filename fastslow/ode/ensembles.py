@@ -19,7 +19,7 @@ from fastslow.ode.solution import LEAST_RTOL, number, real_numbers
 from fastslow.ode.trajectories import Settling
 from fastslow.progress import Progress
 from fastslow.systems.chart import Chart, ChartKind
-from fastslow.systems.model_files import system_of
+from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 _MOST_STEPS = 100_000
@@ -142,7 +142,9 @@ def ensemble(
     node = index[np.where((codes >= 0) & (codes < len(nodes)), codes, -1)]
     fates = {point.id: settling.flow.fate_of(point) for point in nodes}
     again = np.union1d(again, _beyond_centers(settling, codes, starts_x, ends)) if tau is None else again
-    elsewhere: dict[int, str] = {}
+    # The events behind those of the nodes are the edges of the window.
+    left = np.flatnonzero((codes >= len(nodes)) & (tau is None)).tolist()
+    elsewhere = {i: f"leaves the window of {model.edge_left(int(codes[i]) - len(nodes))}" for i in left}
     for i in again:
         start = Start(Fraction(starts_x[i]), Fraction(starts_y[i]))
         if tau is not None:

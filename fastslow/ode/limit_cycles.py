@@ -18,7 +18,7 @@ from fastslow.ode.cycle_search import Found, Search, same
 from fastslow.ode.cycles import Turn
 from fastslow.ode.solution import FloatArray
 from fastslow.ode.trajectories import Trajectory
-from fastslow.systems.model_files import system_of
+from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem
 
 _RESIDUAL, _STRAYED = 1e-8, 1e-2

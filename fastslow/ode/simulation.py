@@ -23,9 +23,9 @@ from fastslow.systems.chart import Chart, ChartKind
 from fastslow.systems.exact import Real
 from fastslow.systems.expressions import Number, Variable, add, negative
 from fastslow.systems.formula_system import FormulaSystem
-from fastslow.systems.model_files import start_of, system_of
 from fastslow.systems.polynomial_system import PolynomialSystem, exactly
 from fastslow.systems.polynomials import rational, variables
+from fastslow.systems.presets import start_of, system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 FloatArray = NDArray[np.float64]

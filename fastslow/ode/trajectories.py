@@ -38,8 +38,10 @@ _SLOW_ENOUGH, _ON_ARC = 1e-6, 1e-4
 """Ratio of time scales, and relative distance to an arc, from which the slow flow takes over where time runs out."""
 _OSCILLATION_TIME = 8.0
 """How long, in slow time, a trajectory of a system without energy is followed before it is called undecided."""
-_PATIENCE = 20.0
-"""How many times longer it is followed when it neither settled nor oscillated."""
+_PATIENCE, _MOST_PATIENCE = 20.0, 1000.0
+"""How many times longer it is followed when it neither settled nor oscillated, at least and at most, ..."""
+_FOLDINGS = 30.0
+"""... so that a distance to an attracting equilibrium can shrink e^30 times."""
 _TIGHT = 1e-13
 """Tolerance where the errors of the first run leave the fate open, as beside canards."""
 _ROUNDING = 1e-9
@@ -159,6 +161,12 @@ class Settling:
         has_energy = self.system.energy_polynomial is not None
         return HORIZON / min(rate, 1.0) if has_energy else _OSCILLATION_TIME * self._slow_time()
 
+    @property
+    def _patience(self) -> float:
+        rates = [abs(value.real) for point in self.targets for value in point.eigenvalues if value.real]
+        needed = _FOLDINGS / (min(rates) * self.horizon) if rates else 0.0
+        return min(max(needed, _PATIENCE), _MOST_PATIENCE)
+
     def _slow_time(self) -> float:
         heights = [abs(p.y) for p in self.manifold.points if math.isfinite(p.y)]
         return max(1.0, *heights, 1.0) / float(self.system.slow_rate)
@@ -190,7 +198,7 @@ class Settling:
             if self.system.energy_polynomial is not None or not result.undecided:
                 return result
             if result.proof == "time" and patience < _PATIENCE:
-                patience = _PATIENCE
+                patience = self._patience
             elif result.proof == "errors" and rtol > _TIGHT:
                 rtol = _TIGHT
             else:

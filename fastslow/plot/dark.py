@@ -16,6 +16,8 @@ PAPER_LIGHTNESS, INK_LIGHTNESS = 0.21, 0.93
 """Lightness in the dark version of what is white, and of ink."""
 _BRIGHT, _VIVID = 0.7, 0.14
 """Lightness and chroma beyond which a colour is the same in both versions."""
+_LIFT = 0.8
+"""Power of the darkness of a colour: below 1, since light lines on dark paper look thinner than the reverse."""
 _COLORS = ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor")
 
 # Ottosson's OKLab (2020), in which a change of lightness alone looks like one.
@@ -29,11 +31,13 @@ def dark(figure: Figure) -> Figure:
     """Exchange light and dark in a figure, in place, and return it.
 
     Hues stay, so that the same things have the same colour in both versions. What is coloured by a colour map
-    (an image of a quantity, filled contours) stays as it is.
+    (an image of a quantity, filled contours) stays as it is; contour lines of a given colour do not.
     """
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, to_rgba_array
+    from matplotlib.contour import ContourSet
     from matplotlib.figure import FigureBase
     from matplotlib.image import AxesImage
     from matplotlib.text import Annotation, Text
@@ -49,6 +53,9 @@ def dark(figure: Figure) -> Figure:
             continue  # their colour is that of their patch, which is among the artists
         if isinstance(artist, AxesImage) and np.ndim(np.asarray(artist.get_array())) == 3:
             artist.set_data(exchanged(np.asarray(artist.get_array())))
+        elif isinstance(artist, ContourSet):
+            if artist.colors is not None:
+                artist.set_cmap(ListedColormap(exchanged(to_rgba_array(artist.colors)).tolist()))
         elif not isinstance(artist, ScalarMappable) or artist.get_array() is None:
             _recolour(artist)
     ink = tuple(exchanged([_rgb(INK)])[0])
@@ -62,7 +69,7 @@ def exchanged(colors: ArrayLike) -> NDArray[np.float64]:
     rgba = np.array(colors, dtype=float)
     lab = np.cbrt(_linear(rgba[..., :3]) @ _LMS.T) @ _LAB.T
     darkest = float((np.cbrt(_linear(np.array(_rgb(INK))) @ _LMS.T) @ _LAB.T)[0])
-    share = np.minimum((1.0 - lab[..., 0]) / (1.0 - darkest), 1.0)
+    share = np.clip((1.0 - lab[..., 0]) / (1.0 - darkest), 0.0, 1.0) ** _LIFT
     # A bright yellow or amber stays, since a dark one is brown.
     bright = (lab[..., 0] > _BRIGHT) & (np.hypot(lab[..., 1], lab[..., 2]) > _VIVID)
     lab[..., 0] = np.where(bright, lab[..., 0], PAPER_LIGHTNESS + (INK_LIGHTNESS - PAPER_LIGHTNESS) * share)

@@ -126,8 +126,11 @@ def _save_animation(animation: Any, path: Path, task: Task, about: dict[str, Any
     import os
     import tempfile
 
+    import matplotlib as mpl
     import matplotlib.animation as writers
 
+    if task.movie == "mp4":
+        mpl.rcParams["animation.ffmpeg_path"] = ffmpeg()  # within the context of the script
     kind = writers.PillowWriter if task.movie == "gif" else writers.FFMpegWriter
     text = {"title": task.title, "comment": json.dumps(about)}
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
@@ -136,6 +139,23 @@ def _save_animation(animation: Any, path: Path, task: Task, about: dict[str, Any
         if task.movie == "gif":
             _comment(temporary, text["comment"])
         os.replace(temporary, path)
+
+
+def ffmpeg() -> str | None:
+    """Return where the program ffmpeg is: on the path, else that of imageio-ffmpeg; None where neither is."""
+    import shutil
+
+    import matplotlib as mpl
+
+    found = shutil.which(str(mpl.rcParams["animation.ffmpeg_path"]))
+    if found is not None:
+        return found
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        return str(get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        return None
 
 
 def animation_rate(animation: Any) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from fastslow.plot.style import INK, MANIFOLD, NEUTRAL, fate_color
 
@@ -13,6 +16,15 @@ if TYPE_CHECKING:
     from fastslow.analysis import Analysis
     from fastslow.results import Point
 
+Place = tuple[float, float]
+Pair = tuple[str, str]
+Slot = tuple[str, str, int]
+"""(node, "", 0), or (start, end, row) where an edge passes a row."""
+
+_BESIDE = 0.7
+"""Share of a node's room to the right of it, where it is told what it is."""
+_PASSING = 0.45
+"""Room for an edge that passes a row, as a share of that for a node."""
 _KINDS = {"fold": "fold", "crossing": "crossing", "start": "start", "infinity": "infinity"}
 
 
@@ -43,36 +55,18 @@ def flow_graph(axes: Axes, analysis: Analysis, *, repelling: bool = False) -> Ax
     for start, end in edges:
         after[start].append(end)
     rows = {id: _height(id, after, frozenset()) for id in points}
-    place = {}
-    for row in set(rows.values()):
-        members = sorted((id for id in points if rows[id] == row), key=lambda id: (points[id].x, points[id].y))
-        for k, id in enumerate(members):
-            place[id] = ((k + 0.5) / len(members), float(row))
+    place, ways = _layout(points, rows, list(edges))
     fates = _fates(analysis)
     for (start, end), edge in edges.items():
         reached = _reached(end, after, set())
         only = {fates[id] for id in reached if id in fates}
         color = fate_color(only.pop(), []) if len(only) == 1 else NEUTRAL
-        bend = 0.12 if rows[start] - rows[end] > 1 else 0.0
-        axes.annotate(
-            "",
-            place[end],
-            place[start],
-            arrowprops={
-                "arrowstyle": "-|>",
-                "color": color,
-                "linewidth": 2.0 if edge.kind == "slow" else 1.5,
-                "linestyle": "-" if edge.kind == "slow" else (0, (4, 2)),
-                "shrinkA": 17,
-                "shrinkB": 18,
-                "mutation_scale": 14,
-                "connectionstyle": f"arc3,rad={bend}",
-            },
-            zorder=2,
-        )
+        _arrow(axes, ways[start, end], color, slow=edge.kind == "slow")
     for id, (x, y) in place.items():
         _node(axes, points[id], (x, y), fates.get(id, ""))
-    axes.set_xlim(0.02, 1.1)
+    for name, slow in (("drift along an arc", True), ("jump", False)):
+        axes.plot([], [], color=NEUTRAL, **_line(slow), label=name)
+    axes.set_xlim(0.0, 1.0)
     axes.set_ylim(-0.5, max(rows.values(), default=0) + 0.45)
     axes.set_axis_off()
     return axes
@@ -81,6 +75,70 @@ def flow_graph(axes: Axes, analysis: Analysis, *, repelling: bool = False) -> Ax
 def _height(id: str, after: dict[str, list[str]], above: frozenset[str]) -> int:
     """Return the number of edges of the longest way on from a node, each node once."""
     return max((1 + _height(end, after, above | {id}) for end in after[id] if end not in above | {id}), default=0)
+
+
+def _layout(
+    points: dict[str, Point], rows: dict[str, int], edges: list[Pair]
+) -> tuple[dict[str, Place], dict[Pair, list[Place]]]:
+    """Return the place of each node, and the places through which each edge goes.
+
+    An edge that passes a row has a slot of its own there (Sugiyama, Tagawa and Toda 1981), so that it meets no node.
+    Slots stand in the order in which they are found from the attractors backwards, so that trees do not cross.
+    """
+    ways: dict[Pair, list[Slot]] = {}
+    row: dict[Slot, int] = {(id, "", 0): rows[id] for id in points}
+    before: dict[Slot, list[Slot]] = {slot: [] for slot in row}
+    for start, end in edges:
+        step = -1 if rows[end] < rows[start] else 1
+        passed = [(start, end, k) for k in range(rows[start] + step, rows[end], step)]
+        row |= {slot: slot[2] for slot in passed}
+        ways[start, end] = [(start, "", 0), *passed, (end, "", 0)]
+        for one, other in itertools.pairwise(ways[start, end]):
+            before.setdefault(other, []).append(one)
+    order: dict[Slot, None] = {}
+
+    def find(slot: Slot) -> None:
+        if slot not in order:
+            order[slot] = None
+            for earlier in sorted(before.get(slot, ()), key=lambda s: (row[s], points[s[0]].x, s)):
+                find(earlier)
+
+    for slot in sorted((s for s in row if not s[1]), key=lambda s: (row[s], points[s[0]].x, s)):
+        find(slot)
+    place = {}
+    for k in {*row.values()}:
+        line = [slot for slot in order if row[slot] == k]
+        widths = [_PASSING if slot[1] else 1.0 for slot in line]
+        for slot, width, right in zip(line, widths, itertools.accumulate(widths), strict=True):
+            place[slot] = ((right - (0.5 if slot[1] else _BESIDE) * width) / sum(widths), float(k))
+    return {id: place[id, "", 0] for id in points}, {pair: [place[slot] for slot in way] for pair, way in ways.items()}
+
+
+def _arrow(axes: Axes, way: list[Place], color: str, *, slow: bool) -> None:
+    """Draw an edge through the places of its way, from the rim of its first node to that of the last."""
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path
+
+    t = np.linspace(0.0, 1.0, 30)
+    s = t if len(way) == 2 else t * t * (3.0 - 2.0 * t)
+    parts = [np.stack((x0 + s * (x1 - x0), y0 + t * (y1 - y0)), 1) for (x0, y0), (x1, y1) in itertools.pairwise(way)]
+
+    def between(start: Any, end: Any, *, shrinkA: float, shrinkB: float, **patches: Any) -> Path:
+        at = axes.transData.transform(np.concatenate(parts))
+        length = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(at, axis=0).T))))
+        kept = np.linspace(shrinkA, length[-1] - shrinkB, 60)
+        return Path(np.stack([np.interp(kept, length, v) for v in at.T], axis=1))
+
+    connection: Any = between  # any callable will do
+    arrow = FancyArrowPatch(
+        way[0], way[-1], connectionstyle=connection, arrowstyle="-|>", color=color, shrinkA=17, shrinkB=18,
+        mutation_scale=14, zorder=2, **_line(slow),
+    )  # fmt: skip
+    axes.add_patch(arrow)
+
+
+def _line(slow: bool) -> dict[str, Any]:
+    return {"linewidth": 2.0, "linestyle": "-"} if slow else {"linewidth": 1.5, "linestyle": (0, (4, 2))}
 
 
 def _reached(id: str, after: dict[str, list[str]], seen: set[str]) -> set[str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from fastslow.errors import MISSING, InputError
 from fastslow.files import check_writable, write_whole
-from fastslow.plot.drawing import FORMATS, MOVIES, Task, draw
+from fastslow.plot.drawing import FORMATS, MOVIES, Task, draw, ffmpeg
 from fastslow.progress import Progress
 from fastslow.systems.model_files import suggestion
 
@@ -97,7 +97,7 @@ def make(
     themes : sequence of str
         Of "light" and "dark"; files of the dark theme end in ``-dark``.
     movie : str
-        "gif", or "mp4", which needs ffmpeg: the format of animations.
+        "gif", or "mp4", which needs ffmpeg (of the system, or of the extra `movie`): the format of animations.
     dpi : int
         Pixels an inch of PNG files.
     workers : int, optional
@@ -186,12 +186,11 @@ def _check_movie(movie: str) -> None:
     """Fail before the work where the tool that writes animations is missing."""
     from matplotlib.animation import writers
 
-    writer, way_out = {
-        "gif": ("pillow", "pip install pillow"),
-        "mp4": ("ffmpeg", "Install ffmpeg, or choose --movie gif"),
-    }[movie]
-    if not writers.is_available(writer):
-        raise InputError("--movie", movie, f"needs {writer}, which is not installed", way_out)
+    if movie == "gif" and not writers.is_available("pillow"):
+        raise InputError("--movie", movie, "needs pillow, which is not installed", "pip install pillow")
+    if movie == "mp4" and ffmpeg() is None:
+        way_out = "pip install 'fastslow[movie]', install ffmpeg, or choose --movie gif"
+        raise InputError("--movie", movie, "needs ffmpeg, which is not installed", way_out)
 
 
 def _fingerprint(options: dict[str, Any]) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastslow.plot.labels import Label, label_points
 from fastslow.plot.style import ARCS, CYCLES, INK, LABELS, POINTS, SEPARATRIX, fate_color, new_figure
 from fastslow.plot.titles import title
 
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from fastslow.analysis import Analysis
-    from fastslow.results import ArcResult, OrbitResult, SegmentResult
+    from fastslow.results import ArcResult, OrbitResult, Point, SegmentResult
 
 Frame = tuple[float, float, float, float]
 
 _MOST_THRESHOLD_LABELS = 4
+_GREY = "#555555"
 _SMALL = 3.6
 """Inches: on narrower axes thresholds are told with four digits."""
 _LABEL_WIDTH = (0.74, 0.48)
@@ -81,9 +83,11 @@ def portrait(
     _orbits(axes, analysis)
     _stable_manifolds(axes, analysis)
     _special_points(axes, analysis)
+    at = (left, right, low, high)
+    labels = _thresholds(axes, analysis, at, small=width < _SMALL)
     if names:
-        _names(axes, analysis)
-    _axis_thresholds(axes, analysis, small=width < _SMALL)
+        labels += _names(analysis, at) + _to_infinity(analysis, at)
+    label_points(axes, labels)
     x, y = analysis.model.fast[0], analysis.model.slow[0]
     two_layer = analysis.model.name == "two_layer"
     axes.set_xlabel("alignment R" if two_layer else f"{x} (fast)")
@@ -305,49 +309,40 @@ def _special_points(axes: Axes, analysis: Analysis) -> None:
             axes.scatter(xs, ys, **POINTS[name], label=LABELS[name], zorder=8, clip_on=False)
 
 
-def _names(axes: Axes, analysis: Analysis) -> None:
-    """Name the folds, equilibria and crossings, so that the summary can be followed in the picture; and infinity."""
-    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    placed: list[tuple[float, float]] = []
+def _names(analysis: Analysis, frame: Frame) -> list[Label]:
+    """Name the folds, equilibria and crossings, so that the summary can be followed in the picture."""
+    left, right, low, high = frame
     order = ("equilibrium", "fold", "crossing")
-    for point in sorted(
-        (p for p in analysis.points if p.kind in order and not p.at), key=lambda p: order.index(p.kind)
-    ):
-        if not (left <= point.x <= right and low <= point.y <= high):
-            continue
-        at = ((point.x - left) / (right - left), (point.y - low) / (high - low))
-        crowd = sum(math.hypot(at[0] - u, 1.6 * (at[1] - v)) < 0.045 for u, v in placed)
-        if point.kind == "crossing" and crowd:
-            continue
-        placed.append(at)
-        offset = ((6, 6), (6, -12), (-16, 6), (-16, -12))[crowd % 4]
-        axes.annotate(
-            point.id,
-            (point.x, point.y),
-            xytext=offset,
-            textcoords="offset points",
-            fontsize=7,
-            color="#555555",
-            bbox={"boxstyle": "round,pad=0.02", "facecolor": "white", "edgecolor": "none", "alpha": 0.9},
-            zorder=7.5,
-        )
+    named = sorted((p for p in analysis.points if p.kind in order and not p.at), key=lambda p: order.index(p.kind))
+    inside = [p for p in named if left <= p.x <= right and low <= p.y <= high]
+    return [
+        Label((p.id,), (p.x, p.y), color=_GREY, style={"zorder": 7.5})
+        for i, p in enumerate(inside)
+        if p.kind != "crossing" or not any(_near(p, other, frame) for other in inside[:i])
+    ]
+
+
+def _near(one: Point, other: Point, frame: Frame) -> bool:
+    left, right, low, high = frame
+    return math.hypot((one.x - other.x) / (right - left), 1.6 * (one.y - other.y) / (high - low)) < 0.045
+
+
+def _to_infinity(analysis: Analysis, frame: Frame) -> list[Label]:
+    """Say of the first orbit that leaves to infinity where it does."""
+    low, high = frame[2:]
     for orbit in analysis.orbits:
         x, y = orbit.final
         if math.isinf(y) and orbit.node:
-            sign, edge = ("+", high) if y > 0 else ("-", low)
-            side = 1 if orbit.segments[-1].start[0] >= x else -1
-            axes.annotate(
-                f"{'↑' if y > 0 else '↓'} to ({x:g}, {sign}\N{INFINITY})",
-                (x + 0.085 * side * (right - left), edge),
-                ha="left" if side > 0 else "right",
-                xytext=(0, -10 if y > 0 else 4),
-                textcoords="offset points",
-                fontsize=8,
-                color=fate_color(orbit.verdict.singular, []),
-                bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.9},
-                zorder=7,
-            )
-            break
+            sign, edge, arrow = ("+", high, "↑") if y > 0 else ("-", low, "↓")
+            line_x, line_y = _segment_points(analysis, orbit.segments[-1], low, high)
+            order = np.argsort(line_y)
+            leaves = float(np.interp(edge, np.asarray(line_y)[order], np.asarray(line_x)[order]))
+            up = -3.0 if y > 0 else 3.0
+            offsets = tuple((side * away, up) for away in (8, 14, 24) for side in (1, -1))
+            texts = (f"{arrow} to ({x:g}, {sign}\N{INFINITY})", f"{arrow} {sign}\N{INFINITY}")
+            color = fate_color(orbit.verdict.singular, [])
+            return [Label(texts, (leaves, edge), offsets, 8.0, color, {"zorder": 7})]
+    return []
 
 
 def _stable_manifolds(axes: Axes, analysis: Analysis) -> None:
@@ -360,11 +355,11 @@ def _stable_manifolds(axes: Axes, analysis: Analysis) -> None:
             label = None
 
 
-def _axis_thresholds(axes: Axes, analysis: Analysis, *, small: bool) -> None:
-    """Mark the thresholds of the full system on the line of starts."""
-    (low, high), x = axes.get_ylim(), float(analysis.system.start_fast)
-    shown = [t for t in analysis.thresholds if low <= t.y <= high]
-    for i, threshold in enumerate(shown):
+def _thresholds(axes: Axes, analysis: Analysis, frame: Frame, *, small: bool) -> list[Label]:
+    """Mark the thresholds of the full system on the line of starts, and return their values as labels."""
+    (low, high), x = frame[2:], float(analysis.system.start_fast)
+    labels = []
+    for i, threshold in enumerate(t for t in analysis.thresholds if low <= t.y <= high):
         # On the side away from the saddle, where no orbit from this start can be.
         side = -1 if analysis.point(threshold.saddle).x >= x else 1
         axes.plot(
@@ -380,16 +375,8 @@ def _axis_thresholds(axes: Axes, analysis: Analysis, *, small: bool) -> None:
             label="threshold of the full system" if i == 0 else None,
         )
         if i < _MOST_THRESHOLD_LABELS:
-            axes.annotate(
-                f"{threshold.y:.{4 if small else 6}g}",
-                (x, threshold.y),
-                xytext=(7 * side, 0),
-                textcoords="offset points",
-                ha="right" if side < 0 else "left",
-                va="center",
-                fontsize=6.5 if small else 7.5,
-                color=INK,
-                annotation_clip=False,
-                zorder=8,
-                bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"},
-            )
+            # Above or below the stable manifold and never on it, where its dashes would be read as a sign.
+            text, size = (f"{threshold.y:.4g}", 6.5) if small else (f"{threshold.y:.6g}", 7.5)
+            offsets = tuple((side * away, up) for away in (6, 10) for up in (3, -3))
+            labels.append(Label((text,), (x, threshold.y), offsets, size, INK, {"zorder": 8}))
+    return labels

@@ -24,7 +24,8 @@ from fastslow.ode.event_sets import section
 from fastslow.ode.solution import FloatArray, Limits, Status
 from fastslow.scales.tail_fit import Fit
 from fastslow.systems.exact import Real, exact
-from fastslow.systems.model_files import start_of, study_from, system_of
+from fastslow.systems.model_files import study_from
+from fastslow.systems.presets import start_of, system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 OMEGA_0 = 2.338107410459767

@@ -18,7 +18,7 @@ from fastslow.ode.paths import Path, follow
 from fastslow.ode.trajectories import Settling
 from fastslow.systems.algebraic import Rational
 from fastslow.systems.exact import Real, exact
-from fastslow.systems.model_files import start_of, system_of
+from fastslow.systems.presets import start_of, system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 _DISTANCE = 1e-3

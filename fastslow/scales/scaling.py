@@ -21,7 +21,7 @@ from fastslow.ode.trajectories import Settling, Trajectory
 from fastslow.scales.tail_fit import PER_DECADE, Estimate, Fit, limit_at_zero, log_slope, power_fit
 from fastslow.systems.algebraic import Rational
 from fastslow.systems.exact import Real, exact
-from fastslow.systems.model_files import start_of, system_of
+from fastslow.systems.presets import start_of, system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 FloatArray = NDArray[np.float64]

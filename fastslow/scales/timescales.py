@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastslow.ode.paths import RTOL, Path, Piece, follow
 from fastslow.systems.exact import Real
-from fastslow.systems.model_files import start_of, system_of
+from fastslow.systems.presets import start_of, system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 CLOSE_SCALES = 0.1

@@ -13,7 +13,7 @@ from fastslow.progress import Progress, counted
 from fastslow.separatrices.gaps import SCAN_RTOL, UNDECIDED, Key, Portrait
 from fastslow.systems.exact import Real, exact
 from fastslow.systems.families import family_of
-from fastslow.systems.model_files import system_of
+from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem
 
 _RTOL, _LOOSE_RTOL = 1e-12, 1e-10

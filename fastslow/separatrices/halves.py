@@ -207,8 +207,8 @@ def _reversed_point(point: SpecialPoint) -> SpecialPoint:
     return replace(point, stability=stability, eigenvalues=tuple(-value for value in point.eigenvalues))
 
 
-def separatrices(settling: Settling, backward: Backward) -> tuple[Separatrix, ...]:
-    """Return every half of a stable or unstable manifold that leaves an equilibrium into the window.
+def separatrices(settling: Settling, backward: Backward, only: Half | None = None) -> tuple[Separatrix, ...]:
+    """Return every half of a stable or unstable manifold (or of one kind only) that leaves an equilibrium.
 
     These are the four halves of a saddle; the two strong halves of an equilibrium with one zero eigenvalue, and
     those of its centre manifold that are unique. Halves that lie on an invariant line x = const are left out.
@@ -216,6 +216,8 @@ def separatrices(settling: Settling, backward: Backward) -> tuple[Separatrix, ..
     result = []
     for point in settling.manifold.of_kind(Kind.EQUILIBRIUM):
         for kind, side, start in departures(settling.flow, point):
+            if only not in (None, kind):
+                continue
             run = settling.run if kind == "unstable" else backward.run
             result.append(Separatrix(point, kind, side, start, run(start)))
     return tuple(result)

@@ -32,7 +32,7 @@ from fastslow.separatrices.halves import (
 )
 from fastslow.separatrices.intervals import BESIDE, intervals_between, merged, same_fate
 from fastslow.systems.algebraic import Rational, compare
-from fastslow.systems.model_files import system_of
+from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 _RTOL = 1e-11
@@ -213,6 +213,17 @@ def _ends_beside(halves: Sequence[Separatrix], saddle: SpecialPoint) -> set[str]
     if not whole:
         return None
     return ends if saddle.stability is Stability.SADDLE else ends | {saddle.id}
+
+
+def parting_starts(settling: Settling) -> list[float]:
+    """Return the starts y on orbits that can part fates: stable halves of saddles, and orbits that touch the window.
+
+    Other boundaries are cycles, and slow manifolds that run to infinity.
+    """
+    backward = Backward(settling.manifold)
+    halves = separatrices(settling, backward, "stable")
+    crossings = [c for half in (*halves, *edge_orbits(settling, backward)) for c in _crossings(settling, half)]
+    return sorted(crossing.y for crossing in (*crossings, *_saddles_on_line(settling, halves)))
 
 
 def edge_starts(settling: Settling) -> list[float]:

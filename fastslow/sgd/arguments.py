@@ -16,7 +16,7 @@ from fastslow.sgd.gram import GramSGD
 from fastslow.sgd.learner import Learner, Setting
 from fastslow.sgd.network import Network
 from fastslow.systems.exact import Real
-from fastslow.systems.model_files import network_of
+from fastslow.systems.presets import network_of
 from fastslow.systems.system import FastSlowSystem
 from fastslow.systems.two_layer import TwoLayer
 

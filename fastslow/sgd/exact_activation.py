@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.errors import InputError
-from fastslow.systems.activations import MOST_ORDERS
+from fastslow.systems.activations import MOST_ORDERS, hermite_expansion
 from fastslow.systems.expression_facts import kinks
 from fastslow.systems.expression_text import parse_expression
 from fastslow.systems.expressions import Expression, derivative, evaluate
@@ -28,18 +28,24 @@ class ExactActivation:
 
     Attributes
     ----------
+    text : str
+        The formula.
     sigma, slope : Expression
         The formula in x and its derivative.
     mean : float
         E[sigma(z)], which the model leaves out.
     nodes : Projection
         Nodes and weights that integrate it over the Gaussian, split at its kinks.
+    kinks : tuple of float
+        Where it has kinks.
     """
 
+    text: str
     sigma: Expression
     slope: Expression
     mean: float
     nodes: Projection
+    kinks: tuple[float, ...]
 
     @classmethod
     def of(cls, system: TwoLayer) -> ExactActivation:
@@ -54,20 +60,26 @@ class ExactActivation:
         if not isinstance(text, str):
             way_out = "Give the activation as text: --activation relu, or two_layer('relu', ...)"
             raise InputError("exact_activation", True, "the model has Hermite coefficients and no formula", way_out)
-        sigma = parse_expression(text, field="activation")
+        return cls.of_text(text)
 
-        def refuse(rule: str, way_out: str) -> InputError:
-            return InputError("activation", text, rule, way_out)
+    @classmethod
+    def where_known(cls, system: TwoLayer) -> ExactActivation | None:
+        """Return the activation that a model was made from, None where its series is all that is known or all of it.
 
-        nodes = project(lambda x: evaluate(sigma, {"x": x}), MOST_ORDERS, kinks(sigma), refuse)
-        slope = derivative(sigma, "x")
-        # Stein's lemma, E[sigma'] = E[z sigma], holds where there is no jump.
-        density = hermite_functions(nodes.x, 0)[0] ** 2
-        steepness = float(nodes.weights @ (density * evaluate(slope, {"x": nodes.x})))
-        if not abs(steepness - nodes.b[1]) <= _SAME * nodes.norm:
-            rule = f"the activation {text} jumps, so that its slope trains another network than its series"
-            raise InputError("exact_activation", True, rule, "Leave exact_activation (--exact-activation) out")
-        return cls(sigma, slope, float(nodes.b[0]), nodes)
+        That is so of coefficients, of a formula that jumps, and of a polynomial of no higher order.
+        """
+        text = system.table().get("activation")
+        if not isinstance(text, str) or hermite_expansion(text, len(system.c)).tail == 0.0:
+            return None
+        try:
+            return cls.of_text(text)
+        except InputError:
+            return None
+
+    @classmethod
+    def of_text(cls, text: str) -> ExactActivation:
+        """Return the activation of a formula; see `of`."""
+        return _read(text)
 
     def __call__(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the centred activation and its slope."""
@@ -105,3 +117,22 @@ class ExactActivation:
         u = (evaluate(self.sigma, {"x": x}) - self.mean) * psi[0]
         b = psi @ (weights * u) / s
         return b, max(float(weights @ u**2) / s - float(b @ b), 0.0)
+
+
+@lru_cache(maxsize=64)
+def _read(text: str) -> ExactActivation:
+    sigma = parse_expression(text, field="activation")
+
+    def refuse(rule: str, way_out: str) -> InputError:
+        return InputError("activation", text, rule, way_out)
+
+    corners = kinks(sigma)
+    nodes = project(lambda x: evaluate(sigma, {"x": x}), MOST_ORDERS, corners, refuse)
+    slope = derivative(sigma, "x")
+    # Stein's lemma, E[sigma'] = E[z sigma], holds where there is no jump.
+    density = hermite_functions(nodes.x, 0)[0] ** 2
+    steepness = float(nodes.weights @ (density * evaluate(slope, {"x": nodes.x})))
+    if not abs(steepness - nodes.b[1]) <= _SAME * nodes.norm:
+        rule = f"the activation {text} jumps, so that its slope trains another network than its series"
+        raise InputError("exact_activation", True, rule, "Leave exact_activation (--exact-activation) out")
+    return ExactActivation(text, sigma, slope, float(nodes.b[0]), nodes, corners)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike
 from fastslow.errors import InputError
 from fastslow.ode.integrate import integrate
 from fastslow.ode.solution import FloatArray, Limits, Status
+from fastslow.sgd.batch_noise import BatchNoise, batch_noise, hermite_table
+from fastslow.sgd.exact_activation import ExactActivation
 from fastslow.sgd.network import Network
-from fastslow.systems.model_files import network_of
+from fastslow.systems.presets import network_of
 from fastslow.systems.system import FastSlowSystem
 from fastslow.systems.two_layer import TwoLayer
 
@@ -84,7 +86,7 @@ class FiniteWidth:
     dQ/dtau = 2aR(1-Q)S' - (2a^2/m)(1-Q)Y'(Q)[1+(m-1)Q] + (gamma/m delta)(D2 - D1 Q)
     da/dtau = slow_rate (S - a[(1-1/m)Y(Q) + Y(1)/m])
 
-    with D1 = a^2 E[rho psi] and D2 = a^2 E[rho mu^2] (``fastslow.core.finite_width``), exact by quadrature. For m and
+    with D1 = a^2 E[rho psi] and D2 = a^2 E[rho mu^2] (``fastslow.core.finite_width``), by quadrature. For m and
     batch to infinity Q = R^2 and (R, a) is the two-variable system; errors of that are of order 1/m and gamma/(m
     delta).
 
@@ -98,6 +100,9 @@ class FiniteWidth:
         Learning rate; 0 leaves out the noise of the batches.
     delta : float
         Samples of a batch per dimension, n/d.
+    exact_activation : bool, optional
+        Whether the noise is that of the activation itself, as in SGD with `exact_activation`, and not of its Hermite
+        series, which S and Y are always those of. By default it is where the model knows the formula.
 
     References
     ----------
@@ -108,6 +113,7 @@ class FiniteWidth:
     m: float
     gamma: float = 0.0
     delta: float = 1.0
+    exact_activation: bool | None = None
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -130,40 +136,45 @@ class FiniteWidth:
         """Parameters of ``fastslow.core.finite_width.finite_width_field``."""
         return self._packed(len(self.network.b))
 
-    def with_noise_of(self, order: int) -> FiniteWidth:
-        """Return the system whose noise terms are those of the activation's series cut at a lower order.
+    @cached_property
+    def activation(self) -> ExactActivation | None:
+        """The activation whose noise this is, None where it is that of the Hermite series."""
+        if self.exact_activation is None:
+            return ExactActivation.where_known(self.system)
+        return ExactActivation.of(self.system) if self.exact_activation else None
 
-        A series converges in the mean square. The noise has fourth moments, which of a function that is no polynomial
-        grow without bound with the order: E[sigma'^4] of ReLU is 1/2, of its series cut at K = 5, 8 and 15 it is
-        0.41, 4.1 and 1.8e5, from samples too rare to be met in training.
+    @cached_property
+    def noise(self) -> BatchNoise | None:
+        """The noise of the batches of that activation, None where it is that of the series or zero."""
+        activation = self.activation if self.gamma > 0.0 else None
+        return None if activation is None else batch_noise(activation, self.network)
+
+    def with_noise_of(self, order: int) -> FiniteWidth:
+        """Return the system whose noise is that of the Hermite series cut at a lower order.
+
+        A series converges in the mean square, its fourth moments need not; see `fastslow.sgd.batch_noise`. A network
+        that is trained with a long one rarely meets the samples that make them.
         """
-        other = FiniteWidth(self.system, self.m, self.gamma, self.delta)
-        other.parameters = self._packed(order)
+        other = replace(self, exact_activation=False)
+        other.parameters = other._packed(order)
         return other
 
     def _packed(self, noise_order: int) -> FloatArray:
-        from scipy.special import roots_hermitenorm
-
-        net = self.network
+        net, noise = self.network, self.noise
         b, star = net.b, net.b_star
         order = len(b)
-        size = 2 * order - 1
-        nodes = max(order, len(star)) + order
-        z, weight = roots_hermitenorm(nodes)
-        table = _hermite(z, max(size, len(star) + 1))
-        teacher = table[:, 1 : len(star) + 1] @ star
-        noisy = np.where(np.arange(order) < noise_order, b, 0.0)
-        slope = table[:, :order] @ (noisy * np.sqrt(np.arange(1.0, order + 1.0)))
-        weight = weight / weight.sum()
-        squared = table[:, :size].T @ (weight * slope**2)  # sigma'^2 in h_0, ..., h_(2K-2)
         common = np.zeros(order)
         common[: min(order, len(star))] = star[:order]
         curvature = np.zeros(order)  # b_(k+2) sqrt((k+1)(k+2)), the coefficient of sigma'' in h_k
         k = np.arange(1.0, order - 1.0)
         curvature[: order - 2] = b[2:] * np.sqrt((k + 1.0) * (k + 2.0))
-        head = [1.0 / self.m, self.noise_rate, net.slow_rate, net.noise**2, order, nodes]
-        parts = [head, b * common, b**2, noisy, squared, teacher, weight, table[:, :size].ravel()]
-        return np.concatenate([*parts, common * curvature, b * curvature])
+        head = [1.0 / self.m, self.noise_rate, net.slow_rate, net.noise**2, order]
+        middle = [b * common, b**2, common * curvature, b * curvature]
+        if noise is not None:
+            ends = [0.0, noise.series.shape[1], noise.steepness]
+            return np.concatenate([head, ends, *middle, noise.series.ravel()])
+        nodes, parts = _series_noise(b, star, noise_order)
+        return np.concatenate([head, [nodes, 0.0, 0.0], *middle, *parts])
 
     @property
     def noise_rate(self) -> float:
@@ -289,14 +300,21 @@ class FiniteWidth:
         """Return the system with its terms of order 1/m and those of the noise times a factor each."""
         from fastslow.core.finite_width import KAPPA, NU
 
-        other = FiniteWidth(self.system, self.m, self.gamma, self.delta)
-        other.parameters = self.parameters.copy()
+        other = replace(self)
+        other.noise, other.parameters = self.noise, self.parameters.copy()
         other.parameters[KAPPA] *= width
         other.parameters[NU] *= noise
         return other
 
 
-def finite_width(system: FastSlowSystem | str, m: float, gamma: float = 0.0, delta: float = 1.0) -> FiniteWidth:
+def finite_width(
+    system: FastSlowSystem | str,
+    m: float,
+    gamma: float = 0.0,
+    delta: float = 1.0,
+    *,
+    exact_activation: bool | None = None,
+) -> FiniteWidth:
     """Return the three-variable system of a network of width m; see `FiniteWidth`.
 
     Notes
@@ -312,7 +330,7 @@ def finite_width(system: FastSlowSystem | str, m: float, gamma: float = 0.0, del
     unlearning 0.999
     """
     model = network_of(system)
-    return FiniteWidth(model, m, gamma, delta)
+    return FiniteWidth(model, m, gamma, delta, exact_activation)
 
 
 def _state(start: ArrayLike) -> FloatArray:
@@ -348,10 +366,17 @@ def _newton(system: FiniteWidth, start: FloatArray) -> FloatArray | None:
     return None
 
 
-def _hermite(x: FloatArray, count: int) -> FloatArray:
-    """Return normalised Hermite polynomials h_0, ..., h_(count-1) at points, a row each."""
-    table = np.ones((len(x), count))
-    for k in range(1, count):
-        before = table[:, k - 2] if k > 1 else 0.0
-        table[:, k] = (x * table[:, k - 1] - math.sqrt(k - 1.0) * before) / math.sqrt(k)
-    return table
+def _series_noise(b: FloatArray, star: FloatArray, noise_order: int) -> tuple[int, list[FloatArray]]:
+    """Return the number of nodes, and what the kernel wants of the noise of a Hermite series."""
+    from scipy.special import roots_hermitenorm
+
+    order = len(b)
+    size = 2 * order - 1
+    nodes = max(order, len(star)) + order
+    z, weight = roots_hermitenorm(nodes)
+    table = hermite_table(z, max(size, len(star) + 1))
+    noisy = np.where(np.arange(order) < noise_order, b, 0.0)
+    slope = table[:, :order] @ (noisy * np.sqrt(np.arange(1.0, order + 1.0)))
+    weight = weight / weight.sum()
+    squared = table[:, :size].T @ (weight * slope**2)  # sigma'^2 in h_0, ..., h_(2K-2)
+    return nodes, [noisy, squared, table[:, 1 : len(star) + 1] @ star, weight, table[:, :size].ravel()]

@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 from fastslow.manifold.boxes import Array, Dual, Interval, rows, series, zeros_in_box
 from fastslow.sgd.finite_width import FiniteWidth, Rest
 from fastslow.sgd.noise_terms import noise_terms
+from fastslow.systems.intervals import down, function_of_interval, up
 
 _OUTSIDE = 1e-9
 """So far from the domain of correlations a point may lie by rounding."""
 _NEAR = 1e-5
 _SAME = 1e-5
+_ANGLE_SLACK = 2.0**-44
+_SERIES_SLACK = 1e-14
+"""Relative rounding errors allowed for in an arcsine, and in a Chebyshev series."""
 _TRIES = 12
 """Starts of Newton's method where nothing is proved."""
 
@@ -90,7 +94,11 @@ class Reduced:
         self.own, self.own_slope = _enclosed(sum(y, zero)), _enclosed(sum(y_slope, zero))
         self.s = _stacked([s, slope])
         self.noisy = network.noise_rate > 0.0
-        self.terms = _stacked([_fractions(p) for part in noise_terms(system) for p in part]) if self.noisy else None
+        self.noise, self.steepness = network.noise, self.own_slope
+        if self.noise is not None:
+            self.steepness = _nearby(self.noise.steepness)
+        elif self.noisy:
+            self.terms = _stacked([_fractions(p) for part in noise_terms(system) for p in part])
 
     def __call__(self, R: Dual, w: Dual) -> tuple[Dual, Dual]:
         """Return both equations where a is at rest."""
@@ -102,11 +110,12 @@ class Reduced:
         one = (R * 0.0) + 1.0
         push = (one - Q) * Y1 * self.share
         second = S1 * w * 2.0
-        if self.terms is not None:
+        if self.noisy:
             (own,), (slope,) = rows(series(self.y, square)), rows(series(self.y_slope, square))
             spread = (own * -1.0 + self.own) * self.kappa
-            p = rows(series(self.terms, R))
-            D1 = p[0] + a * (p[1] + a * (p[2] + spread * self.own_slope))
+            p = rows(series(self.terms, R) if self.noise is None else _chebyshev(self.noise.series, _angle(R)))
+            slope = slope if self.noise is None else p[6]
+            D1 = p[0] + a * (p[1] + a * (p[2] + spread * self.steepness))
             D2 = p[3] + a * (p[4] + a * (p[5] + spread * slope))
             push = push + D1 * (self.nu * 0.5)
             second = second - a * R * (D1 * self.kappa + D2 * self.share) * self.nu
@@ -226,6 +235,39 @@ def _squared(x: Dual) -> Dual:
     most = np.maximum(low, high)
     value = Interval(np.maximum(np.nextafter(least * least, -np.inf), 0.0), np.nextafter(most * most, np.inf))
     return Dual(value, (v * x.by[0] * 2.0, v * x.by[1] * 2.0))
+
+
+def _angle(R: Dual) -> Dual:
+    """Return (2/pi) arcsin R, infinitely steep at the ends."""
+    square = _squared(R).value
+    root = function_of_interval(
+        "sqrt", (np.maximum(down(1.0 - square.high), 0.0), np.maximum(up(1.0 - square.low), 0.0))
+    )
+    turn = 2.0 / math.pi
+    ends = (np.arcsin(np.clip(v, -1.0, 1.0)) * turn for v in R.value.ends)
+    low, high = next(ends) - _ANGLE_SLACK, next(ends) + _ANGLE_SLACK
+    slope = Interval(down(turn * (1.0 - _ANGLE_SLACK) / root[1]), up(turn * (1.0 + _ANGLE_SLACK) / root[0]))
+    return Dual(Interval(low, high), (slope * R.by[0], slope * R.by[1]))
+
+
+def _chebyshev(series_: Array, t: Dual) -> Dual:
+    """Return Chebyshev series, a row each, by P(t0) + P'(t0)(t - t0) and a bound of P'': |T_k''| <= k^2 (k^2 - 1)/3.
+
+    In powers of t the coefficients would be large and of both signs.
+    """
+    from numpy.polynomial.chebyshev import chebder, chebval
+
+    k = np.arange(series_.shape[1])
+    rough = (np.abs(series_) @ np.stack((k * k, k * k * (k * k - 1) / 3.0), axis=1))[:, :, None]
+    error = _SERIES_SLACK * (np.abs(series_).sum(axis=1, keepdims=True) + rough[:, 0])
+    middle = np.clip(0.5 * (t.value.low + t.value.high), -1.0, 1.0)
+    reach = up(np.maximum(t.value.high - middle, middle - t.value.low))
+    value, slope = (np.asarray(chebval(middle, c), dtype=np.float64) for c in (series_.T, chebder(series_.T)))
+    bend = up(rough[:, 1] * reach * (1.0 + _SERIES_SLACK))
+    steep = Interval(slope - bend - error * k[-1] ** 2, slope + bend + error * k[-1] ** 2)
+    line = Interval(slope, slope) * Interval(-reach, reach)
+    rest = up(0.5 * bend * reach) + error * (1.0 + k[-1] ** 2 * reach)
+    return Dual(line + Interval(value - rest, value + rest), (steep * t.by[0], steep * t.by[1]))
 
 
 def _nearby(value: float) -> Interval:

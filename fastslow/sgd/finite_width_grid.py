@@ -27,19 +27,27 @@ class Plane:
         self.network, self.model = network, network.system
         self.kappa, self.nu = 1.0 / network.m, network.noise_rate
         self.y = np.array([0.0, *map(float, self.model.t)])
-        self.terms = [[_floats(p) for p in part] for part in noise_terms(self.model)] if self.nu > 0.0 else None
+        self.noise = network.noise
+        exact = self.noise is not None or self.nu == 0.0
+        self.terms = None if exact else [[_floats(p) for p in part] for part in noise_terms(self.model)]
 
     def excess(self, R: Array, a: Array) -> tuple[Array, Array]:
         """Return w = 1/m + (1 - 1/m) Q - R^2 on the manifold, and D1/a^2."""
-        if self.terms is None:
+        if self.nu == 0.0:
             return np.zeros(np.broadcast_shapes(R.shape, a.shape)), np.zeros(1)
         from numpy.polynomial.polynomial import polyder, polyval
 
         spread = self.kappa * (self.y.sum() - polyval(R * R, self.y))
-        slope = polyder(self.y)
+        if self.noise is not None:
+            terms = list(self.noise.at(R))
+            factors = (self.noise.steepness, terms[6])
+        else:
+            slope = polyder(self.y)
+            terms = [polyval(R, p) for part in self.terms or [] for p in part]
+            factors = (slope.sum(), polyval(R * R, slope))
         D1, D2 = (
-            polyval(R, p[0]) + a * (polyval(R, p[1]) + a * (polyval(R, p[2]) + spread * factor))
-            for p, factor in zip(self.terms, (slope.sum(), polyval(R * R, slope)), strict=True)
+            terms[i] + a * (terms[i + 1] + a * (terms[i + 2] + spread * factor))
+            for i, factor in zip((0, 3), factors, strict=True)
         )
         with np.errstate(divide="ignore", invalid="ignore"):
             w = self.nu * a * R * (self.kappa * D1 + (1.0 - self.kappa) * D2) / (2.0 * self.model.S(R, 1))

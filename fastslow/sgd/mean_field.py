@@ -11,7 +11,7 @@ from fastslow.errors import InputError
 from fastslow.ode.solution import FloatArray
 from fastslow.sgd.network import Network
 from fastslow.sgd.neurons import sampled, scales_of, times_of
-from fastslow.systems.model_files import network_of
+from fastslow.systems.presets import network_of
 from fastslow.systems.system import FastSlowSystem
 from fastslow.systems.two_layer import TwoLayer
 

@@ -12,7 +12,7 @@ from fastslow.errors import InputError
 from fastslow.ode.solution import FloatArray
 from fastslow.sgd.network import Network
 from fastslow.sgd.streams import Streams
-from fastslow.systems.model_files import network_of
+from fastslow.systems.presets import network_of
 from fastslow.systems.system import FastSlowSystem
 from fastslow.systems.two_layer import TwoLayer
 

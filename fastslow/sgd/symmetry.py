@@ -94,7 +94,7 @@ def symmetry(run: SGDRun, *, neurons: bool = False) -> Symmetry:
     grid = np.append(0.0, np.geomspace(_FIRST * end, end, _POINTS))
     orbit = simulate(run.system, o["a0"], end, times=grid)
     infinite = transverse_growth(run.system, orbit)
-    network = FiniteWidth(run.system, o["m"], o["gamma"], o["n"] / o["d"])
+    network = FiniteWidth(run.system, o["m"], o["gamma"], o["n"] / o["d"], o["exact_activation"])
     course = network.solve(o["a0"], grid)
     finite = spread_growth(network, course) if o["m"] >= _LEAST_NEURONS else np.empty(0)
     enough = 0.5 * math.log(o["d"])

@@ -15,7 +15,7 @@ from fastslow.ode.solution import FloatArray
 from fastslow.sgd.finite_width import Course, FiniteWidth
 from fastslow.sgd.transverse import spread_growth, transverse_growth
 from fastslow.systems.exact import Real
-from fastslow.systems.model_files import network_of, start_of
+from fastslow.systems.presets import network_of, start_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 DEPARTURE = 0.1
@@ -87,6 +87,7 @@ def validity_window(
     m: int,
     gamma: float,
     tau: float = 1e4,
+    exact_activation: bool | None = None,
 ) -> Window:
     """Return until when SGD on a network of width m can be compared with the two-variable system.
 
@@ -102,6 +103,8 @@ def validity_window(
         Learning rate.
     tau : float
         How far the orbit is followed.
+    exact_activation : bool, optional
+        Whose batch noise; see `FiniteWidth`.
 
     Returns
     -------
@@ -124,7 +127,7 @@ def validity_window(
     model = network_of(system)
     begin = start_of(model, start)
     check_sizes(n=n, d=d, m=m, gamma=gamma, tau=tau)
-    network = FiniteWidth(model, m, gamma, n / d)
+    network = FiniteWidth(model, m, gamma, n / d, exact_activation)
     rate = max(abs(model.f(float(begin.fast), float(begin.slow))), 1.0 / tau)
     grid = np.append(0.0, np.geomspace(min(_FIRST_TIME / rate, 1e-3 * tau), tau, _POINTS))
     orbit = simulate(model, begin, tau, times=grid)

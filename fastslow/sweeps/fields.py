@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.errors import InputError
-from fastslow.flow.flow_graph import orbits_between
-from fastslow.flow.singular_orbit import SegmentKind, SingularFlow
-from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.flow.singular_orbit import SegmentKind
 from fastslow.sweeps.methods import Fill, Singular, final_energies, limits
+from fastslow.sweeps.one_by_one import SingularOneByOne, intervals, manifold_at
 from fastslow.sweeps.plane import Column
 from fastslow.sweeps.sweep import Variable
-from fastslow.systems.polynomial_system import PolynomialSystem, exactly
+from fastslow.systems.expressions import derivative, evaluate
+from fastslow.systems.formula_system import FormulaSystem
+from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.polynomials import dense
 from fastslow.systems.system import FastSlowSystem
 
@@ -38,13 +39,16 @@ def attractors_of(system: FastSlowSystem) -> tuple[str, ...]:
     >>> attractors_of(preset("fig5-left").system)
     ('no attractor', 'a = 0', 'R = 1', 'R = -1', 'a = h(R)', 'infinity', 'cycle')
     """
-    curves = (factor.equation or f"{factor.polynomial} = 0" for factor in _named(system).factors)
-    return (NOWHERE, *curves, INFINITY, CYCLE)
+    return (NOWHERE, *_curves(system), INFINITY, CYCLE)
 
 
-def _named(system: FastSlowSystem) -> PolynomialSystem:
-    """Return a system whose factors of f name the attractors, and refuse any other."""
-    return exactly(system, "a map of jumps or ends", "Leave out jumps and ends")
+def _curves(system: FastSlowSystem) -> list[str]:
+    """Return the equations of the factors of f."""
+    if isinstance(system, PolynomialSystem):
+        return [factor.equation or f"{factor.polynomial} = 0" for factor in system.factors]
+    assert isinstance(system, FormulaSystem)
+    lines, x = system.factor_lines, system.names[0]
+    return [f"{x} = {lines[i]}" if i in lines else f"{e} = 0" for i, e in enumerate(system.fast_expressions)]
 
 
 def variables_of(system: FastSlowSystem, names: Iterable[str]) -> dict[str, Variable]:
@@ -68,24 +72,24 @@ def check_fields(system: FastSlowSystem, names: Iterable[str], method: str) -> N
     if "loss" in names and (method == "singular" or system.energy_polynomial is None):
         rule = "is that of the full system" if method == "singular" else "is asked for, but the model has no energy"
         raise InputError("loss", True, rule, "Leave it out")
-    if "jumps" in names or {*ENDS} & {*names}:
-        _named(system)
 
 
-def fields_of(column: Column, names: Iterable[str], fill: Fill, rtol: float) -> dict[str, Values]:
+def fields_of(
+    column: Column, names: Iterable[str], fill: Fill, rtol: float, attractors: Sequence[str]
+) -> dict[str, Values]:
     """Return the values of fields in a column, a row for each value of the parameter and a column for each start."""
     names, found = tuple(names), dict[str, Values]()
     if "doubtful" in names:
-        assert isinstance(fill, Singular)
+        assert isinstance(fill, Singular | SingularOneByOne)
         found["doubtful"] = fill.doubtful(column)
     if "loss" in names:
         found["loss"] = final_energies(column, rtol)
     wanted = {name for name in names if name in (*ENDS, "jumps")}
-    if wanted - {"jumps"} and not isinstance(fill, Singular):
-        found |= _ends(column, *limits(column, rtol))
+    if wanted - {"jumps"} and not isinstance(fill, Singular | SingularOneByOne):
+        found |= _ends(column, attractors, *limits(column, rtol))
         wanted &= {"jumps"}
     if wanted:
-        singular = _of_the_limit(column)
+        singular = _of_the_limit(column, attractors)
         found |= {name: singular[name] for name in wanted}
     return found
 
@@ -97,54 +101,64 @@ def _empty(column: Column, name: str) -> Values:
     return np.zeros(shape, np.int8) if name == "attractor" else np.full(shape, np.nan)
 
 
-def _ends(column: Column, x: Values, y: Values, cycle: Values) -> dict[str, Values]:
+def _ends(column: Column, names: Sequence[str], x: Values, y: Values, cycle: Values) -> dict[str, Values]:
     """Return which attractor the limits (x, y) belong to, NaN where there is none."""
     attractor = _empty(column, "attractor")
     for i, value in enumerate(column.values):
         known = np.flatnonzero(np.isfinite(x[i]))
         if len(known) or cycle[i].any():
             system = column.family.at(value)
-            attractor[i, known] = _attractors(system, x[i, known], y[i, known])
-            attractor[i, cycle[i]] = attractors_of(system).index(CYCLE)
+            attractor[i, known] = _attractors(names, system, x[i, known], y[i, known])
+            attractor[i, cycle[i]] = names.index(CYCLE)
     return {"attractor": attractor, "end_fast": x, "end_slow": y}
 
 
-def _attractors(system: FastSlowSystem, x: Values, y: Values) -> Values:
+def _attractors(names: Sequence[str], system: FastSlowSystem, x: Values, y: Values) -> Values:
     """Return the codes of attractors by their places: of equilibria, the curve that is nearest to first order."""
-    from numpy.polynomial.polynomial import polyder, polyval2d
-
-    names, tables = attractors_of(system), [dense(factor.polynomial) for factor in _named(system).factors]
     finite = np.isfinite(y)
-    u, v = x[finite], y[finite]
-    apart = np.array(
-        [
-            np.abs(polyval2d(u, v, c)) / np.hypot(polyval2d(u, v, polyder(c)), polyval2d(u, v, polyder(c, axis=1)))
-            for c in tables
-        ]
-    )
+    apart = np.array([np.abs(p) / np.hypot(p_x, p_y) for p, p_x, p_y in _factor_values(system, x[finite], y[finite])])
     codes = np.full(len(x), names.index(INFINITY), np.int8)
-    codes[finite] = 1 + apart.argmin(axis=0)
+    codes[finite] = np.array(_numbers(names[1:-2], _curves(system)))[apart.argmin(axis=0)]
     return codes
 
 
-def _of_the_limit(column: Column) -> dict[str, Values]:
+def _numbers(named: Sequence[str], own: Sequence[str]) -> list[int]:
+    """Return the codes of a member's curves: by name, and the others, whose equations have the parameter, in order."""
+    others = [1 + i for i, name in enumerate(named) if name not in own] or [len(named)]
+    unnamed = iter([*others, *[others[-1]] * len(own)])
+    return [1 + named.index(name) if name in named else next(unnamed) for name in own]
+
+
+def _factor_values(system: FastSlowSystem, x: Values, y: Values) -> Iterator[tuple[Values, Values, Values]]:
+    """Yield the values of each factor of f, and of its derivatives by x and y."""
+    from numpy.polynomial.polynomial import polyder, polyval2d
+
+    if isinstance(system, PolynomialSystem):
+        for c in (dense(factor.polynomial) for factor in system.factors):
+            yield polyval2d(x, y, c), polyval2d(x, y, polyder(c)), polyval2d(x, y, polyder(c, axis=1))
+        return
+    assert isinstance(system, FormulaSystem)
+    at = dict(zip(system.names, (x, y), strict=True))
+    for e in system.fast_expressions:
+        p, p_x, p_y = (evaluate(part, at) for part in (e, *(derivative(e, name) for name in system.names)))
+        yield p, p_x, p_y
+
+
+def _of_the_limit(column: Column, attractors: Sequence[str]) -> dict[str, Values]:
     """Return jumps and ends of the singular orbits, one for each interval of starts between special points."""
     names = ("jumps", *ENDS)
     found = {name: _empty(column, name) for name in names}
     for i, value in enumerate(column.values):
         try:
-            system = column.family.at(value)
+            manifold = manifold_at(column.family, value)
         except InputError:
             continue
-        for low, high, orbit in orbits_between(SingularFlow(critical_manifold(system))):
-            inside = (low < column.starts) & (column.starts <= high)
-            if not inside.any():
-                continue
+        for inside, orbit in intervals(manifold, column.starts):
             found["jumps"][i, inside] = sum(segment.kind is SegmentKind.JUMP for segment in orbit.segments)
             if orbit.node is not None and not orbit.undecided:
                 found["end_fast"][i, inside], found["end_slow"][i, inside] = orbit.node.x, orbit.node.y
                 place = np.array([orbit.node.x]), np.array([orbit.node.y])
-                found["attractor"][i, inside] = _attractors(system, *place)
+                found["attractor"][i, inside] = _attractors(attractors, manifold.system, *place)
             elif orbit.verdict == "relaxation oscillation":
-                found["attractor"][i, inside] = attractors_of(system).index(CYCLE)
+                found["attractor"][i, inside] = attractors.index(CYCLE)
     return found

@@ -19,7 +19,9 @@ from fastslow.ode.trajectories import Settling
 from fastslow.separatrices.halves import fate
 from fastslow.separatrices.thresholds import edge_starts
 from fastslow.sweeps.fates import FATES, NOT_VALID, fate_code, fate_codes
+from fastslow.sweeps.one_by_one import ExactOneByOne, SingularOneByOne
 from fastslow.sweeps.plane import Column
+from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.system import FastSlowSystem, Start
 
 Codes = NDArray[np.int8]
@@ -169,7 +171,9 @@ def reasons(column: Column, fill: Fill) -> Iterator[str]:
         yield from (name for name in fill.boundary(column).names if name.startswith("undecided"))
     try:
         system = column.family.at(column.values[0])
-        run = Settling(critical_manifold(system)).run(Start(system.start_fast, Fraction(float(column.starts[0]))))
+        start = Start(system.start_fast, Fraction(float(column.starts[0])))
+        settling = Settling(critical_manifold(system))
+        run = settling.flow.orbit(start) if isinstance(fill, SingularOneByOne) else settling.run(start)
     except InputError as error:
         yield str(error)
     else:
@@ -203,8 +207,15 @@ def _ode(rtol: float) -> Fill:
     return fill
 
 
-METHODS: dict[str, Callable[[float], Fill]] = {"exact": Exact, "singular": Singular, "ode": _ode}
-"""For each method, by its relative tolerance, what fills cells."""
+METHODS = ("exact", "singular", "ode")
+
+
+def filling(system: FastSlowSystem, method: str, rtol: float) -> Fill:
+    """Return what fills cells of a family of systems by a method, with a relative tolerance."""
+    by_name: dict[str, Callable[[float], Fill]] = {"exact": Exact, "singular": Singular, "ode": _ode}
+    if isinstance(system, FormulaSystem):
+        by_name |= {"exact": ExactOneByOne, "singular": SingularOneByOne}
+    return by_name[method](rtol)
 
 
 @functools.lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ import functools
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,12 +19,14 @@ from fastslow.ode.solution import LEAST_RTOL
 from fastslow.progress import Progress
 from fastslow.sweeps.fates import FATES, NOT_VALID, SET_ASIDE
 from fastslow.sweeps.fields import ENDS, attractors_of, check_fields, fields_of, variables_of
-from fastslow.sweeps.methods import METHODS, Fill, reasons
+from fastslow.sweeps.methods import METHODS, Fill, filling, reasons
 from fastslow.sweeps.plane import Plane, plane_of
 from fastslow.systems.exact import Real
 from fastslow.systems.families import Axis, axis_of, family_of
-from fastslow.systems.model_files import study_from, system_of
-from fastslow.systems.polynomial_system import PolynomialSystem, exactly
+from fastslow.systems.formula_system import FormulaSystem, as_formulas
+from fastslow.systems.model_files import study_from
+from fastslow.systems.polynomial_system import PolynomialSystem
+from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ _MOST_NOTES = 20
 _CHUNK = 1_000_000
 """Cells of a chunk of a map whose cells cost next to nothing, and of one whose cells are integrated."""
 _CHUNK_ODE = 50_000
+_CHUNK_FORMULAS = 20
+"""Values of the parameters in a chunk of a map of formulas, each of which takes some tenths of a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,11 +165,11 @@ def phase_map(
         A system, a preset or a model file.
     x, y : Axis or str
         Parameters of the model, or the slow coordinate of the start, as NAME=LOW:HIGH:COUNT; 100 values unless
-        given.
+        given, and NAME alone where a model file has a range for it.
     method : {"exact", "singular", "ode"}, optional
-        "exact" for polynomial systems unless given, "ode" for others, which have only that.
-        "exact": the critical starts of the full system are curves in the parameter, and cells are filled between
-        them; "singular": the same in the limit slow_rate -> 0; "ode": each cell is integrated to its fate.
+        "exact" unless given: cells are filled between the critical starts of the full system, which are curves in the
+        parameter, of systems of formulas computed anew for each of its values; "singular": the same in the limit
+        slow_rate -> 0; "ode": each cell is integrated to its fate.
     a0 : number, optional
         The slow coordinate of all starts, where neither axis is that.
     rtol : float
@@ -200,11 +204,12 @@ def phase_map(
         raise InputError("method", method, "is no method", f"Known: {', '.join(METHODS)}")
     if not LEAST_RTOL <= rtol < 1.0:
         raise InputError("rtol", rtol, f"must be from {LEAST_RTOL:g} to below 1", "For example 1e-8")
-    plane = plane_of(system_of(model), axis_of(x, "x", _COUNT), axis_of(y, "y", _COUNT), a0)
+    system = system_of(model)
+    plane = plane_of(system, axis_of(x, "x", _COUNT, system), axis_of(y, "y", _COUNT, system), a0)
+    plane = _as_formulas(plane)
     if method is None:
-        method = "exact" if isinstance(plane.system, PolynomialSystem) else "ode"
-    if method != "ode":
-        exactly(plane.system, f"method {method}")
+        method = "exact"
+    if method != "ode" and isinstance(plane.system, PolynomialSystem):
         for axis in (plane.x, plane.y):
             check_line_at_rest(axis)
     asked = {"doubtful": method == "singular", "loss": loss, "jumps": jumps, **dict.fromkeys(ENDS, ends)}
@@ -237,7 +242,10 @@ def phase_map(
     rank[occurring] = np.arange(len(occurring))
     fields = {name: result[name][...] for name in names}
     notes = [*_not_valid(plane, codes), *(f"set aside: {error.message}" for error in result.errors)]
-    notes += [*_doubts(fields), *_undecided(plane, codes, _prepared(json.dumps(job))[1])]
+    notes += [
+        *_doubts(fields, plane.system),
+        *_undecided(plane, codes, _prepared(json.dumps(job))[1]),
+    ]
     return PhaseMap(plane, method, tuple(FATES[k] for k in occurring), rank[codes], tuple(notes), fields)
 
 
@@ -248,8 +256,9 @@ def fill(job: dict[str, Any], chunk: Any) -> dict[str, NDArray[Any]]:
     found: dict[str, NDArray[Any]] = {"fate": np.full(chunk.shape, FATES.index(NOT_VALID), np.int8)}
     for name, variable in variables_of(plane.system, job["fields"]).items():
         found[name] = np.full(chunk.shape, variable.fill, variable.dtype)
+    named = attractors_of(plane.system)
     for column, part, upright in plane.columns(rows, columns):
-        values = {"fate": fill_column(column), **fields_of(column, job["fields"], fill_column, job["rtol"])}
+        values = {"fate": fill_column(column), **fields_of(column, job["fields"], fill_column, job["rtol"], named)}
         for name, array in found.items():
             array[part] = values[name].T if upright else values[name]
     return found
@@ -259,9 +268,24 @@ def fill(job: dict[str, Any], chunk: Any) -> dict[str, NDArray[Any]]:
 def _prepared(job: str) -> tuple[Plane, Fill]:
     """Return the plane and the method of a job; both keep what they compute for the chunks that follow."""
     given = json.loads(job)
-    system = study_from(given["model"]).system
     x, y = (axis_of(given[name], name) for name in ("x", "y"))
-    return plane_of(system, x, y, given["a0"]), METHODS[given["method"]](given["rtol"])
+    plane = _as_formulas(plane_of(study_from(given["model"]).system, x, y, given["a0"]))
+    return plane, filling(plane.system, given["method"], given["rtol"])
+
+
+def _as_formulas(plane: Plane) -> Plane:
+    """Return a plane in which some members are no polynomials with its model as formulas, too."""
+    if not isinstance(plane.system, PolynomialSystem) or plane.system.kind != "formula":
+        return plane
+    for axis in (plane.x, plane.y):
+        for value in axis.exact_values[:: max(1, len(axis.exact_values) - 1)] if axis is not plane.start_axis else ():
+            try:
+                member = family_of(plane.system, axis.name).at(value)
+            except InputError:
+                continue
+            if isinstance(member, FormulaSystem):
+                return replace(plane, system=as_formulas(plane.system))
+    return plane
 
 
 def _with_none(values: NDArray[Any]) -> list[list[Any]]:
@@ -277,7 +301,7 @@ def _with_none(values: NDArray[Any]) -> list[list[Any]]:
     return [[plain(value) for value in row] for row in values.tolist()]
 
 
-def _doubts(fields: dict[str, NDArray[Any]]) -> Iterator[str]:
+def _doubts(fields: dict[str, NDArray[Any]], system: FastSlowSystem) -> Iterator[str]:
     """Say where the singular limit may be wrong."""
     if "doubtful" in fields:
         number, size = int(fields["doubtful"].sum()), fields["doubtful"].size
@@ -285,6 +309,8 @@ def _doubts(fields: dict[str, NDArray[Any]]) -> Iterator[str]:
             "at the slow rate or at twice it orbits pass a height that parts fates while they jump, or an equilibrium "
             "has complex eigenvalues"
         )
+        if isinstance(system, FormulaSystem):
+            rule += ", or the critical manifold is not proved to be complete"
         yield f"{number} cells of {size} may have another fate at this slow rate" + (f": {rule}" if number else "")
 
 
@@ -322,6 +348,10 @@ def _chunks(plane: Plane, method: Method) -> tuple[int, int]:
     """Return rows and columns of a chunk: whole columns of starts, or whole rows of two parameters, if they fit."""
     rows, columns = (axis.count or 2 for axis in (plane.y, plane.x))
     most = _CHUNK_ODE if method == "ode" else _CHUNK
-    if plane.start_axis is plane.y:
+    along = plane.start_axis
+    if isinstance(plane.system, FormulaSystem):
+        # What costs is each value of the parameters, not each start.
+        most = _CHUNK_FORMULAS * (1 if along is None else along.count or 2)
+    if along is plane.y:
         return min(rows, most), max(1, min(columns, most // min(rows, most)))
     return max(1, min(rows, most // min(columns, most))), min(columns, most)

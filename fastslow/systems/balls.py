@@ -21,6 +21,7 @@ from fastslow.systems.expressions import (
     hermite_rows,
 )
 from fastslow.systems.polynomials import rational
+from fastslow.systems.root_quotients import ROOT_QUOTIENTS, root_quotient_ball
 
 Ball = Any
 """A flint ``arb``: a real interval."""
@@ -61,6 +62,7 @@ _BALLS: dict[str, Callable[[Ball], Ball]] = {
     "silu": lambda x: x * _sigmoid(x),
     "leaky_relu": lambda x: (101 * x + 99 * abs(x)) / 200,
     **{f"phi{k}": partial(phi_ball, k) for k in range(1, LARGEST_PHI + 1)},
+    **{f"{family}{k}": partial(root_quotient_ball, family, k) for family, k in ROOT_QUOTIENTS},
 }
 
 

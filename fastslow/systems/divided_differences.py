@@ -8,6 +8,7 @@ from fractions import Fraction
 from fastslow.systems.expression_facts import substituted
 from fastslow.systems.expressions import (
     ONE,
+    PI,
     TWO,
     ZERO,
     Call,
@@ -34,7 +35,8 @@ def divided_difference(e: Expression, variable: str, at: Fraction) -> Expression
     """Return (e(x) - e(c)) / (x - c), exact; None where it meets a function for which that is not written.
 
     Sums, products and powers are divided by the rules of differences, a function F of u(x) by
-    (F(u) - F(v)) / (u - v) with v = u(c): for exp that is exp(v) phi_1(u - v), for sqrt 1 / (sqrt u + sqrt v).
+    (F(u) - F(v)) / (u - v) with v = u(c): for exp that is exp(v) phi_1(u - v), for sqrt 1 / (sqrt u + sqrt v). For erf
+    it is written where v = 0 only.
 
     Parameters
     ----------
@@ -128,6 +130,45 @@ def _sqrt(u: Expression, v: Expression) -> Expression:
     return power(add(_called("sqrt", u), _called("sqrt", v)), -1)
 
 
+def _sin(u: Expression, v: Expression) -> Expression:
+    return multiply(_called("cos", multiply(_HALF, add(u, v))), _sine_over(u, v))
+
+
+def _cos(u: Expression, v: Expression) -> Expression:
+    return negative(multiply(_called("sin", multiply(_HALF, add(u, v))), _sine_over(u, v)))
+
+
+def _sine_over(u: Expression, v: Expression) -> Expression:
+    """Return 2 sin(d / 2) / d with d = u - v."""
+    return Call("sinq0", power(multiply(_HALF, add(u, negative(v))), 2))
+
+
+def _tan(u: Expression, v: Expression) -> Expression:
+    # tan(u) - tan(v) = sin(d) / (cos(u) cos(v))
+    sine = Call("sinq0", power(add(u, negative(v)), 2))
+    return multiply(sine, power(_called("cos", u), -1), power(_called("cos", v), -1))
+
+
+def _log(u: Expression, v: Expression) -> Expression:
+    # log(u / v) = 2 atanh(z), z = (u - v) / (u + v), and |z| < 1 where both are positive
+    inverse = power(add(u, v), -1)
+    return multiply(TWO, inverse, Call("atanq0", negative(power(multiply(add(u, negative(v)), inverse), 2))))
+
+
+def _atan(u: Expression, v: Expression) -> Expression:
+    # With p = (1 + u^2)^(1/2), q = (1 + v^2)^(1/2) the tangent of half of atan(u) - atan(v) is (u q - v p) / (p + q),
+    # which is (u - v) k with k = (p q + 1 - u v) / (p + q)^2 > 0; the half is less than a right angle.
+    p, q = (_called("sqrt", add(ONE, power(w, 2))) for w in (u, v))
+    k = multiply(add(multiply(p, q), ONE, negative(multiply(u, v))), power(add(p, q), -2))
+    return multiply(TWO, k, Call("atanq0", power(multiply(add(u, negative(v)), k), 2)))
+
+
+def _erf(u: Expression, v: Expression) -> Expression:
+    if v != ZERO:  # then it is no function of one number
+        raise _Unknown("erf")
+    return multiply(TWO, power(Call("sqrt", PI), -1), Call("erfq0", power(u, 2)))
+
+
 _SLOPES_BETWEEN: dict[str, Callable[[Expression, Expression], Expression]] = {
     "exp": _exp,
     "tanh": _tanh,
@@ -135,5 +176,11 @@ _SLOPES_BETWEEN: dict[str, Callable[[Expression, Expression], Expression]] = {
     "sinh": _sinh,
     "cosh": _cosh,
     "sqrt": _sqrt,
+    "sin": _sin,
+    "cos": _cos,
+    "tan": _tan,
+    "log": _log,
+    "atan": _atan,
+    "erf": _erf,
 }
 """(F(u) - F(v)) / (u - v) of u and v."""

@@ -32,6 +32,7 @@ from fastslow.systems.expressions import (
     power,
 )
 from fastslow.systems.polynomials import rational
+from fastslow.systems.root_quotients import root_quotient_of
 
 LARGEST_DEGREE = 256
 _KINKED = ("abs", "relu", "leaky_relu", "sign")
@@ -267,6 +268,9 @@ def _exact_call(function: str, x: Fraction) -> Fraction | None:
         return root if root * root == x else None
     if x == 0 and (k := phi_order(function)) is not None:
         return Fraction(1, math.factorial(k))
+    if x == 0 and (quotient := root_quotient_of(function)) is not None:
+        family, k = quotient
+        return Fraction(math.factorial(k), math.factorial(2 * k + 1)) if family == "sinq" else Fraction(1, 2 * k + 1)
     return _AT_ZERO.get(function) if x == 0 else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from fastslow.systems.expressions import Call, Expression, Number, Power, Product, Sum, Variable
+from fastslow.systems.expressions import Call, Expression, Number, Power, Product, Sum, Variable, multiply
 
 _MOST_DIGITS = 12
 
@@ -25,6 +25,15 @@ def formatted(e: Expression) -> str:
             return f"{_atom(base)}**{exponent}" if exponent > 0 else f"1/{_below(base, -exponent)}"
         case Call("phi1", argument):  # which the language of formulas has not
             return f"((exp({formatted(argument)}) - 1)/{_atom(argument)})"
+        case Call("sinq0", argument):
+            return f"(sin(sqrt({formatted(argument)}))/sqrt({formatted(argument)}))"
+        case Call("erfq0", argument):
+            return f"(sqrt(atan(1))*erf(sqrt({formatted(argument)}))/sqrt({formatted(argument)}))"
+        case Call("atanq0", Product((Number(value), *_)) as argument) if value < 0:
+            root = f"sqrt({formatted(multiply(Number(Fraction(-1)), argument))})"
+            return f"(log((1 + {root})/(1 - {root}))/(2*{root}))"
+        case Call("atanq0", argument):
+            return f"(atan(sqrt({formatted(argument)}))/sqrt({formatted(argument)}))"
         case Call(function, argument):
             return f"{function}({formatted(argument)})"
     return type(e).__name__

@@ -23,7 +23,7 @@ import numpy as np
 
 from fastslow.errors import InputError
 from fastslow.systems.exact import exact
-from fastslow.systems.expression_facts import LARGEST_DEGREE, exact_value, is_constant
+from fastslow.systems.expression_facts import LARGEST_DEGREE, exact_value, is_constant, nodes
 from fastslow.systems.expressions import (
     FUNCTIONS,
     LARGEST_HERMITE,
@@ -78,6 +78,7 @@ def parse_expression(
     *,
     constants: Mapping[str, Fraction] | None = None,
     longest: int = LONGEST,
+    exponents: Sequence[str] = (),
 ) -> Expression:
     """Return the formula that a text writes with numbers, variables, + - * / ** (or ^), parentheses and functions.
 
@@ -98,6 +99,8 @@ def parse_expression(
         Names of numbers.
     longest : int, optional
         The most characters.
+    exponents : sequence of str, optional
+        The variables that may stand in exponents, parameters that are varied: u**p is exp(p log(u)) for them too.
 
     Raises
     ------
@@ -108,7 +111,7 @@ def parse_expression(
         raise InputError(field, text, "must be text", 'For example "tanh(2*x) + x/10"')
     if len(text) > longest:
         raise InputError(field, f"{text[:_SHOWN]}...", f"is longer than {longest} characters", "Shorten it")
-    return _Parser(text, tuple(names), field, dict(constants or {})).parse()
+    return _Parser(text, tuple(names), field, dict(constants or {}), frozenset(exponents)).parse()
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,10 @@ class _Token:
 
 
 class _Parser:
-    def __init__(self, text: str, names: tuple[str, ...], field: str, constants: dict[str, Fraction]) -> None:
-        self.text, self.names, self.field, self.constants = text, names, field, constants
+    def __init__(
+        self, text: str, names: tuple[str, ...], field: str, constants: dict[str, Fraction], exponents: frozenset[str]
+    ) -> None:
+        self.text, self.names, self.field, self.constants, self.exponents = text, names, field, constants, exponents
         self.tokens = self.split()
         self.place = 0
 
@@ -212,14 +217,14 @@ class _Parser:
         exponent = self.atom(depth)
         if self.now.text in ("**", "^"):
             self.refuse(self.now.column, "a power of a power needs parentheses", "Write (x**2)**3")
-        if not is_constant(exponent):
+        if any(isinstance(node, Variable) and node.name not in self.exponents for node in nodes(exponent)):
             self.refuse(column, "a power must be a number", "Write x**3, sqrt(x) or exp(y*log(x))")
         result = self.made(operator.column, self.raised, base, negative(exponent) if minus else exponent, column)
         self.check_constant(result, operator.column)
         return result
 
     def raised(self, base: Expression, exponent: Expression, column: int) -> Expression:
-        """Return a power with a constant exponent: integer, half an integer, or any other number."""
+        """Return a power with an exponent without x and y: integer, half an integer, or any other."""
         value = exponent.value if isinstance(exponent, Number) else None
         if value is not None and abs(value) > LARGEST_DEGREE:
             self.refuse(column, f"a power must be at most {LARGEST_DEGREE} in size", "Write x**3 or exp(x)")

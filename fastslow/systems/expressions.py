@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastslow.errors import MISSING, InputError
 from fastslow.systems.exponential_quotients import LARGEST_PHI, phi, phi_order
+from fastslow.systems.root_quotients import LARGEST_ROOT_QUOTIENT, ROOT_QUOTIENTS, root_quotient, root_quotient_of
 
 FloatArray = NDArray[np.float64]
 
@@ -240,6 +241,7 @@ _SLOPES: dict[str, Callable[[Expression], Expression]] = {
 FUNCTIONS = frozenset(_VALUES)
 """The functions of formulas, beside he1, ..., he40."""
 
+_VALUES |= {f"{family}{k}": partial(root_quotient, family, k) for family, k in ROOT_QUOTIENTS}
 _VALUES |= {f"phi{k}": partial(phi, k) for k in range(1, LARGEST_PHI + 1)}
 
 
@@ -356,14 +358,23 @@ class _Derivation:
 
 def slope_of(function: str, argument: Expression) -> Expression:
     """Return the derivative of a listed function at an argument."""
-    if (k := phi_order(function)) is not None:
-        if k == LARGEST_PHI:
-            raise InputError("formula", MISSING, f"more than {LARGEST_PHI - 1} derivatives are wanted", "Simplify it")
+    if (quotient := root_quotient_of(function)) is not None:
+        family, k = quotient
+        _check_order(k, LARGEST_ROOT_QUOTIENT)
+        factor = -(k + 1) if family == "atanq" else -1
+        return multiply(Number(Fraction(factor)), Call(f"{family}{k + 1}", argument))
+    if (k := phi_order(function) or 0) > 0:
+        _check_order(k, LARGEST_PHI)
         return add(Call(function, argument), multiply(Number(Fraction(-k)), Call(f"phi{k + 1}", argument)))
     order = hermite_order(function)
     if order is None:
         return _SLOPES[function](argument)
     return multiply(Number(Fraction(order)), Call(f"he{order - 1}", argument)) if order > 1 else ONE
+
+
+def _check_order(k: int, largest: int) -> None:
+    if k == largest:
+        raise InputError("formula", MISSING, f"more than {largest - 1} derivatives are wanted", "Simplify it")
 
 
 # Shape ---------------------------------------------------------------------------------------------

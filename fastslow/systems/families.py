@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from fastslow.errors import InputError
 from fastslow.systems.exact import Real, exact
-from fastslow.systems.model_files import study_from, suggestion, system_of
+from fastslow.systems.formula_system import FormulaSystem, as_formulas
+from fastslow.systems.model_files import study_from, suggestion
+from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem
 
 _ENTRY = re.compile(r"(c|c_star)(?:\[([0-9]{1,4})\]|_([0-9]{1,4}))", re.ASCII)
@@ -73,8 +75,8 @@ class Axis:
         return f"{self.name}={self.low}:{self.high}" + ("" if self.count is None else f":{self.count}")
 
 
-def axis_of(text: str | Axis, field: str, count: int | None = None) -> Axis:
-    """Return the axis that a text NAME=LOW:HIGH or NAME=LOW:HIGH:COUNT describes.
+def axis_of(text: str | Axis, field: str, count: int | None = None, system: FastSlowSystem | None = None) -> Axis:
+    """Return the axis that a text NAME=LOW:HIGH or NAME=LOW:HIGH:COUNT describes, or NAME where a model has a range.
 
     Parameters
     ----------
@@ -84,15 +86,21 @@ def axis_of(text: str | Axis, field: str, count: int | None = None) -> Axis:
         Name of the input, for messages.
     count : int, optional
         The number of values where the text gives none.
+    system : FastSlowSystem, optional
+        The model whose ranges are taken where the text is a name only: of its parameters, and of the slow coordinate
+        of starts the window.
 
     Raises
     ------
     InputError
-        If the text is no axis, its range is empty or reversed, or the number of values cannot be used.
+        If the text is no axis, its range is empty, reversed or not known, or the number of values cannot be used.
     """
     if isinstance(text, Axis):
         return text
     way_out = "For example c_star[3]=-5:5:100"
+    if system is not None and "=" not in text and ":" not in text and text.strip():
+        name = _canonical(text.strip())
+        return Axis(name, *_range_of(system, name, field), count)
     name, equals, rest = text.partition("=")
     parts = rest.split(":")
     if not equals or not name.strip() or len(parts) not in (2, 3):
@@ -107,6 +115,24 @@ def axis_of(text: str | Axis, field: str, count: int | None = None) -> Axis:
             raise InputError(field, text, f"must have a COUNT from 2 to {_MOST_POINTS}", way_out)
         count = int(digits)
     return Axis(_canonical(name.strip()), low, high, count)
+
+
+def _range_of(system: FastSlowSystem, name: str, field: str) -> tuple[Fraction, Fraction]:
+    """Return the range of a parameter as the model says it, or the window of the starts."""
+    if name == start_names(system)[1] and system.slow_window is not None:
+        return system.slow_window
+    entry = system.written_out().get("parameters", {}).get(name)
+    ends = entry.get("range") if isinstance(entry, Mapping) else None
+    if ends is None:
+        if name not in (*parameters_of(system), start_names(system)[1]):
+            rule = "is no parameter of this model that can be varied, and no start"
+            raise InputError(field, name, rule, suggestion(name, [*parameters_of(system), start_names(system)[1]]))
+        rule = "has no range in the model"
+        raise InputError(field, name, rule, f"Write {name}=LOW:HIGH, or {name} = {{ value = 1, range = [0, 2] }} there")
+    low, high = (exact(end, field) for end in ends)
+    if low == high:
+        raise InputError(field, name, "has an empty range in the model", f"Write {name}=LOW:HIGH")
+    return low, high
 
 
 def _canonical(name: str) -> str:
@@ -158,7 +184,9 @@ def family_of(model: FastSlowSystem | str, *names: str) -> Family:
         changed = dict(table)
         for name, value in zip(wanted, values, strict=True):
             _set(changed, name, value)
-        return study_from(changed).system
+        member = study_from(changed).system
+        # A formula that is a polynomial at one value of its parameters is no system of another kind there.
+        return as_formulas(member) if isinstance(system, FormulaSystem) else member
 
     return Family(wanted, build)
 

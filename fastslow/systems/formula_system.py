@@ -245,12 +245,17 @@ class FormulaSystem(FastSlowSystem):
 
     @cached_property
     def _lines(self) -> dict[int, tuple[Fraction, Fraction]]:
-        """The factors slope (x - line), by their number."""
+        """The simple factors slope (x - line), by their number."""
         polynomials = (polynomial_of(e, self.names) for e in self.fast_expressions)
         found = {
             i: vertical_line(p) for i, p in enumerate(polynomials) if p is not None and self.multiplicities[i] == 1
         }
         return {i: line for i, line in found.items() if line is not None}
+
+    @property
+    def factor_lines(self) -> dict[int, Fraction]:
+        """The c of the simple factors of f that vanish on x = c only, by their number."""
+        return {i: line for i, (line, _) in self._lines.items()}
 
     @cached_property
     def invariant_lines(self) -> tuple[Fraction, ...]:
@@ -286,6 +291,20 @@ class FormulaSystem(FastSlowSystem):
         if not low <= start.slow <= high:
             rule = f"must lie in the window [{float(low):g}, {float(high):g}]"
             raise InputError(f"start {self.slow[0]}", float(start.slow), rule, "Widen the window or move the start")
+
+
+def as_formulas(system: FastSlowSystem) -> FormulaSystem:
+    """Return a system that is written out, such as a member of a family whose f is a polynomial there, as formulas.
+
+    So every member of a family of formulas is studied in the same window by the same means.
+    """
+    if isinstance(system, FormulaSystem):
+        return system
+    written = system.table()
+    options = {name: getattr(system, name) for name in ("fast", "slow", "slow_rate", "window", "start_fast")}
+    options |= {name: getattr(system, name) for name in ("name", "title", "parameters", "kind")}
+    source = {name: written[name] for name in ("f", "g", "parameters") if name in written}
+    return FormulaSystem(written["f"], written["g"], **options, source=source)
 
 
 def class_for(factors: Any = None, slow_field: Any = None, **options: Any) -> type[FastSlowSystem]:

@@ -16,16 +16,22 @@ LONGEST = 50_000
 
 
 def parse_formula(
-    text: str, names: Sequence[str], field: str, constants: Mapping[str, Fraction] | None = None
+    text: str,
+    names: Sequence[str],
+    field: str,
+    constants: Mapping[str, Fraction] | None = None,
+    exponents: Sequence[str] = (),
 ) -> Expression:
     """Return the formula that a text writes in some variables and constants; longer ones than of activations.
+
+    `exponents` are variables that may stand in an exponent: parameters that are varied.
 
     Raises
     ------
     InputError
         With the column of the first thing that is not allowed.
     """
-    return parse_expression(text, names, field, constants=constants, longest=LONGEST)
+    return parse_expression(text, names, field, constants=constants, longest=LONGEST, exponents=exponents)
 
 
 def parse_polynomial(

@@ -23,6 +23,7 @@ EDGE = 38.0
 """phi(38) is 1e-314: nothing beyond is a double."""
 _POINTS = 24
 _ROUNDING = 2.0**-52
+_FIRST_WIDTH = 2.0
 _DEEPEST = 50
 _CHANGE = 2e-15
 """A panel is fine where halving it changes no coefficient by more, in units of the norm."""
@@ -55,6 +56,13 @@ class Projection:
     x: FloatArray
     weights: FloatArray
     u: FloatArray
+
+    def fine_edges(self) -> FloatArray:
+        """Return the ends of the panels that had to be halved beyond the usual: where the function is rough."""
+        x, outermost = self.x.reshape(-1, _POINTS), np.polynomial.legendre.leggauss(_POINTS)[0][-1]
+        middle, half = (x[:, 0] + x[:, -1]) / 2, (x[:, -1] - x[:, 0]) / (2 * outermost)
+        fine = half < 0.49 * _FIRST_WIDTH / 2
+        return np.unique(np.concatenate((middle - half, middle + half))[np.tile(fine, 2)].round(12))
 
     def residual(self, b: FloatArray) -> float:
         """Return E[(sigma - sum_k b_k h_k)^2]^(1/2), of which about 1e-15 of the norm is rounding."""
@@ -118,7 +126,7 @@ def project(
         return np.hstack([rows, square]), np.hstack([sizes, square]), x, w, u
 
     inner = [s for s in splits if abs(s) < EDGE]
-    edges = np.unique(np.concatenate([np.linspace(-EDGE, EDGE, 39), inner]))
+    edges = np.unique(np.concatenate([np.arange(-EDGE, EDGE + 1.0, _FIRST_WIDTH), inner]))
     low, high = edges[:-1], edges[1:]
     whole = integrate(low, high)[0]
     total, error, size = (np.zeros(order + 2) for _ in range(3))

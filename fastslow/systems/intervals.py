@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from fastslow.systems.exponential_quotients import LARGEST_PHI, phi
+from fastslow.systems.root_quotients import LARGEST_ROOT_QUOTIENT, ROOT_QUOTIENTS, root_quotient
 
 Interval = tuple[Any, Any]
 """Lower and upper ends, arrays of one shape or doubles."""
@@ -183,6 +184,20 @@ def _abs(a: Interval) -> Interval:
     return np.where((a[0] <= 0) & (a[1] >= 0), 0.0, np.minimum(*size)), np.maximum(*size)
 
 
+def _root_quotient(family: str, order: int, s: Interval) -> Interval:
+    if family != "sinq":
+        return _about(root_quotient(family, order, s[1]))[0], _about(root_quotient(family, order, s[0]))[1]
+    below = np.minimum(s[0], 0.0)  # where the size of the function and of its slope is largest
+    largest = up(np.abs(root_quotient(family, order, below)) * (1.0 + _SLACK))
+    if order == LARGEST_ROOT_QUOTIENT:
+        return -largest, largest
+    middle = 0.5 * (s[0] + s[1])
+    reach = up(np.maximum(s[1] - middle, middle - s[0]))
+    spread = up(up(np.abs(root_quotient(family, order + 1, below)) * (1.0 + _SLACK)) * reach) + _SLACK * largest
+    value = root_quotient(family, order, middle)
+    return np.maximum(down(value - spread), -largest), np.minimum(up(value + spread), largest)
+
+
 _ENCLOSURES: dict[str, Callable[[Interval], Interval]] = {
     "exp": _rising(np.exp, lowest=0.0),
     "log": _log,
@@ -207,4 +222,5 @@ _ENCLOSURES: dict[str, Callable[[Interval], Interval]] = {
         up(np.where(a[1] > 0, a[1], up(a[1] / 100.0))),
     ),
     **{f"phi{k}": _rising(partial(phi, k), lowest=0.0) for k in range(1, LARGEST_PHI + 1)},
+    **{f"{family}{k}": partial(_root_quotient, family, k) for family, k in ROOT_QUOTIENTS},
 }

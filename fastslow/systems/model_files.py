@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,62 +17,18 @@ from fastslow.systems.expressions import FUNCTIONS, hermite_order
 from fastslow.systems.formulas import parse_formula
 from fastslow.systems.networks import two_layer
 from fastslow.systems.polynomial_system import PolynomialSystem
-from fastslow.systems.presets import Study, preset
 from fastslow.systems.system import FastSlowSystem, Start
 from fastslow.systems.two_layer import TwoLayer
 
 _LARGEST_FILE = 1_000_000
 
 
-def study_of(model: str) -> Study:
-    """Return the study that a preset name or the path of a TOML file stands for.
+@dataclass(frozen=True)
+class Study:
+    """A system and the starts to follow in it."""
 
-    Raises
-    ------
-    InputError
-        If it is neither, or the file cannot be used.
-    """
-    if model.endswith(".json"):
-        raise InputError("MODEL", model, "is no model", "A saved analysis is printed by `fastslow show`")
-    if model.endswith(".toml") or "/" in model or "\\" in model:
-        return load_study(Path(model))
-    return preset(model)
-
-
-def system_of(model: FastSlowSystem | str) -> FastSlowSystem:
-    """Return a system, or that of a preset or file."""
-    if isinstance(model, str):
-        return study_of(model).system
-    if not isinstance(model, FastSlowSystem):
-        raise InputError("model", model, "must be a FastSlowSystem, a preset or a file", 'For example "fig4"')
-    return model
-
-
-def network_of(model: FastSlowSystem | str) -> TwoLayer:
-    """Return a two-layer network, or that of a preset or file.
-
-    Raises
-    ------
-    InputError
-        If it is another system.
-    """
-    system = system_of(model)
-    if not isinstance(system, TwoLayer):
-        raise InputError("model", system.name, "must be a two-layer network", "Give --c and --c-star, or a preset")
-    return system
-
-
-def start_of(system: FastSlowSystem, start: Any) -> Start:
-    """Return one start: as it is, from its slow coordinate on the line of starts, or from (fast, slow)."""
-    if not isinstance(start, Start):
-        pair = isinstance(start, tuple) and len(start) == 2
-        found = plane_starts(system, [start]) if pair else slow_starts(system, start)
-        if len(found) != 1:
-            raise InputError("start", f"{len(found)} starts", "must be one start", "Call once for each")
-        (start,) = found
-    system.check_start(start)
-    checked: Start = start
-    return checked
+    system: FastSlowSystem
+    starts: tuple[Start, ...]
 
 
 def load_study(path: Path) -> Study:

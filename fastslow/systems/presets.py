@@ -1,4 +1,4 @@
-"""Settings by name: every setting of the paper's figures, and the classical systems."""
+"""Settings by name: those of the paper's figures, and the classical systems; what a name or path stands for."""
 
 from __future__ import annotations
 
@@ -8,19 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from fastslow.errors import InputError
 from fastslow.systems.classics import fitzhugh_nagumo, van_der_pol
+from fastslow.systems.model_files import Study, load_study, plane_starts, slow_starts
 from fastslow.systems.system import FastSlowSystem, Start
 from fastslow.systems.two_layer import TwoLayer
-
-
-@dataclass(frozen=True)
-class Study:
-    """A system and the starts to follow in it."""
-
-    system: FastSlowSystem
-    starts: tuple[Start, ...]
 
 
 @dataclass(frozen=True)
@@ -46,13 +40,8 @@ def _classic(name: str, title: str, build: Callable[[], FastSlowSystem], *starts
 
 
 def _file(path: Path) -> Preset:
-    def build() -> Study:
-        from fastslow.systems.model_files import load_study
-
-        return load_study(path)
-
     title = tomllib.loads(path.read_text(encoding="utf-8"))["title"]
-    return Preset(path.stem, title, build)
+    return Preset(path.stem, title, lambda: load_study(path))
 
 
 MODELS = Path(__file__).parent.parent / "models"
@@ -115,3 +104,54 @@ def preset(name: str) -> Study:
             "MODEL", name, "is neither a preset nor a TOML file", f"{hint}`fastslow presets` lists them all"
         )
     return PRESETS[name].build()
+
+
+def study_of(model: str) -> Study:
+    """Return the study that a preset name or the path of a TOML file stands for.
+
+    Raises
+    ------
+    InputError
+        If it is neither, or the file cannot be used.
+    """
+    if model.endswith(".json"):
+        raise InputError("MODEL", model, "is no model", "A saved analysis is printed by `fastslow show`")
+    if model.endswith(".toml") or "/" in model or "\\" in model:
+        return load_study(Path(model))
+    return preset(model)
+
+
+def system_of(model: FastSlowSystem | str) -> FastSlowSystem:
+    """Return a system, or that of a preset or file."""
+    if isinstance(model, str):
+        return study_of(model).system
+    if not isinstance(model, FastSlowSystem):
+        raise InputError("model", model, "must be a FastSlowSystem, a preset or a file", 'For example "fig4"')
+    return model
+
+
+def network_of(model: FastSlowSystem | str) -> TwoLayer:
+    """Return a two-layer network, or that of a preset or file.
+
+    Raises
+    ------
+    InputError
+        If it is another system.
+    """
+    system = system_of(model)
+    if not isinstance(system, TwoLayer):
+        raise InputError("model", system.name, "must be a two-layer network", "Give --c and --c-star, or a preset")
+    return system
+
+
+def start_of(system: FastSlowSystem, start: Any) -> Start:
+    """Return one start: as it is, from its slow coordinate on the line of starts, or from (fast, slow)."""
+    if not isinstance(start, Start):
+        pair = isinstance(start, tuple) and len(start) == 2
+        found = plane_starts(system, [start]) if pair else slow_starts(system, start)
+        if len(found) != 1:
+            raise InputError("start", f"{len(found)} starts", "must be one start", "Call once for each")
+        (start,) = found
+    system.check_start(start)
+    checked: Start = start
+    return checked

@@ -23,6 +23,7 @@ from fastslow.systems.expressions import (
     children,
     hermite_order,
 )
+from fastslow.systems.root_quotients import FAMILIES, root_quotient_of
 
 FloatArray = NDArray[np.float64]
 
@@ -136,6 +137,9 @@ class _Writer:
                     return self.function(functions.HERMITE, order, inner)
                 if (order := phi_order(function)) is not None:
                     return self.function(functions.PHI, order, inner)
+                if (quotient := root_quotient_of(function)) is not None:
+                    number = functions.FAMILY * FAMILIES.index(quotient[0]) + quotient[1]
+                    return self.function(functions.ROOT_QUOTIENT, number, inner)
                 return self.function(_OPERATIONS[function], 0, inner)
         raise TypeError(f"{node!r} is no expression")
 

@@ -47,12 +47,15 @@ sphinx_gallery_conf = {
     "filename_pattern": "/plot_",
     "ignore_pattern": "__init__",
     "image_scrapers": ("scraper.pictures",),
+    "within_subsection_order": "scraper.FiguresFirst",
     "download_all_examples": False,
     "show_memory": False,
     "write_computation_times": False,
 }
 
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["dark.css"]
 html_title = "fastslow"
 html_show_copyright = False
 html_math_renderer = "mathml"

@@ -4,7 +4,7 @@ import pytest
 
 import fastslow as fs
 from fastslow.bifurcation.canard_points import canard_points
-from fastslow.systems.model_files import system_of
+from fastslow.systems.presets import system_of
 
 CURVED = """
 model = "polynomial"

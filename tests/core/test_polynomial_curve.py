@@ -6,7 +6,8 @@ import flint
 import numpy as np
 import pytest
 
-from fastslow.bifurcation.space_curves import SpaceCurve, proved_zero, values
+from fastslow.bifurcation.functions import values
+from fastslow.bifurcation.space_curves import SpaceCurve, proved_zero
 from fastslow.core.polynomial_curve import space_curve
 
 NAMES = ("x", "y", "p", "q")

@@ -154,8 +154,8 @@ def test_a_preset_by_its_name():
 def test_a_start_that_leaves_the_window_has_no_node():
     system = fs.FastSlowSystem(["y - x"], "1", window=(-1, 1))
     found = ensemble(system, [0.0, 0.5])
-    assert list(found.fate) == ["undecided", "undecided"]
-    assert (found.x > 1).all()
+    assert list(found.fate) == ["leaves the window of x"] * 2
+    assert (found.x > 1).all() and (found.node == -1).all() and found.again == 0
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 import fastslow as fs
+from fastslow.sgd.batch_noise import batch_noise
+from fastslow.sgd.exact_activation import ExactActivation
+from fastslow.sgd.finite_width_equilibria import equilibria
 from fastslow.sgd.network import Batch, Network
 
 ERF = "erf(x/sqrt(2))"
@@ -66,7 +69,7 @@ def test_students_follow_the_finite_width_prediction(name, link, order):
     run = fs.simulate_sgd(
         network, 1, n=400, d=2000, steps=400, every=100, replicas=12, seed=3, exact_activation=True, **size
     )
-    course = fs.finite_width(network, delta=400 / 2000, **size).with_noise_of(6).solve(1, run.tau)
+    course = fs.finite_width(network, delta=400 / 2000, **size).solve(1, run.tau)
     for column in ("R", "a"):
         values, own = run.course(f"{column}_mean")[:, 1:], getattr(course, column)[1:]
         z = (values.mean(0) - own) / (values.std(0, ddof=1) / math.sqrt(12))
@@ -80,6 +83,7 @@ def test_noise_of_a_lower_order_is_that_of_the_shorter_model():
     """All but a part of order 1/m in the residual, a second moment, which keeps the whole series."""
     long, short = (fs.two_layer("relu", "he1 + he2/2", order=k) for k in (8, 4))
     state, options = (0.95, 0.91, 1.5), {"m": 20, "delta": 0.2}
+    options["exact_activation"] = False
     own = [fs.finite_width(s, gamma=0.3, **options) for s in (long, short)]
     still = [fs.finite_width(s, gamma=0.0, **options) for s in (long, short)]
     noise = [noisy.rates(state)[0] - plain.rates(state)[0] for noisy, plain in zip(own, still, strict=True)]
@@ -90,12 +94,70 @@ def test_noise_of_a_lower_order_is_that_of_the_shorter_model():
 
 
 def test_noise_of_rare_samples_is_named_as_the_cause():
-    found = fs.validate(
-        fs.two_layer("relu", "he1 + he2/2", order=12), 1, n=300, d=600, m=10, gamma=0.1, steps=300, replicas=8,
-        exact_activation=True,
-    )  # fmt: skip
-    assert found.level("finite width").consistent is False and found.explained
-    assert "has noise from rare samples; that of the first 6 orders moves R by" in found.explanation
+    """A network trained as a long series meets less noise than its moments say; as the function it meets all of it."""
+    network, size = fs.two_layer("relu", "he1 + he2/2", order=12), {"n": 300, "d": 600, "m": 10, "gamma": 0.1}
+    series = fs.validate(network, 1, **size, steps=300, replicas=8)
+    assert series.level("finite width").consistent is False and series.explained
+    assert "has noise from rare samples; that of the first 6 orders moves R by" in series.explanation
+    function = fs.validate(network, 1, **size, steps=300, replicas=8, exact_activation=True)
+    assert function.level("finite width").consistent and "rare samples" not in function.explanation
+
+
+@pytest.mark.parametrize("R", [0.0, -0.7, 0.999])
+@pytest.mark.parametrize("name", ["relu", ERF])
+def test_noise_of_a_function_has_its_closed_form(name, R):
+    """E[sigma'(u) sigma'(u')] at correlation R^2, and for the link u E[(z^2 + noise^2) sigma'(u)^2]."""
+    network = Network.of(fs.two_layer(name, "he1 + 1e-9*he2 + 1e-9*he3", order=3, noise="1/2"))
+    noise = batch_noise(ExactActivation.of_text(name), network)
+    A0, *_, C = noise.at(np.array([R]))[:, 0]
+    if name == ERF:  # sigma'^2 = (2/pi) exp(-u^2), whose mean over z comes with E[z^2] = 1 - 2 R^2/3
+        expected = [2 / math.pi / math.sqrt(3) * (1.25 - 2 * R**2 / 3), 2 / math.pi / math.sqrt(4 - R**4)]
+    else:
+        expected = [1.25 / 2, (math.pi - math.acos(R**2)) / (2 * math.pi)]
+    assert pytest.approx(expected, rel=1e-7) == [A0, C]
+    assert noise.steepness == pytest.approx(0.5 if name == "relu" else 2 / math.pi / math.sqrt(3), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["relu", "gelu"])
+def test_noise_of_a_function_is_its_definition(name):
+    """D1 = a^2 E[rho psi] and D2 = a^2 E[rho mu^2] by samples: a mean over x for every factor."""
+    system, state, m = fs.two_layer(name, "he1 - he2/2", order=9, noise="1/2"), (0.8, 0.7, 1.3), 10
+    noisy, quiet = (fs.finite_width(system, m, gamma, 0.2) for gamma in (0.3, 0.0))
+    R, Q, a = state
+    found = (noisy.rates(state)[0] - quiet.rates(state)[0])[:2] / noisy.noise_rate
+    rng, activation = np.random.default_rng(6), ExactActivation.of(system)
+    z, x = rng.standard_normal(400_000), rng.standard_normal((4, 400_000))
+    value, slope = activation(R * z + math.sqrt(1 - R**2) * x)
+    gaps = z - (z**2 - 1) / 2 - a * value
+    spread = a**2 / m * float(sum(system.t) - sum(v * R ** (2 * k) for k, v in enumerate(map(float, system.t), 1)))
+    rho = gaps[0] * gaps[1] + 0.25 + spread
+    D1, D2 = a**2 * rho * slope[2] ** 2, a**2 * rho * slope[2] * slope[3]
+    for samples, own in ((-0.5 * D1 * R, found[0]), (D2 - D1 * Q, found[1])):
+        assert abs(samples.mean() - own) < 4 * samples.std() / math.sqrt(len(z)) < 0.05 * abs(own) + 0.01
+
+
+def test_noise_of_a_polynomial_is_that_of_its_series():
+    system, state = fs.two_layer("he1 - he2/2 + he3/3", "he1 - he2", noise="1/2"), (0.6, 0.5, -1.1)
+    series, function = (fs.finite_width(system, 9, 0.4, 0.5, exact_activation=e) for e in (False, True))
+    for own, other in zip(series.rates(state), function.rates(state), strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-6, atol=1e-8)
+    assert fs.finite_width(system, 9, 0.4).noise is None  # the series is all of it
+
+
+def test_equilibria_with_the_noise_of_relu_are_proved():
+    network = fs.finite_width(fs.two_layer("relu", "he1 + he2/2", order=8), 20, 0.1, 0.2)
+    found, complete = equilibria(network)
+    assert complete and len(found) == 2 and all(e.certified and e.stability == "stable" for e in found)
+    assert max(np.abs(network.rates(e.state)[0]).max() for e in found) < 1e-9
+    rest = network.rest(1)
+    assert found[1].state == pytest.approx([rest.R, rest.Q, rest.a], rel=1e-7)
+
+
+def test_noise_without_a_fourth_moment_is_refused():
+    network = fs.two_layer("x + exp(x**2/7)", "he1 + he2")
+    with pytest.raises(fs.InputError, match="fourth moments"):
+        fs.finite_width(network, 10, 0.1).rates((0.5, 0.4, 1.0))
+    assert np.isfinite(fs.finite_width(network, 10).rates((0.5, 0.4, 1.0))[0]).all()
 
 
 def test_processes_and_both_methods_train_the_activation_itself():

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fastslow.errors import InputError
-from fastslow.systems.model_files import study_of
+from fastslow.systems.presets import study_of
 
 FORMULAS = (
     *('"exp(u)-1-u*v"', '"u*(1-u)-v"', '"sin(u)*v"', '["u", "1-v"]', '"(exp(u)-1)/u - v"', '"abs(u)-v"', '"u/(3+v)"'),

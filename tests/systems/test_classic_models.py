@@ -8,7 +8,7 @@ import pytest
 import fastslow as fs
 from fastslow.flow.relaxation import FIRST_AIRY_ZERO, relaxation_cycles
 from fastslow.flow.singular_orbit import SingularFlow
-from fastslow.systems.model_files import study_of
+from fastslow.systems.presets import study_of
 
 
 def points(name, kind):
@@ -139,8 +139,9 @@ def test_harvested_prey_branches_where_it_is_known():
     third = round(1 / 3, 12)
     assert found == {
         ("transcritical", 0.6, 0.0),
+        ("hopf", 0.671593847479, third),
+        ("canard point", 0.671593847479, third),
         ("branch point", 0.821904345374, third),
-        ("saddle-node", 0.821904345374, third),
         ("saddle-node", 0.832929322234, 0.411161560751),
     }
     # The prey's line u = 0 is no factor as f is written; it is one of its curves, crossed at v = 3 - 5 l.

@@ -7,7 +7,7 @@ import pytest
 
 import fastslow as fs
 from fastslow.systems.families import Axis, axis_of, family_of, parameters_of, start_names
-from fastslow.systems.model_files import system_of
+from fastslow.systems.presets import system_of
 
 MODEL = """
 model = "polynomial"

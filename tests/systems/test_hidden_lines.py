@@ -15,6 +15,8 @@ from fastslow.systems.exponential_quotients import LARGEST_PHI, phi, phi_ball
 from fastslow.systems.expressions import Call, Variable, derivative, evaluate
 from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.formulas import parse_formula
+from fastslow.systems.intervals import function_of_interval
+from fastslow.systems.root_quotients import FAMILIES, root_quotient, root_quotient_ball
 from fastslow.systems.tapes import curve_parameters
 
 PLACES = np.array([-700.0, -31.0, -29.0, -3.0, -1e-3, -1e-9, 0.0, 1e-300, 1e-9, 0.5, 12.0, 29.0, 31.0, 300.0])
@@ -49,6 +51,38 @@ def test_phi_of_doubles_balls_and_tapes(order):
             assert jacobian[0, 0] == pytest.approx(slope, rel=1e-11, abs=0)
 
 
+ROOTS = np.array([0.0, 1e-300, 1e-9, 0.3, 0.59, 0.61, 3.9, 4.1, 5.9, 6.1, 24.0, 26.0, 900.0])
+
+
+@pytest.mark.parametrize("order", [0, 1, 3, 5])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_root_quotients_of_doubles_balls_intervals_and_tapes(family, order):
+    """Against arb's hypergeometric series, and on wide intervals: what an enclosure must hold."""
+    places = np.append(ROOTS, [-0.3, -0.7]) if family == "atanq" else ROOTS
+    with flint.ctx.workprec(200):
+        exact_values = [root_quotient_ball(family, order, flint.arb(s)) for s in places]
+        expected = np.array([float(v.mid()) for v in exact_values])
+        wide = root_quotient_ball(family, order, flint.arb(5, 4))
+        for inside in (1, 3, 9):
+            assert wide.contains(root_quotient_ball(family, order, flint.arb(inside)))
+    error = 1e-13 * abs(expected) + 1e-15 * abs(expected[0])
+    assert (abs(root_quotient(family, order, places) - expected) <= error).all()
+    low, high = function_of_interval(f"{family}{order}", (places, places + 0.1))
+    for end in (0.0, 0.03, 0.1):
+        inner = root_quotient(family, order, places + end)
+        assert ((low <= inner) & (inner <= high)).all()
+    fall = abs(root_quotient(family, order, places) - root_quotient(family, order, places + 0.1))
+    steepest = 0.1 * root_quotient("sinq", order + 1, np.zeros(1))
+    assert (high - low <= (steepest if family == "sinq" else fall) * 1.01 + 1e-12 * expected.max()).all()
+    e = Call(f"{family}{order}", Variable("u"))
+    slopes = evaluate(derivative(e, "u"), {"u": places})
+    for place, value, slope in zip(places, expected, slopes, strict=True):
+        residual, jacobian = np.empty(1), np.empty((1, 2))
+        tape_curve(np.array([place, 0.0]), curve_parameters([e], ("u", "v")), residual, jacobian, np.empty(0))
+        assert residual[0] == pytest.approx(value, rel=1e-13, abs=1e-15)
+        assert jacobian[0, 0] == pytest.approx(slope, rel=1e-11, abs=1e-15)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -59,6 +93,12 @@ def test_phi_of_doubles_balls_and_tapes(order):
         "cosh(u**2 + v)",
         "sqrt(1 + u*v)",
         "u**3/(2 + u)**2",
+        "sin(3*u - v)",
+        "cos(u + 9*v)",
+        "tan(u - v)",
+        "log(2 + u*v)",
+        "atan(5*u - 7*v)",
+        "erf(u - 1/3)",
     ],
 )
 def test_divided_differences_against_300_bits(text):
@@ -81,6 +121,9 @@ def test_divided_differences_against_300_bits(text):
         ("v*sinh(u - 1/3) + cosh(u - 1/3) - exp(3*u - 1)", ["1/3"]),
         ("sqrt(1 + u*v) - exp(u)", [0]),
         ("u/(2 + u) - 3*u/(1 + v)/(2 + u)", [0]),
+        ("sin(u)*(1 - v) - (1 - cos(u))*v", [0]),
+        ("log(1 + u) - u*v + atan(2*u)*v**2", [0]),
+        ("erf(3*u - 1) + (u - 1/3)*v", ["1/3"]),
         ("(u - 1/3)*v + exp(u)*u - exp(1/3)/3", []),  # zero at u = 1/3, which nothing hints at
         ("exp(u) - 1 - u*v + v/1000", []),
     ],
@@ -100,11 +143,11 @@ def test_an_edge_may_be_a_hidden_line():
 
 def test_lines_that_cannot_be_divided_out_are_told_and_no_solution_passes_them():
     # u = 0 attracts where v > 1 and repels below: doubles lose how near a solution came.
-    s = system("sin(u)*(1 - v) - (1 - cos(u))*v", "-v/10")
+    s = system("sin(u)*(1 - v) - (erf(1 + u) - erf(1))*v", "-v/10")
     assert s.undivided_lines == (0,) and s.invariant_lines == ()
     assert "u = 0 is invariant" in s.notes[0]
     late = fs.analyze(s, starts=[("1/2", "3/2")]).orbits[0].verdict.ode
     assert late == "undecided: at the invariant line u = 0 f is rounding"
     # Where it attracts throughout, nothing is lost.
-    s = system("sin(u)*(1/2 - v) - (1 - cos(u))*v", "v/10", window=(("-1/20", "6/5"), (1, 2)))
+    s = system("sin(u)*(1/2 - v) - (erf(1 + u) - erf(1))*v", "v/10", window=(("-1/20", "6/5"), (1, 2)))
     assert fs.analyze(s, starts=[("1/2", "3/2")]).orbits[0].verdict.ode == "leaves the window of v"

@@ -1,0 +1,178 @@
+"""How the cells of a phase map of formulas are filled: for each value of the parameter from its critical manifold.
+
+The boundaries of polynomial systems are followed in the parameter (``fastslow.sweeps.methods``). Here each member is
+studied by itself, and its starts are looked up between the heights that part them.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastslow.errors import InputError
+from fastslow.flow.flow_graph import basins_of, orbits_between
+from fastslow.flow.singular_orbit import SingularFlow, SingularOrbit
+from fastslow.manifold.arcs import CriticalManifold
+from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.manifold.special_points import Kind
+from fastslow.ode.columns import forbidden
+from fastslow.ode.trajectories import Settling
+from fastslow.separatrices.thresholds import parting_starts
+from fastslow.sweeps.fates import FATES, NOT_VALID, fate_code
+from fastslow.sweeps.plane import Column
+from fastslow.systems.families import Family
+from fastslow.systems.formula_system import FormulaSystem
+from fastslow.systems.system import Start
+
+Codes = NDArray[np.int8]
+Heights = NDArray[np.float64]
+
+_UNDECIDED = FATES.index("undecided")
+_KEPT = 256
+"""Critical manifolds that are kept for the fields of the cells whose fates they gave."""
+_FOLLOWED = 9
+"""Starts that are followed between two heights that part fates, at least: there may be cycles between them."""
+_BESIDE = 1e-7
+"""Distance from such a height, relative to the range of starts, within which integration may not tell the sides."""
+_RTOL, _TIGHT_RTOL = 1e-9, 1e-12
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def manifold_at(family: Family, value: Fraction) -> CriticalManifold:
+    """Return the critical manifold of a member of a family."""
+    return critical_manifold(family.at(value))
+
+
+def intervals(manifold: CriticalManifold, starts: Heights) -> Iterator[tuple[NDArray[np.bool_], SingularOrbit]]:
+    """Yield which starts lie between two neighbouring special heights, and the singular orbit from there.
+
+    A start at such a height counts to what is below it, one on the lower edge of the window to what is above.
+    """
+    bottom = manifold.system.slow_ends[0]
+    for low, high, orbit in orbits_between(SingularFlow(manifold), starts):
+        inside = ((low < starts) | ((starts == low) & (low == bottom))) & (starts <= high)
+        if inside.any():
+            yield inside, orbit
+
+
+class _OneByOne:
+    """Fills cells one value of the parameter after the other."""
+
+    def __init__(self, rtol: float) -> None:
+        self._rtol = rtol
+
+    def __call__(self, column: Column) -> Codes:
+        codes = np.full((len(column.values), len(column.starts)), FATES.index(NOT_VALID), np.int8)
+        for i, value in enumerate(column.values):
+            try:
+                allowed = ~forbidden(column.family.at(value), column.starts)
+            except InputError:
+                continue
+            if allowed.any():
+                try:
+                    codes[i, allowed] = self.fates(manifold_at(column.family, value), column.starts[allowed])
+                except InputError:
+                    codes[i, allowed] = _UNDECIDED  # this value may be what cannot be studied, and not the next one
+        return codes
+
+    def fates(self, manifold: CriticalManifold, starts: Heights) -> Codes:
+        """Return the codes of the fates of starts of one member."""
+        raise NotImplementedError
+
+
+class SingularOneByOne(_OneByOne):
+    """Fills cells by singular orbits, one for each interval of starts between special heights."""
+
+    def fates(self, manifold: CriticalManifold, starts: Heights) -> Codes:
+        """Return the codes of the fates of starts of one member."""
+        codes = np.full(len(starts), _UNDECIDED, np.int8)
+        for inside, orbit in intervals(manifold, starts):
+            codes[inside] = fate_code(orbit.verdict)
+        return codes
+
+    def doubtful(self, column: Column) -> NDArray[np.bool_]:
+        """Return which cells of a column the full system may give another fate."""
+        found = np.zeros((len(column.values), len(column.starts)), dtype=bool)
+        for i, value in enumerate(column.values):
+            try:
+                manifold = manifold_at(column.family, value)
+            except InputError:
+                continue
+            found[i] = not manifold.complete or _in_doubt(manifold, column)
+        return found
+
+
+def _in_doubt(manifold: CriticalManifold, column: Column) -> NDArray[np.bool_]:
+    from fastslow.boundary.doubt import doubtful_formula_starts
+
+    system = manifold.system
+    assert isinstance(system, FormulaSystem)
+    thresholds = [
+        a.high
+        for a, b in itertools.pairwise(basins_of(SingularFlow(manifold)))
+        if fate_code(a.verdict) != fate_code(b.verdict)
+    ]
+    equilibria = [(point.x, point.y) for point in manifold.of_kind(Kind.EQUILIBRIUM)]
+    return doubtful_formula_starts(system, equilibria, thresholds, column.starts)
+
+
+class ExactOneByOne(_OneByOne):
+    """Fills cells between the starts on stable manifolds of saddles, and on orbits that touch the window's edge.
+
+    Between two of these some starts are followed, and where two of them have different fates, those in between: cycles
+    part fates, too.
+    """
+
+    def fates(self, manifold: CriticalManifold, starts: Heights) -> Codes:
+        """Return the codes of the fates of starts of one member."""
+        codes, known = np.full(len(starts), _UNDECIDED, np.int8), np.zeros(len(starts), dtype=bool)
+        settling, order = Settling(manifold, rtol=min(self._rtol, _RTOL)), np.argsort(starts)
+
+        def follow(cell: int) -> int:
+            if not known[cell]:
+                run = settling.run(Start(manifold.system.start_fast, Fraction(float(starts[cell]))))
+                codes[cell], known[cell] = fate_code(run.verdict), True
+            return int(codes[cell])
+
+        on_line = manifold.system.chart_of(manifold.system.start_fast) is None
+        if on_line or len(starts) <= _FOLLOWED:
+            for cell in order:
+                follow(cell)
+            return codes
+        cuts = np.array(parting_starts(settling))
+        place = np.searchsorted(cuts, starts)
+        near = np.abs(starts[:, None] - cuts).min(axis=1, initial=np.inf) <= _BESIDE * np.ptp(starts)
+        for k in np.unique(place):
+            mine = order[place[order] == k]
+            sure = mine[~near[mine]]
+            if not len(sure):
+                tight = Settling(manifold, rtol=_TIGHT_RTOL)
+                for cell in mine:
+                    run = tight.run(Start(manifold.system.start_fast, Fraction(float(starts[cell]))))
+                    codes[cell] = fate_code(run.verdict)
+                continue
+            _fill(sure, codes, follow)
+            # Those that are nearer to a height than integration can tell have the fate of their neighbours.
+            for cell in mine[near[mine]]:
+                codes[cell] = codes[sure[0] if starts[cell] < starts[sure[0]] else sure[-1]]
+        return codes
+
+
+def _fill(cells: NDArray[np.int64], codes: Codes, follow: Callable[[int], int]) -> None:
+    """Give cells in order their codes: follow some, and of those between two with different fates more."""
+    some = np.unique(np.linspace(0, len(cells) - 1, min(_FOLLOWED, len(cells))).round().astype(int))
+    for first, last in itertools.pairwise([*some, some[-1]]):
+        open_ = [(int(first), int(last))]
+        while open_:
+            low, high = open_.pop()
+            a, b = follow(cells[low]), follow(cells[high])
+            if a == b != _UNDECIDED:
+                codes[cells[low:high]] = a
+            elif high - low > 1:
+                middle = (low + high) // 2
+                open_ += [(low, middle), (middle, high)]
