@@ -22,7 +22,7 @@ from fastslow.errors import CertificateError, InputError
 from fastslow.manifold.continuation import TracedCurve
 from fastslow.manifold.isolation import Coordinate, Isolated, isolate
 from fastslow.manifold.many_boxes import has_no_zero
-from fastslow.systems.algebraic import Number, Rational, compare, nearest_double
+from fastslow.systems.algebraic import Ball, Number, Rational, compare, nearest_double
 from fastslow.systems.expression_facts import substituted
 from fastslow.systems.expressions import Expression
 from fastslow.systems.expressions import Number as Exact
@@ -140,20 +140,11 @@ def _critical(equations: Sequence[Formula], bounds: Bounds, name: str) -> tuple[
         rest = [j for j in range(n) if j != k]
         for edge in bounds[k]:
             on_face = [substituted(p.expression, {names[k]: edge}) for p in equations]
-            if any(_root(p, k) == edge for p in equations):
+            if any((line := p.line(k)) is not None and line[0] == edge for p in equations):
                 continue  # the curve lies in this face, and none leaves it
             ends = f"ends at {names[k]} = {float(edge):g}"
             take(_isolated(on_face, [names[j] for j in rest], [bounds[j] for j in rest]), ends)
     return _distinct(found), notes
-
-
-def _root(p: Formula, place: int) -> Fraction | None:
-    """Return c where a formula is a multiple of u - c, u the variable at a place."""
-    if p.variables != {p.names[place]} or not p.derivative(place).is_constant():
-        return None
-    at_zero = substituted(p.expression, {p.names[place]: Fraction(0)})
-    slope = p.derivative(place).expression
-    return -at_zero.value / slope.value if isinstance(at_zero, Exact) and isinstance(slope, Exact) else None
 
 
 def _distinct(values: Sequence[Number]) -> list[Number]:
@@ -168,7 +159,7 @@ def _compared(a: Number, b: Number) -> int:
     return compare(a, b, _SAME_BITS)
 
 
-def coordinates(zero: Sequence[Coordinate]) -> tuple[Array, tuple[object, ...]]:
+def coordinates(zero: Sequence[Coordinate]) -> tuple[Array, tuple[Ball, ...]]:
     """Return the middle of an isolated zero and its enclosures."""
     balls = tuple(coordinate.ball() for coordinate in zero)
     return middle_of(balls), balls

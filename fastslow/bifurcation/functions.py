@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastslow.systems.algebraic import Ball
 from fastslow.systems.balls import enclosed
 from fastslow.systems.expression_factors import factored
-from fastslow.systems.expression_facts import nodes
+from fastslow.systems.expression_facts import nodes, substituted
 from fastslow.systems.expressions import (
     ZERO,
     Expression,
@@ -106,6 +106,16 @@ class Formula:
     def is_zero(self) -> bool:
         """Whether it is the number 0."""
         return self.expression == ZERO
+
+    def line(self, place: int) -> tuple[Fraction, Fraction] | None:
+        """Return (c, slope) where it is slope (u - c), u the variable at a place, None where it is not."""
+        slope = self.derivative(place)
+        if self.variables != {self.names[place]} or not isinstance(slope.expression, Number):
+            return None
+        at_zero = substituted(self.expression, {self.names[place]: Fraction(0)})
+        if not isinstance(at_zero, Number):
+            return None
+        return -at_zero.value / slope.expression.value, slope.expression.value
 
     def factors(self) -> list[Formula]:
         """Return the different factors that have variables, without denominators."""

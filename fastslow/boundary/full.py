@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fastslow.bifurcation.events import is_valid
 from fastslow.boundary.curves import BoundaryCurve, Corner, FullBoundary, Strip, check_line_at_rest
 from fastslow.boundary.cuts import Cut, cuts_of
+from fastslow.boundary.formula_members import FormulaMembers
 from fastslow.boundary.members import Members
 from fastslow.boundary.sheets import Sheet, sheets_of
 from fastslow.boundary.warm import Warm
@@ -26,6 +27,7 @@ from fastslow.ode.trajectories import Settling
 from fastslow.separatrices.halves import LEAVES, fate
 from fastslow.separatrices.thresholds import edge_starts
 from fastslow.systems.families import Axis, Family
+from fastslow.systems.formula_families import formula_member
 from fastslow.systems.system import Start
 
 FloatArray = NDArray[np.float64]
@@ -107,18 +109,21 @@ def full_boundary(
     if len(family.names) != 1 or family.names != (axis.name,):
         raise InputError("axis", str(axis), f"must be of the one parameter of the family, {', '.join(family.names)}")
     check_line_at_rest(axis)
-    members = Members(family, axis)
-    places = cuts_of(members) if cuts is None else sorted(cuts, key=lambda cut: cut.value)
+    unresolved: list[str] = []
+    formulas = formula_member(family, ((axis.low, axis.high),))
+    members = Members(family, axis) if formulas is None else FormulaMembers(family, axis, formulas)
+    known = cuts if cuts is not None else _cuts_of(members, unresolved)
+    places = sorted(known, key=lambda cut: cut.value)
     if axis.low < 0 < axis.high and not all(is_valid(family, end * _INSIDE) for end in (axis.low, axis.high)):
         # A slow rate or a noise is positive on one side only.
         places = sorted([*(cut for cut in places if cut.value), Cut("model not valid", 0.0)], key=lambda cut: cut.value)
     low, high = float(axis.low), float(axis.high)
     ends = [low, *(cut.value for cut in places), high]
-    wanted = (-math.inf, math.inf) if starts is None else starts
+    bottom, top = members.sample.slow_ends
+    wanted = (bottom, top) if starts is None else (max(starts[0], bottom), min(starts[1], top))
     strips: list[_Strip] = []
     corners: list[Corner] = []
     gaps: list[tuple[float, float]] = []
-    unresolved: list[str] = []
     for a, b in itertools.pairwise(ends):
         try:
             new, changes = _between(members, a, b, tolerance, wanted, unresolved)
@@ -139,8 +144,12 @@ def full_boundary(
     )
 
 
+def _cuts_of(members: Members | FormulaMembers, unresolved: list[str]) -> list[Cut]:
+    return cuts_of(members) if isinstance(members, Members) else members.cuts(unresolved)
+
+
 def _between(
-    members: Members,
+    members: Members | FormulaMembers,
     low: float,
     high: float,
     tolerance: float,
@@ -194,7 +203,7 @@ def _distinct(values: Sequence[float], least: float) -> list[float]:
 class _Fates:
     """The fates of starts of one member of the family."""
 
-    def __init__(self, members: Members, value: Fraction) -> None:
+    def __init__(self, members: Members | FormulaMembers, value: Fraction) -> None:
         self.value = value
         self.settling = Settling(critical_manifold(members.family.at(value)))
 
@@ -216,8 +225,8 @@ class _Fates:
             placed = sorted([*placed, (0.0, None)], key=lambda pair: pair[0])
         heights = [y for y, _ in placed]
         # Curves outside the starts that are wanted were left out: do not go beyond them without need.
-        lowest = wanted[0] if not heights or wanted[0] < heights[0] else -math.inf
-        highest = wanted[1] if not heights or wanted[1] > heights[-1] else math.inf
+        lowest = wanted[0] if not heights or wanted[0] < heights[0] else system.slow_ends[0]
+        highest = wanted[1] if not heights or wanted[1] > heights[-1] else system.slow_ends[1]
         if heights and heights[0] > 0.0 and wanted[0] >= 0.0 and forbidden(system, 0.0):
             lowest = max(lowest, 0.0)
         if heights and heights[-1] < 0.0 and wanted[1] <= 0.0 and forbidden(system, 0.0):

@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.core.equilibrium_path import follow_zero
+from fastslow.core.polynomial_events import SECTION
 from fastslow.errors import InputError
+from fastslow.flow.flow_graph import forbidden
 from fastslow.systems.chart import Chart, without_lines
 from fastslow.systems.families import Axis, Family
 from fastslow.systems.family_polynomials import polynomials_of
-from fastslow.systems.polynomials import Polynomial, fraction, vertical_line
+from fastslow.systems.polynomial_system import exactly
+from fastslow.systems.polynomials import Polynomial, by_slow_power, fraction, rational, vertical_line
 from fastslow.systems.system import FastSlowSystem
 
 FloatArray = NDArray[np.float64]
@@ -104,6 +107,17 @@ class Members:
             size = np.tile(np.array(rows.shape[:2], dtype=np.float64), (len(values), 1))
             blocks += [size, _at(rows, values).reshape(len(values), -1)]
         return np.concatenate(blocks, axis=1)
+
+    def line_events(self, count: int) -> FloatArray:
+        """Return the parameters of the event of ``Warm``: the line of starts is crossed."""
+        return np.tile([float(SECTION), 5.0, float(self.sample.start_fast), 0.0, 0.0], (count, 1))
+
+    def crossed_once(self) -> bool:
+        """Whether no orbit can return to the line of starts: there f is c y^m, and y = 0 forbidden."""
+        rows = by_slow_power(exactly(self.sample, "a boundary in a parameter").fast_field)
+        at_line = [fraction(row(rational(self.sample.start_fast))) for row in rows]
+        terms = [k for k, value in enumerate(at_line) if value]
+        return len(terms) == 1 and (terms[0] == 0 or forbidden(self.sample, 0.0))
 
     def part_of(self, x: float, y: float, p: float) -> int:
         """Return the number of the factor of f that vanishes at a point."""

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastslow.boundary.formula_members import FormulaMembers
 from fastslow.boundary.members import Members, Path
 from fastslow.core.polynomial import polynomial_field
-from fastslow.core.polynomial_events import SECTION, polynomial_events
-from fastslow.flow.flow_graph import forbidden
+from fastslow.core.polynomial_events import polynomial_events
 from fastslow.manifold.arcs import CriticalManifold
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.ode.integrate import EventSet, Limits, integrate, integrate_batch
 from fastslow.separatrices.halves import typical_height
-from fastslow.systems.polynomial_system import exactly
 from fastslow.systems.polynomials import by_slow_power, fraction, rational
 
 FloatArray = NDArray[np.float64]
@@ -49,7 +48,7 @@ class Warm:
 
     Parameters
     ----------
-    members : Members
+    members : Members or FormulaMembers
         The family in doubles.
     manifold : CriticalManifold
         Of one member in the interval.
@@ -57,17 +56,17 @@ class Warm:
         Its value of the parameter.
     """
 
-    def __init__(self, members: Members, manifold: CriticalManifold, origin: float) -> None:
+    def __init__(self, members: Members | FormulaMembers, manifold: CriticalManifold, origin: float) -> None:
         self.members, self.manifold, self.origin = members, manifold, origin
         system = manifold.system
-        self.system = exactly(system, "a boundary in a parameter")
+        self.system = system
         self.chart = members.chart
         self.height = typical_height(manifold)
         self.highest = max(self.height, *(abs(p.y) for p in manifold.points if math.isfinite(p.y)))
         self.width = float(system.upper - system.lower)
         self.points = manifold.of_kind(Kind.EQUILIBRIUM)
         self._parts: dict[int, int] = {}
-        self.once = self._crossed_once()
+        self.once = members.crossed_once()
         self.halves = [
             HalfKey(number, side)
             for number, point in enumerate(self.points)
@@ -79,13 +78,6 @@ class Warm:
     def degenerate(self) -> list[SpecialPoint]:
         """Equilibria whose linearisation does not decide, in the whole interval."""
         return [point for point in self.points if point.stability is Stability.CENTER]
-
-    def _crossed_once(self) -> bool:
-        """Whether no orbit can return to the line of starts: there f is c y^m, and y = 0 forbidden."""
-        rows = by_slow_power(self.system.fast_field)
-        at_line = [fraction(row(rational(self.system.start_fast))) for row in rows]
-        terms = [k for k, value in enumerate(at_line) if value]
-        return len(terms) == 1 and (terms[0] == 0 or forbidden(self.system, 0.0))
 
     def _may_reach(self, saddle: SpecialPoint) -> bool:
         """Whether energy lets orbits from the line of starts come to a saddle."""
@@ -164,10 +156,13 @@ class Warm:
         larger = np.where(half >= 0.0, half + root, half - root)
         smaller = determinant / np.where(larger == 0.0, 1.0, larger)
         stable = np.minimum(larger, smaller)
+        # On an invariant line y = const the half stays on it to the last digit.
+        level = (c == 0.0) & (np.abs(stable - a) <= _VERTICAL * (np.abs(a) + np.abs(d)))
         b, c = b * unit[1] / unit[0], c * unit[0] / unit[1]
         first, second = np.stack([b, stable - a]), np.stack([stable - d, c])
         vector = np.where(np.hypot(*first) >= np.hypot(*second), first, second)
         vector = vector / np.hypot(*vector)
+        vector[1] = np.where(level, 0.0, vector[1])
         up = (vector[0] > 0.0) | ((vector[0] == 0.0) & (vector[1] > 0.0))
         vector = np.where(up, vector, -vector) * unit * np.minimum(_DEPARTURE, _SHARE_OF_GAP * gap)
         line = self.members.parts[path.part][0].degrees() == (1, 0, 0)
@@ -181,7 +176,7 @@ class Warm:
         field = self.members.fields(values, chart, -1.0)
         heights = np.abs(starts[:, 1])
         height = float(min(np.min(heights[heights > 0.0], initial=np.inf), self.height))
-        head = np.tile([float(SECTION), 5.0, float(system.start_fast), 0.0, 0.0], (len(values), 1))
+        head = self.members.line_events(len(values))
         end = _HORIZON / float(np.min(rates))
         if system.energy_polynomial is None:
             slow_time = max(1.0, *(abs(p.y) for p in self.manifold.points if math.isfinite(p.y)))
@@ -210,4 +205,4 @@ class Warm:
         return [[float(hit.state[1]) for hit in found if hit.index == 0] for found in hits]
 
     def _line(self, parameters: FloatArray) -> EventSet:
-        return EventSet(polynomial_events, 2, terminal=[self.once, False], tolerance=0.0, parameters=parameters)
+        return EventSet(polynomial_events, 2, terminal=[self.once, True], tolerance=0.0, parameters=parameters)
