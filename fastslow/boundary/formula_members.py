@@ -15,12 +15,16 @@ from fastslow.bifurcation.equations import tangency
 from fastslow.bifurcation.formula_curves import branches_of
 from fastslow.bifurcation.functions import Formula, values
 from fastslow.boundary.cuts import Cut
-from fastslow.boundary.members import Path
+from fastslow.boundary.members import Path, Touch
 from fastslow.core.polynomial_events import SECTION
 from fastslow.core.tape import CONSTANT, HEAD, tape_curve
 from fastslow.errors import InputError
+from fastslow.manifold.arcs import CriticalManifold
 from fastslow.manifold.continuation import ContinuationOptions, trace_curve
 from fastslow.manifold.many_boxes import has_no_zero
+from fastslow.manifold.on_line import touched_ends
+from fastslow.manifold.special_points import Kind
+from fastslow.separatrices.halves import touched_from_inside
 from fastslow.systems.chart import Chart, line_constant
 from fastslow.systems.expression_facts import substituted
 from fastslow.systems.expressions import Call, Expression, Number, Variable, add, multiply, negative, power
@@ -38,6 +42,8 @@ _NEAR = 0.02
 """Largest distance, in units of the window, between a place on a traced curve and what Newton's method makes of it."""
 _ON_LEVEL = 1e-12
 """Distance from an invariant line y = c, in units of the window, within which an equilibrium is on it."""
+_TOUCH = 1e-12
+"""Distance from the window's edge, in units of the window, at which an orbit that touches it is begun."""
 _OPTIONS = ContinuationOptions(max_step=0.005)
 
 
@@ -188,32 +194,49 @@ class FormulaMembers:
         """Return x, y and p along the equilibrium from p = origin both ways until p turns back, shape (3, n)."""
         key = (part, *place, origin)
         if key not in self._traced:
-            pair = [self.parts[part][0].expression, self.slow_field.expression]
-            low, high = (np.array([float(side[k]) for side in self.bounds]) for k in (0, 1))
-            with np.errstate(all="ignore"):
-                curve = trace_curve(
-                    tape_curve,
-                    curve_parameters(pair, self.names),
-                    np.clip([*place, origin], low, high),
-                    lower=low,
-                    upper=high,
-                    fold_coordinates=(2,),
-                    options=_OPTIONS,
-                )
-            points = np.array([[*place, origin]])
-            if curve.converged:
-                turns = [e for e in curve.events if e.kind == "fold"]
-                at = np.array([e.index + 1 for e in turns], dtype=int)
-                points = np.insert(curve.points, at, np.array([e.point for e in turns]).reshape(-1, 3), axis=0)
-                begin = int(curve.start_index + np.sum(at <= curve.start_index))
-                steps = np.sign(np.diff(points[:, 2]))
-                way = steps[min(begin, len(steps) - 1)]
-                last = begin + next((k for k, s in enumerate(steps[begin:]) if s != way), len(steps) - begin)
-                first = begin - next((k for k, s in enumerate(steps[:begin][::-1]) if s != way), begin)
-                points = points[first : last + 1]
-                points = points if way > 0 else points[::-1]
-            self._traced[key] = np.ascontiguousarray(points.T)
+            self._traced[key] = _monotone([self.parts[part][0], self.slow_field], self.bounds, [*place, origin])
         return self._traced[key]
+
+    # Edges of the window ------------------------------------------------------------------------------------
+
+    def touches(self, manifold: CriticalManifold, origin: float) -> list[Touch]:
+        """Return where orbits of the member at p = origin touch the window's edge from inside, and its corners."""
+        system, found = manifold.system, []
+        ends = [tuple(map(float, side)) for side in self.bounds[:2]]
+        reach = [_TOUCH * (high - low) for low, high in ends]
+        for point in (*manifold.of_kind(Kind.BOUNDARY), *touched_ends(system)):
+            inward = touched_from_inside(system, point)
+            if inward is not None:
+                across, sign = inward
+                step = (sign * reach[0], 0.0) if across == 0 else (0.0, sign * reach[1])
+                found.append(Touch((point.x, point.y), across, step))
+        for i, j in itertools.product((0, 1), (0, 1)):
+            x, y, signs = ends[0][i], ends[1][j], (2 * i - 1, 2 * j - 1)
+            if system.f(x, y) * signs[0] > 0.0 and system.g(x, y) * signs[1] > 0.0:
+                found.append(Touch((x, y), None, (-signs[0] * reach[0], -signs[1] * reach[1])))
+        return found
+
+    def touching(self, touch: Touch, origin: float, values: FloatArray) -> Path:
+        """Return where a touch is at sorted values of p; NaN where it is lost."""
+        place = [np.full(len(values), v) for v in touch.place]
+        part = self.part_of(*touch.place, origin)
+        if touch.across is not None:
+            along = 1 - touch.across
+            touched = self.parts[part][0] if touch.across == 0 else self.slow_field
+            (function,), bounds = self._on(touch.across, Fraction(touch.place[touch.across]), [touched])
+            key = (-1 - touch.across, *touch.place, origin)
+            if key not in self._traced:
+                self._traced[key] = _monotone([function], bounds, [touch.place[along], origin])
+            known = self._traced[key]
+            u = first = np.interp(values, known[1], known[0], left=np.nan, right=np.nan)
+            tape = Tape([function.expression, function.derivative(0).expression], function.names)
+            for _ in range(_NEWTON):
+                value, slope = (np.broadcast_to(v, u.shape) for v in tape.doubles([u, values]))
+                with np.errstate(all="ignore"):
+                    u = u - value / slope
+            size = float(self.bounds[along][1] - self.bounds[along][0])
+            place[along] = np.where(np.abs(u - first) <= _NEAR * size, u, np.nan)
+        return Path(part, values, place[0], place[1])
 
     def jacobians(self, path: Path) -> FloatArray:
         """Return the Jacobians of (f, slow_rate g) along a path of equilibria, shape (n, 2, 2)."""
@@ -255,13 +278,24 @@ class FormulaMembers:
                 for name, p in branch.others:
                     if name > branch.equation:
                         yield "crossing meets equilibrium", [q, p, g], self.bounds
+                for value in self.bounds[1]:
+                    edge, bounds = self._on(1, value, [g])
+                    yield "orbits touch the window's edge elsewhere", [*edge, edge[0].derivative(0)], bounds
                 for place, value in (*((k, v) for k in (0, 1) for v in self.bounds[k]), (0, start)):
                     kind = "the line of starts" if (place, value) == (0, start) else "the window's edge"
                     yield f"equilibrium on {kind}", *self._on(place, value, [q, g])
             for g, other in itertools.combinations(parts, 2):
                 yield "equilibria collide", [q, g, other], self.bounds
+            for value in self.bounds[0]:
+                edge, bounds = self._on(0, value, [q])
+                yield "orbits touch the window's edge elsewhere", [*edge, edge[0].derivative(0)], bounds
             on_line, bounds = self._on(0, start, [q])
             yield "tangency to the line of starts", [*on_line, on_line[0].derivative(0)], bounds
+
+        for function in (self.fast_field, self.slow_field):
+            for x, y in itertools.product(*self.bounds[:2]):
+                there = substituted(function.expression, {self.names[0]: x, self.names[1]: y})
+                yield "the flow at a corner of the window", [Formula(there, self.names[2:])], self.bounds[2:]
 
     def _on(
         self, place: int, value: Fraction, functions: list[Formula]
@@ -271,6 +305,34 @@ class FormulaMembers:
         names = tuple(self.names[k] for k in left)
         on_side = [Formula(substituted(p.expression, {self.names[place]: value}), names) for p in functions]
         return on_side, [self.bounds[k] for k in left]
+
+
+def _monotone(equations: list[Formula], bounds: list[tuple[Fraction, Fraction]], place: list[float]) -> FloatArray:
+    """Return the points of a curve both ways from one of them until its last coordinate turns, that one rising."""
+    names, last = equations[0].names, len(bounds) - 1
+    low, high = (np.array([float(side[k]) for side in bounds]) for k in (0, 1))
+    with np.errstate(all="ignore"):
+        curve = trace_curve(
+            tape_curve,
+            curve_parameters([p.expression for p in equations], names),
+            np.clip(place, low, high),
+            lower=low,
+            upper=high,
+            fold_coordinates=(last,),
+            options=_OPTIONS,
+        )
+    if not curve.converged:
+        return np.array([place]).T
+    turns = [event for event in curve.events if event.kind == "fold"]
+    at = np.array([event.index + 1 for event in turns], dtype=int)
+    points = np.insert(curve.points, at, np.array([e.point for e in turns]).reshape(-1, last + 1), axis=0)
+    begin = int(curve.start_index + np.sum(at <= curve.start_index))
+    steps = np.sign(np.diff(points[:, last]))
+    way = steps[min(begin, len(steps) - 1)]
+    end = begin + next((k for k, s in enumerate(steps[begin:]) if s != way), len(steps) - begin)
+    first = begin - next((k for k, s in enumerate(steps[:begin][::-1]) if s != way), begin)
+    points = points[first : end + 1]
+    return np.ascontiguousarray((points if way > 0 else points[::-1]).T)
 
 
 def _share(name: str, low: Fraction, high: Fraction) -> Expression:

@@ -14,6 +14,7 @@ from fastslow.core.equilibrium_path import follow_zero
 from fastslow.core.polynomial_events import SECTION
 from fastslow.errors import InputError
 from fastslow.flow.flow_graph import forbidden
+from fastslow.manifold.arcs import CriticalManifold
 from fastslow.systems.chart import Chart, without_lines
 from fastslow.systems.families import Axis, Family
 from fastslow.systems.family_polynomials import polynomials_of
@@ -108,6 +109,14 @@ class Members:
             blocks += [size, _at(rows, values).reshape(len(values), -1)]
         return np.concatenate(blocks, axis=1)
 
+    def touches(self, manifold: CriticalManifold, origin: float) -> list[Touch]:
+        """Return no orbits: those that touch the edge of a window of x only are not followed in the parameter."""
+        return []
+
+    def touching(self, touch: Touch, origin: float, values: FloatArray) -> Path:
+        """Return where a touch is at values of the parameter; there are none."""
+        raise NotImplementedError
+
     def line_events(self, count: int) -> FloatArray:
         """Return the parameters of the event of ``Warm``: the line of starts is crossed."""
         return np.tile([float(SECTION), 5.0, float(self.sample.start_fast), 0.0, 0.0], (count, 1))
@@ -190,6 +199,25 @@ class Path:
     parameter: FloatArray
     x: FloatArray
     y: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Touch:
+    """A point of the window's edge at which orbits touch it from inside, or a corner at which they leave.
+
+    Attributes
+    ----------
+    place : (float, float)
+        Where it is in one member.
+    across : int or None
+        The variable that is fixed on the edge; None at a corner.
+    inward : (float, float)
+        The step to the beginning of the orbit backward in time.
+    """
+
+    place: tuple[float, float]
+    across: int | None
+    inward: tuple[float, float]
 
 
 def lines_of(parts: Sequence[tuple[Polynomial, int]]) -> list[Fraction]:

@@ -73,6 +73,18 @@ class Warm:
             if point.stability is Stability.SADDLE and self._may_reach(point)
             for side in (1, -1)
         ]
+        self.touches = members.touches(manifold, origin)
+        self.halves += [HalfKey(len(self.points) + k, 1) for k in range(len(self.touches))]
+
+    def is_touch(self, half: HalfKey) -> bool:
+        """Whether a half is an orbit that touches the window's edge, or comes from its corner, and not of a saddle."""
+        return half.saddle >= len(self.points)
+
+    def name(self, half: HalfKey) -> str:
+        """Return what a half is, in words."""
+        if self.is_touch(half):
+            return f"the orbit that touches the window's edge at {self.touches[half.saddle - len(self.points)].place}"
+        return f"the stable manifold of {self.points[half.saddle].id} on side {half.side}"
 
     @property
     def degenerate(self) -> list[SpecialPoint]:
@@ -96,6 +108,8 @@ class Warm:
 
     def path(self, number: int, values: FloatArray) -> Path | None:
         """Return an equilibrium at sorted values of the parameter."""
+        if number >= len(self.points):
+            return self.members.touching(self.touches[number - len(self.points)], self.origin, values)
         point = self.points[number]
         unit = np.array([self.width, abs(point.y) or self.height])
         if number not in self._parts:
@@ -116,7 +130,7 @@ class Warm:
         states, rates, rows = [], [], []
         for saddle in dict.fromkeys(half.saddle for half, _ in requests):
             mine = [k for k, (half, _) in enumerate(requests) if half.saddle == saddle]
-            path = paths[saddle]
+            path = paths[saddle] if saddle < len(paths) else self.path(saddle, values)
             if path is None:
                 result[mine, 0] = np.inf
                 continue
@@ -142,6 +156,10 @@ class Warm:
 
         The step is NaN where the half lies on an invariant line.
         """
+        if saddle >= len(self.points):
+            inward = np.array(self.touches[saddle - len(self.points)].inward)
+            size = np.abs(self.members.jacobians(path)).max(axis=(1, 2))
+            return np.tile(inward, (len(path.x), 1)), np.where(size > 0.0, size, 1.0)
         unit = np.stack([np.full(len(path.x), self.width), np.where(path.y != 0.0, np.abs(path.y), self.height)])
         others = np.delete(known, saddle, axis=0)
         gaps = np.hypot((others[:, 0] - path.x) / unit[0], (others[:, 1] - path.y) / unit[1])
