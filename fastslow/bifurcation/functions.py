@@ -185,6 +185,12 @@ def enclose(p: Polynomial | Formula, *balls: Ball) -> Ball:
     return enclosed_polynomial(p, *balls)
 
 
+def restricted(p: Formula, place: int, value: Fraction) -> Formula:
+    """Return a formula at a value of one of its variables, in the others."""
+    names = tuple(name for k, name in enumerate(p.names) if k != place)
+    return Formula(substituted(p.expression, {p.names[place]: value}), names)
+
+
 def determinant(rows: Sequence[Sequence[Any]]) -> Any:
     """Return the determinant of a matrix of functions, by its first row."""
     if len(rows) == 1:

@@ -10,10 +10,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.bifurcation.boxed_curves import coordinates, zeros_of
+from fastslow.bifurcation.boxed_curves import coordinates, monotone_runs, zeros_of
 from fastslow.bifurcation.equations import tangency
 from fastslow.bifurcation.formula_curves import branches_of
-from fastslow.bifurcation.functions import Formula, values
+from fastslow.bifurcation.functions import Formula, restricted, values
 from fastslow.boundary.cuts import Cut
 from fastslow.boundary.members import Path, Touch
 from fastslow.core.polynomial_events import SECTION
@@ -301,10 +301,8 @@ class FormulaMembers:
         self, place: int, value: Fraction, functions: list[Formula]
     ) -> tuple[list[Formula], list[tuple[Fraction, Fraction]]]:
         """Return functions on a side of the box, and the box that is left."""
-        left = [k for k in range(3) if k != place]
-        names = tuple(self.names[k] for k in left)
-        on_side = [Formula(substituted(p.expression, {self.names[place]: value}), names) for p in functions]
-        return on_side, [self.bounds[k] for k in left]
+        on_side = [restricted(p, place, value) for p in functions]
+        return on_side, [self.bounds[k] for k in range(3) if k != place]
 
 
 def _monotone(equations: list[Formula], bounds: list[tuple[Fraction, Fraction]], place: list[float]) -> FloatArray:
@@ -321,18 +319,12 @@ def _monotone(equations: list[Formula], bounds: list[tuple[Fraction, Fraction]],
             fold_coordinates=(last,),
             options=_OPTIONS,
         )
-    if not curve.converged:
+    runs = monotone_runs(curve)
+    if not runs:
         return np.array([place]).T
-    turns = [event for event in curve.events if event.kind == "fold"]
-    at = np.array([event.index + 1 for event in turns], dtype=int)
-    points = np.insert(curve.points, at, np.array([e.point for e in turns]).reshape(-1, last + 1), axis=0)
-    begin = int(curve.start_index + np.sum(at <= curve.start_index))
-    steps = np.sign(np.diff(points[:, last]))
-    way = steps[min(begin, len(steps) - 1)]
-    end = begin + next((k for k, s in enumerate(steps[begin:]) if s != way), len(steps) - begin)
-    first = begin - next((k for k, s in enumerate(steps[:begin][::-1]) if s != way), begin)
-    points = points[first : end + 1]
-    return np.ascontiguousarray((points if way > 0 else points[::-1]).T)
+    start = np.asarray(place)
+    nearest = min(runs, key=lambda run: float(np.abs((run - start) / (high - low)).max(axis=1).min()))
+    return np.ascontiguousarray(nearest.T)
 
 
 def _share(name: str, low: Fraction, high: Fraction) -> Expression:
