@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cmp_to_key
@@ -203,8 +203,13 @@ def orbits_between(flow: SingularFlow, starts: ArrayLike | None = None) -> Itera
 
 def basins_of(flow: SingularFlow) -> tuple[Basin, ...]:
     """Return the fates of all starts (start_fast, y), as open intervals of y."""
+    return joined_basins(flow, orbits_between(flow))
+
+
+def joined_basins(flow: SingularFlow, orbits: Iterable[tuple[float, float, SingularOrbit]]) -> tuple[Basin, ...]:
+    """Return the basins that the orbits of `orbits_between` tell, neighbours of one fate as one."""
     basins: list[Basin] = []
-    for a, b, orbit in orbits_between(flow):
+    for a, b, orbit in orbits:
         destination = orbit.node.id if orbit.node is not None and not orbit.undecided else ""
         last = basins[-1] if basins else None
         same = last and (last.verdict, last.destination) == (orbit.verdict, destination)
