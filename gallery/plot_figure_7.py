@@ -5,7 +5,7 @@ Figure 7: the network itself, trained by SGD
 The plane of R and a for c = (1, 1, 1), c* = (1, -2, 1), γ = 1, over the critical manifold (green) with its
 equilibria, the saddle (0.3598, 0.6901) and the node (1, 1/3); enlarged, where the networks go. Thin blue: single
 networks; thick: their mean, in a band of one standard deviation. Dots: the differential equation of infinite width.
-Dashes: that of width m with the noise of its batches, which tells where SGD goes.
+Dashes: that of width m with the noise of its batches.
 
 First the scale of the paper, n = d = 10^4, with 10^4 steps, exact in law by the Gram matrix and kept every 100 steps.
 m = 500: seed 7 in float64 (35 minutes of processor time) and seed 8 in float32 (19 minutes). The band is the spread of

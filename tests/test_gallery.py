@@ -184,7 +184,8 @@ def test_list():
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_keeps_what_is_finished(tmp_path):
-    scripts(tmp_path, a_quick=GOOD, b_slow=HEAD + "import time\ntime.sleep(60)\n")
+    slow = MOVING.replace("plt.plot([0, k], [k, 0])", "__import__('time').sleep(60 * k)")
+    scripts(tmp_path, a_quick=GOOD, b_slow=slow)
     command = (
         "import sys\nfrom pathlib import Path\nfrom fastslow.plot.gallery import make\n"
         "if __name__ == '__main__':\n    make([], sys.argv[1], folder=Path(sys.argv[1]), dpi=40, workers=1)\n"
@@ -194,9 +195,10 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path):
     process = subprocess.Popen([sys.executable, str(script), str(tmp_path)], stderr=subprocess.DEVNULL)
     manifest = tmp_path / MANIFEST
     until = time.monotonic() + 50
-    while not manifest.exists() and time.monotonic() < until:
+    while not (manifest.exists() and any(tmp_path.glob(".b_slow*"))) and time.monotonic() < until:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=20) != 0
     assert set(json.loads(manifest.read_text())) == {"a_quick"}
-    assert [p.name for p in tmp_path.glob("*.png")] == ["a_quick.png"]
+    made = {"a_quick.png", MANIFEST, script.name, "plot_a_quick.py", "plot_b_slow.py"}
+    assert {path.name for path in tmp_path.iterdir()} == made  # nothing half written

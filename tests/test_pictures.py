@@ -16,6 +16,7 @@ from fastslow.plot import style
 from fastslow.plot.bifurcation import bifurcation_figure
 from fastslow.plot.dark import dark, exchanged
 from fastslow.plot.flow_graph import flow_graph
+from fastslow.plot.legends import shared_legend
 from fastslow.plot.phase_map import phase_map_figure
 from fastslow.plot.portrait import portrait_figure
 from fastslow.plot.style import INK, LEARNING, UNLEARNING, new_figure
@@ -181,6 +182,39 @@ def test_dark_recolours_all_and_keeps_data(fig4):
     boxes = [text.get_bbox_patch() for text in other.axes[0].texts if text.get_bbox_patch()]
     assert boxes and not any(box.get_edgecolor()[3] for box in boxes)
     assert to_rgb(INK) not in {to_rgb(line.get_color()) for line in other.axes[0].lines}
+
+
+def test_dark_exchanges_contour_lines_of_a_colour_and_not_those_of_a_map():
+    with new_figure(4, 3) as figure:
+        axes = figure.add_subplot()
+        height = np.add.outer(np.arange(4.0), np.arange(4.0))
+        white, mapped = axes.contour(height, colors="white"), axes.contour(height, cmap="viridis")
+        before = mapped.get_edgecolor().copy()
+        dark(figure)
+        figure.draw_without_rendering()
+    assert white.get_edgecolor()[:, :3] == pytest.approx(
+        np.tile(exchanged([to_rgb("white")])[0], (len(white.levels), 1))
+    )
+    assert np.array_equal(mapped.get_edgecolor(), before)
+
+
+def test_one_legend_for_several_axes():
+    with new_figure(4, 3) as figure:
+        left, right = figure.subplots(1, 2)
+        for axes in (left, right):
+            axes.plot([0, 1], label="curve, here")
+        right.plot([1, 0], label="other")
+        right.legend()
+        legend = shared_legend(figure, (left, right), lambda name: name.split(",")[0])
+    assert [text.get_text() for text in legend.texts] == ["curve", "other"]
+    assert right.get_legend() is None and figure.legends == [legend]
+
+
+def test_a_wide_window_does_not_crush_the_orbits():
+    system = fs.FastSlowSystem("y + x - x**3/3", "-x", slow_rate="1/100", window=(-50, 50))
+    axes = portrait_figure(fs.analyze(system, starts=[(2, 0)])).axes[0]
+    left, right = axes.get_xlim()
+    assert -4 < left < -2 and 2 < right < 4
 
 
 def test_a_portrait_of_functions_has_a_title():

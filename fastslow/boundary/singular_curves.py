@@ -69,8 +69,11 @@ def joined_pieces(
 
 def _inside(point: Followed, s: Values) -> tuple[Values, Values]:
     with np.errstate(all="ignore"):
-        x, y = point.at(s)
-    return np.asarray(x), np.asarray(y)
+        x, y = (np.asarray(rows) for rows in point.at(s))
+    for end, beside in ((0, 1), (-1, -2)):  # a pole has no sign of its own
+        if np.isinf(y[end]):
+            y[end] = np.copysign(y[end], y[beside])
+    return x, y
 
 
 def _continues(curve: _Open, kind: str, below: Fate, above: Fate, s: float, y: float) -> bool:
