@@ -262,7 +262,7 @@ class _Search:
             join(self.found, Candidate(x, y, {kind: 2}, list(curves), True))
         if result.doubtful is not None:
             x, y = result.doubtful
-            self.doubtful(kind, curves, x, y)
+            self.doubtful(kind, curves, x, y, result.doubt)
         return True
 
     def undecided(self, kind: Kind, curves: list[Curve], box: Array) -> None:
@@ -273,12 +273,9 @@ class _Search:
             f"any number of {_NAMES[kind]} of {curves[0].equation} within {size:.1e} of {self.place(x, y)}"
         )
 
-    def doubtful(self, kind: Kind, curves: list[Curve], x: Number, y: Number) -> None:
+    def doubtful(self, kind: Kind, curves: list[Curve], x: Number, y: Number, doubt: str) -> None:
         join(self.found, Candidate(x, y, {kind: 2}, list(curves), False))
-        self.geometry.undecided.append(
-            f"{_NAMES[kind]} of {curves[0].equation} at {self.place(x, y)}: one that is double to 1024 bits, "
-            "or two still closer, or none"
-        )
+        self.geometry.undecided.append(f"{_NAMES[kind]} of {curves[0].equation} at {self.place(x, y)}: {doubt}")
 
     def place(self, x: Number, y: Number) -> str:
         return f"({nearest_double(x):.9g}, {nearest_double(y):.9g})"
