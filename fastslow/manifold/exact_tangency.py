@@ -14,13 +14,13 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.manifold.certificates import CommonCurveError, CommonZero, common_zeros
+from fastslow.manifold.certificates import CommonCurveError, CommonZero, also_vanishes, common_zeros
 from fastslow.manifold.isolation import Coordinate, confirmed
 from fastslow.systems.algebraic import rational_in
 from fastslow.systems.balls import enclosed
 from fastslow.systems.expression_factors import Quotients, TooLong, polynomial_of
 from fastslow.systems.expression_facts import substituted
-from fastslow.systems.expressions import BeyondDoubles, Call, Expression, Number
+from fastslow.systems.expressions import BeyondDoubles, Call, Expression, Number, derivative
 from fastslow.systems.polynomials import Polynomial, rational
 
 Array = NDArray[np.float64]
@@ -77,10 +77,36 @@ def double_zero(
     return None
 
 
-def algebraic_zeros(f: Expression, g: Expression, names: Sequence[str], region: Array) -> list[CommonZero] | None:
+def vanishes_at_critical_point(f: Expression, names: Sequence[str], box: Array, at: Sequence[Coordinate]) -> bool:
+    """Whether f is proved to be zero at `at`, the only zero of both its slopes in a box.
+
+    Either one coordinate is rational, and f and its slopes have a common factor with a zero on that line. Or f is a
+    polynomial, and one of its zeros with a zero slope, where the other is zero too, lies in the box.
+    """
+    slopes = [derivative(f, name) for name in names]
+    for k, name in enumerate(names):
+        c = rational_in(at[k].ball())
+        if c is not None and box[k, 0] <= c <= box[k, 1]:
+            shared = _shared([substituted(e, {name: c}) for e in (f, *slopes)], names)
+            if shared is not None and confirmed([shared], [names[1 - k]], box[1 - k : 2 - k], _SHARE) is not None:
+                return True
+    known = algebraic_zeros(f, slopes[0], names, box, complete=False) or []
+    other = polynomial_of(slopes[1], (names[0], names[1]))
+    return other is not None and any(_within(v, box) and also_vanishes(other, v) for v in known)
+
+
+def _within(zero: CommonZero, box: Array) -> bool:
+    return all(
+        v.ball() > float(low) and v.ball() < float(high) for v, (low, high) in zip((zero.x, zero.y), box, strict=True)
+    )
+
+
+def algebraic_zeros(
+    f: Expression, g: Expression, names: Sequence[str], region: Array, complete: bool = True
+) -> list[CommonZero] | None:
     """Return all common zeros in a box, with their multiplicities, of formulas that are polynomials; None for others.
 
-    None too where the multiplicity of one of them is not proved.
+    None too where a multiplicity is not proved, and these are to be `complete`.
     """
     x, y = names
     p, q = (polynomial_of(e, (x, y)) for e in (f, g))
@@ -93,7 +119,7 @@ def algebraic_zeros(f: Expression, g: Expression, names: Sequence[str], region: 
         return None
     heights = flint.arb(float(region[1, 0])).union(flint.arb(float(region[1, 1])))
     inside = [zero for zero in found if zero.y.ball().overlaps(heights)]
-    return inside if all(zero.certified for zero in inside) else None
+    return inside if not complete or all(zero.certified for zero in inside) else None
 
 
 def _squares(f: Expression, g: Expression, names: Sequence[str]) -> Iterator[Square]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fastslow.errors import InputError
 from fastslow.manifold.curves import Curve, Shape
 from fastslow.manifold.double_zeros import resolved
+from fastslow.manifold.exact_tangency import vanishes_at_critical_point
 from fastslow.manifold.isolation import Coordinate, Isolated, confirmed, isolate
 from fastslow.manifold.plane_field import PlaneField
 from fastslow.manifold.special_points import Candidate, Kind, SpecialPoint, classified, join, numbered
@@ -212,7 +213,7 @@ class _Search:
             value = exact_value(e, dict(zip(self.names, (x.exact, y.exact), strict=True)))
             if value is not None:
                 return True if value == 0 else None
-        if self.on_hidden_line(e, x, y):
+        if self.on_hidden_line(e, x, y) or vanishes_at_critical_point(e, self.names, x.zero.box, (x, y)):
             return True
         with flint.ctx.workprec(_BRANCH_BITS):
             value = enclosed(e, dict(zip(self.names, (x.ball(_BRANCH_BITS), y.ball(_BRANCH_BITS)), strict=True)))

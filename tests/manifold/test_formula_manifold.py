@@ -114,6 +114,15 @@ def test_polynomial_systems_as_formulas_have_the_same_points(seed):
         assert len(met) == len(roots)
 
 
+def test_branch_points_at_irrational_places_are_proved():
+    m = manifold("y**2 - (x**2 - 2)**2*exp(x)*(x + 3) + sin(y)*y**3", "3 + x", ((-2, 2), ("-1/2", "1/2")))
+    assert m.complete
+    assert [(p.x, p.y, p.certified) for p in m.of_kind("crossing")] == [
+        (pytest.approx(s * math.sqrt(2), abs=1e-15), 0, True) for s in (-1, 1)
+    ]
+    check_structure(m)
+
+
 def test_isolas_are_found_each_with_its_folds():
     m = manifold("exp(x)*((x**2 - 1)**2 + (y**2 - 1)**2) - 1/10", "y - x*exp(x) - 3", ((-2, 2), (-2, 2)))
     assert m.complete
