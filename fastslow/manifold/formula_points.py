@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fastslow.errors import InputError
 from fastslow.manifold.curves import Curve, Shape
 from fastslow.manifold.double_zeros import resolved
+from fastslow.manifold.exact_tangency import vanishes_at_critical_point
 from fastslow.manifold.isolation import Coordinate, Isolated, confirmed, isolate
 from fastslow.manifold.plane_field import PlaneField
 from fastslow.manifold.special_points import Candidate, Kind, SpecialPoint, classified, join, numbered
@@ -212,7 +213,7 @@ class _Search:
             value = exact_value(e, dict(zip(self.names, (x.exact, y.exact), strict=True)))
             if value is not None:
                 return True if value == 0 else None
-        if self.on_hidden_line(e, x, y):
+        if self.on_hidden_line(e, x, y) or vanishes_at_critical_point(e, self.names, x.zero.box, (x, y)):
             return True
         with flint.ctx.workprec(_BRANCH_BITS):
             value = enclosed(e, dict(zip(self.names, (x.ball(_BRANCH_BITS), y.ball(_BRANCH_BITS)), strict=True)))
@@ -262,7 +263,7 @@ class _Search:
             join(self.found, Candidate(x, y, {kind: 2}, list(curves), True))
         if result.doubtful is not None:
             x, y = result.doubtful
-            self.doubtful(kind, curves, x, y)
+            self.doubtful(kind, curves, x, y, result.doubt)
         return True
 
     def undecided(self, kind: Kind, curves: list[Curve], box: Array) -> None:
@@ -273,12 +274,9 @@ class _Search:
             f"any number of {_NAMES[kind]} of {curves[0].equation} within {size:.1e} of {self.place(x, y)}"
         )
 
-    def doubtful(self, kind: Kind, curves: list[Curve], x: Number, y: Number) -> None:
+    def doubtful(self, kind: Kind, curves: list[Curve], x: Number, y: Number, doubt: str) -> None:
         join(self.found, Candidate(x, y, {kind: 2}, list(curves), False))
-        self.geometry.undecided.append(
-            f"{_NAMES[kind]} of {curves[0].equation} at {self.place(x, y)}: one that is double to 1024 bits, "
-            "or two still closer, or none"
-        )
+        self.geometry.undecided.append(f"{_NAMES[kind]} of {curves[0].equation} at {self.place(x, y)}: {doubt}")
 
     def place(self, x: Number, y: Number) -> str:
         return f"({nearest_double(x):.9g}, {nearest_double(y):.9g})"
