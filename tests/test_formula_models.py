@@ -145,8 +145,6 @@ def test_phase_maps_of_formulas_are_integrated(morris_lecar):
     for method in ("exact", "singular"):
         with pytest.raises(fs.InputError, match=f"no polynomials, which method {method} needs"):
             fs.phase_map(str(path), "I=60:120:2", "w0=0:0.4:2", method=method)
-    with pytest.raises(fs.InputError, match="no polynomials"):
-        fs.phase_boundary(str(path), "I=60:120")
 
 
 def test_ab_reaction_has_its_folds():
