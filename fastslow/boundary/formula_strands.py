@@ -59,17 +59,21 @@ class FormulaStrand:
         s = np.asarray(s, dtype=np.float64)
         m = len(self._points) - 1
         u = np.array([np.interp(s, self._points[-1], row) for row in self._points[:-1]])
-        first = u.copy()
+        first, known = u.copy(), u
+        least = np.full(s.shape, np.inf)
         for _ in range(_NEWTON):
             rows = [np.broadcast_to(v, s.shape) for v in self._solved.doubles([*u, s])]
-            matrix = np.stack(rows[m:], axis=1).reshape(-1, m, m)
+            value, matrix = np.stack(rows[:m], axis=1), np.stack(rows[m:], axis=1).reshape(-1, m, m)
             with np.errstate(all="ignore"):
+                # At a double zero, an end of the interval, steps lead away.
+                better = np.abs(value).max(axis=1) < least
+                least, known = np.where(better, np.abs(value).max(axis=1), least), np.where(better, u, known)
                 regular = np.abs(np.linalg.det(matrix)) > 0.0
                 matrix[~regular] = np.eye(m)
-                step = np.linalg.solve(matrix, np.stack(rows[:m], axis=1)[:, :, None])[:, :, 0].T
-            near = regular & np.all(np.abs(u - step - first) <= _NEAR * self._size[:, None], axis=0)
+                step = np.linalg.solve(matrix, value[:, :, None])[:, :, 0].T
+                near = regular & np.all(np.abs(u - step - first) <= _NEAR * self._size[:, None], axis=0)
             u = np.where(near, u - step, u)
-        moving = iter(u)
+        moving = iter(known)
         x, y = (next(moving) if fixed is None else np.full(s.shape, fixed) for fixed in self._fixed)
         return x, y
 
@@ -185,6 +189,12 @@ def _meetings(
             for kind, x in (("on the line of starts", start), *(("at the window's edge", e) for e in bounds[0])):
                 on_line = [restricted(p, 0, x) for p in (q, q_x)]
                 yield f"fold {kind}", on_line, [bounds[1], bounds[2]], float(x)
+                yield (
+                    f"vertical tangent {kind}",
+                    [on_line[0], on_line[0].derivative(0)],
+                    [bounds[1], bounds[2]],
+                    float(x),
+                )
         for g in parts:
             slow_x, slow_y = g.derivative(0), g.derivative(1)
             yield "saddle-node", [q, g, q_x * slow_y - q_y * slow_x], bounds, None

@@ -46,7 +46,8 @@ _MORE_PLACES = (0.02, 0.13, 0.25, 0.382, 0.5, 0.62, 0.75, 0.87, 0.98)
 _SAMPLE = 0.41
 _CYCLE_SAMPLES, _CYCLE_PLACES = (0.02, 0.21, 0.61, 0.8, 0.98), (0.03, 0.27, 0.5, 0.73, 0.97)
 """Where fates are compared in a system that may have limit cycles: shares of a strip, and between two curves of it."""
-_BISECTED = 1e-7
+_MOST_CHANGES = 2
+_BISECTED, _CORNER = 1e-6, 1e-9
 _TOUCHES = 1e-6
 """Distance, relative, at which a start on an orbit that touches the window's edge is one of a curve."""
 _THIN, _TIGHT_RTOL = 1e-4, 1e-12
@@ -118,13 +119,24 @@ def full_boundary(
     for cut in places:
         corners += _corners_at(cut, strips)
     inside = (corner for corner in corners if not (corner.y < wanted[0] or corner.y > wanted[1]))
-    corners = sorted(inside, key=lambda corner: (corner.parameter, corner.y))
+    corners = _once(sorted(inside, key=lambda corner: (corner.parameter, corner.y)))
     cycles = {corner.parameter for corner in corners if corner.kind == CYCLES_CHANGE}
     curves = [*joined(strips), *upright(strips, wanted, cycles)]
     public = tuple(Strip(s.low, s.high, tuple(wall.at for wall in s.walls), s.fates) for s in strips)
     return FullBoundary(
         family, axis, tuple(curves), tuple(corners), tuple(gaps), tuple(dict.fromkeys(unresolved)), public
     )
+
+
+def _once(corners: Sequence[Corner]) -> list[Corner]:
+    """Return corners in order, those of the curves on both sides of a cut that agree once."""
+    kept: list[Corner] = []
+    for corner in corners:
+        last = kept[-1] if kept else None
+        same = last is not None and (last.kind, last.parameter) == (corner.kind, corner.parameter)
+        if last is None or not same or abs(last.y - corner.y) > _CORNER * max(1.0, abs(corner.y)):
+            kept.append(corner)
+    return kept
 
 
 def _cuts_of(members: Members | FormulaMembers, unresolved: list[str]) -> list[Cut]:
@@ -187,6 +199,9 @@ def _by_cycles(
     )
     told = [sample.told(sheets, warm, wanted) for sample in samples]
     places: list[float] = []
+    if sum(one != other for one, other in itertools.pairwise(told)) > _MOST_CHANGES:
+        unresolved.append(f"between {low:.9g} and {high:.9g} fates change more often than was followed")
+        return [WalledStrip(low, high, [], (_UNDECIDED[0],))], []
     for (first, second), (one, other) in zip(itertools.pairwise(samples), itertools.pairwise(told), strict=True):
         k = next((k for k, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
         if k is None:
@@ -204,8 +219,8 @@ def _by_cycles(
         known = known or _Fates(middle.members, _simple(left, right, 0.5))
         strips.append(known.strip(left, right, sheets, warm, wanted, unresolved))
     unresolved.append(
-        f"from {low:.9g} to {high:.9g} fates were compared at {len(samples)} values of the parameter: "
-        "limit cycles that come and go between two of them are not seen"
+        f"limit cycles: between events fates were compared at {len(samples)} values of the parameter, and cycles that "
+        "come and go between two of them are not seen"
     )
     return strips, places
 
