@@ -38,6 +38,8 @@ def task(folder, name, **options):
 
 def test_every_script_is_a_short_page_that_uses_public_names():
     known = pictures()
+    reference = (known["figure_7"].path.parent / "docs" / "reference.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^   (fastslow\.[\w.]+)$", reference, re.M))
     assert {f"figure_{k}" for k in range(1, 9)} <= set(known)
     for name, picture in known.items():
         tree = ast.parse(picture.source)
@@ -54,6 +56,10 @@ def test_every_script_is_a_short_page_that_uses_public_names():
         ]
         used = [node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
         assert not [n for n in imported + used if re.match(r"_[^_]", n.rsplit(".", 1)[-1])], name
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "fastslow":
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+                assert node.module == "fastslow.plot.style" or set(names) <= listed, f"{name}: {names}"
         assert "__file__" not in body, f"{name}: Sphinx-Gallery does not define it"
     records = (known["figure_7"].path.parent / "records").iterdir()
     # A picture is drawn again when a record changes that it names.
