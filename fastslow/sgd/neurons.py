@@ -51,7 +51,7 @@ class NeuronRun:
 
 
 def random_overlaps(m: int, d: int, seed: int = 0) -> FloatArray:
-    """Return the overlaps of the teacher and m neurons that point in random directions, as `simulate_neurons` takes them.
+    """Return the overlaps of the teacher and m neurons in random directions, as `simulate_neurons` takes them.
 
     Parameters
     ----------

@@ -34,14 +34,6 @@ def plain_diffusion(system, m, R, a):
 
 
 @pytest.mark.parametrize("system", [FIG7, ODD], ids=["fig7", "odd"])
-@pytest.mark.parametrize(("m", "d", "field"), [(0, 5, "m"), (3, 0, "d"), (2.5, 4, "m"), (True, 4, "m"), (3, "4", "d")])
-def test_random_overlaps_of_what_cannot_be_counted(m, d, field):
-    with pytest.raises(fs.InputError, match=rf"^{field} = .*whole number from 1"):
-        fs.random_overlaps(m, d)
-    with pytest.raises(fs.InputError, match="at least 3"):
-        fs.spread_growth(fs.finite_width("fig7", m=2), None)
-
-
 def test_noise_terms_are_those_of_their_definition(system):
     noisy, quiet = (fs.finite_width(system, m=7, gamma=gamma, delta=0.4) for gamma in (0.3, 0.0))
     R, Q, a = STATE
@@ -259,6 +251,14 @@ def test_bad_input_is_refused(call, field):
     with pytest.raises(fs.InputError) as error:
         call()
     assert error.value.field == field
+
+
+@pytest.mark.parametrize(("m", "d", "field"), [(0, 5, "m"), (3, 0, "d"), (2.5, 4, "m"), (True, 4, "m"), (3, "4", "d")])
+def test_random_overlaps_of_what_cannot_be_counted(m, d, field):
+    with pytest.raises(fs.InputError, match=rf"^{field} = .*whole number from 1"):
+        fs.random_overlaps(m, d)
+    with pytest.raises(fs.InputError, match="at least 3"):
+        fs.spread_growth(fs.finite_width("fig7", m=2), None)
 
 
 def test_random_overlaps_have_their_spread():
