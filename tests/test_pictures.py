@@ -15,10 +15,13 @@ import fastslow as fs
 from fastslow.plot import style
 from fastslow.plot.bifurcation import bifurcation_figure
 from fastslow.plot.dark import dark, exchanged
+from fastslow.plot.finite_width import finite_width_figure
 from fastslow.plot.flow_graph import flow_graph
 from fastslow.plot.legends import shared_legend
+from fastslow.plot.levels import levels_figure
 from fastslow.plot.phase_map import phase_map_figure
 from fastslow.plot.portrait import portrait_figure
+from fastslow.plot.sgd import sgd_figure, spread_figure
 from fastslow.plot.style import INK, LEARNING, UNLEARNING, new_figure
 from fastslow.plot.tails import tails_figure
 from fastslow.plot.time_courses import time_course, time_courses_figure
@@ -80,6 +83,31 @@ def test_tails():
 def test_bifurcations():
     family = fs.family_of("cusp", "c_star[2]")
     return bifurcation_figure(fs.continued(family, fs.axis_of("c_star[2]=-2:2", "--x")))
+
+
+@compared
+def test_finite_width():
+    return finite_width_figure(fs.finite_width_manifold("fig6-right", m=4000), starts=(4.6, 4.8))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return fs.simulate_sgd("fig7", 1, n=200, d=200, m=10, gamma=0.1, steps=40, replicas=3, seed=1)
+
+
+@compared
+def test_sgd(trained):
+    return sgd_figure(trained)
+
+
+@compared
+def test_spread_of_neurons(trained):
+    return spread_figure(trained)
+
+
+@compared
+def test_levels():
+    return levels_figure(fs.validate("fig7", 1, n=60, d=60, m=5, gamma=0.1, steps=20, replicas=2, seed=1))
 
 
 def test_a_course_is_where_it_was_computed():
