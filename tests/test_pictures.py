@@ -17,6 +17,7 @@ from fastslow.plot.bifurcation import bifurcation_figure
 from fastslow.plot.dark import dark, exchanged
 from fastslow.plot.finite_width import finite_width_figure
 from fastslow.plot.flow_graph import flow_graph
+from fastslow.plot.labels import Label, label_points
 from fastslow.plot.legends import shared_legend
 from fastslow.plot.levels import levels_figure
 from fastslow.plot.phase_map import phase_map_figure
@@ -180,6 +181,27 @@ def test_labels_hide_no_line_and_stay_by_their_points(fig4):
             if line.get_linestyle() != "None" and len(line.get_xdata()) > 1:
                 path = line.get_path().interpolated(20) if len(line.get_xdata()) < 5 else line.get_path()
                 assert not line.get_transform().transform_path(path).intersects_bbox(box, filled=False), name
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_a_label_keeps_off_lines_marks_and_labels(scale):
+    with new_figure(4, 3) as figure:
+        axes = figure.add_subplot()
+        axes.plot([1, 10], [1, 10])
+        axes.axhline(5)
+        axes.scatter([5.4], [5.6])
+        axes.plot([np.nan, 1, 2], [1, np.nan, 3])
+        axes.set(xscale=scale, yscale=scale)
+        label_points(axes, [Label((name,), (5, 5), style={"zorder": 3}) for name in ("E1", "F1")])
+        label_points(axes, [])
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    for box in boxes:
+        assert not any(box.contains(*axes.transData.transform(at)) for at in [(5, 5), (5.4, 5.6)])
+        for line in axes.lines[:2]:
+            path = line.get_transform().transform_path(line.get_path().interpolated(50))
+            assert not path.intersects_bbox(box, filled=False)
+    assert not boxes[0].overlaps(boxes[1])
 
 
 def _contrast(one, other):
