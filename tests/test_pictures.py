@@ -4,6 +4,7 @@
 on axes are left out of them, so that they depend little on how a version of FreeType draws letters.
 """
 
+import itertools
 import re
 
 import numpy as np
@@ -148,7 +149,7 @@ def test_the_flow_graph_has_the_nodes_and_fates(fig4):
     assert all(height[edge.start] > height[edge.end] for edge in kept)
 
 
-@pytest.mark.parametrize("name", ["fig4", "fig7", "fig8-2-2"])
+@pytest.mark.parametrize("name", ["fig4", "fig7", "fig8-2-2", "van_der_pol"])
 def test_edges_of_the_flow_graph_meet_no_other_node(name):
     result = fs.analyze(name)
     with new_figure(8, 5) as figure:
@@ -163,6 +164,8 @@ def test_edges_of_the_flow_graph_meet_no_other_node(name):
         for name, at in nodes.items():
             near = np.hypot(*(way - at).T)
             assert near.min() > 10 or min(near[0], near[-1]) < 30, name
+    middles = [patch.get_path().vertices[30] for patch in arrows]
+    assert min(np.hypot(*(a - b)) for a, b in itertools.combinations(middles, 2)) > 0.01  # there and back are two
 
 
 def test_labels_hide_no_line_and_stay_by_their_points(fig4):
