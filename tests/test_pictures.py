@@ -4,7 +4,6 @@
 on axes are left out of them, so that they depend little on how a version of FreeType draws letters.
 """
 
-import itertools
 import re
 
 import numpy as np
@@ -158,14 +157,15 @@ def test_edges_of_the_flow_graph_meet_no_other_node(name):
     nodes = {text.get_text(): axes.transData.transform(text.xy) for text in boxes}
     arrows = [patch for patch in axes.patches if isinstance(patch, FancyArrowPatch)]
     kept = [e for e in result.flow.edges if e.kind == "jump" or e.stability == "attracting"]
-    assert len(arrows) == len({(e.start, e.end) for e in kept})
+    drawn = list(dict.fromkeys((e.start, e.end) for e in kept))
+    assert ("F2", "F1") in drawn or name != "van_der_pol"
     for arrow in arrows:
         way = arrow.get_transform().transform(arrow.get_path().vertices)
         for name, at in nodes.items():
             near = np.hypot(*(way - at).T)
             assert near.min() > 10 or min(near[0], near[-1]) < 30, name
-    middles = [patch.get_path().vertices[30] for patch in arrows]
-    assert min(np.hypot(*(a - b)) for a, b in itertools.combinations(middles, 2)) > 0.01  # there and back are two
+    ways = {pair: arrow.get_path().vertices[30, 1] for pair, arrow in zip(drawn, arrows, strict=True)}
+    assert all(abs(ways[pair] - ways[pair[::-1]]) > 0.1 for pair in ways if pair[::-1] in ways)  # there and back
 
 
 def test_labels_hide_no_line_and_stay_by_their_points(fig4):
