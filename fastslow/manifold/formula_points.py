@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -28,7 +29,12 @@ Bounds = list[tuple[Fraction, Fraction]]
 
 _BRANCH_BITS = 1024
 """A critical point where F is not told from 0 with so many bits is taken for a branch point."""
-_NAMES = {Kind.FOLD: "folds", Kind.EQUILIBRIUM: "equilibria", Kind.CROSSING: "crossings"}
+_NAMES = {
+    Kind.FOLD: "folds",
+    Kind.EQUILIBRIUM: "equilibria",
+    Kind.CROSSING: "crossings",
+    Kind.BOUNDARY: "points at a kink",
+}
 _MARGIN = 1e-5
 """How far round an undecided box a critical point is looked for, in units of the window."""
 _LOST = 0.01
@@ -78,20 +84,23 @@ def bounds_of(system: FormulaSystem) -> Bounds:
     return [(system.lower, system.upper), (system.slow_lower, system.slow_upper)]
 
 
-def formula_geometry(system: FormulaSystem) -> Geometry:
+def formula_geometry(system: FormulaSystem, cuts: Sequence[Expression] = ()) -> Geometry:
     """Return the curves and the special points of f = 0 in the window, every one or named as undecided.
+
+    The points where k = 0, for each k of `cuts`, count as points on the boundary.
 
     Raises
     ------
     InputError
         If f has no zero in the window, or zeros that should be isolated seem to form curves.
     """
-    return _Search(system).run()
+    return _Search(system, cuts).run()
 
 
 class _Search:
-    def __init__(self, system: FormulaSystem) -> None:
+    def __init__(self, system: FormulaSystem, cuts: Sequence[Expression]) -> None:
         self.system, self.names, self.bounds = system, list(system.names), bounds_of(system)
+        self.cuts = cuts
         self.found: list[Candidate] = []
         self.geometry = Geometry()
         self.branch: list[tuple[Curve, Patch, Candidate]] = []
@@ -104,6 +113,8 @@ class _Search:
             if group[0].shape is Shape.IMPLICIT:
                 self.folds(group[0])
             self.equilibria(group)
+            for k in self.cuts:
+                self.meetings(Kind.BOUNDARY, group, k, group)
             for other in groups[:i]:
                 if not (group[0].shape is other[0].shape and group[0].shape is not Shape.IMPLICIT):
                     self.meetings(Kind.CROSSING, group, _expression(other[0]), [*other, *group])

@@ -215,6 +215,47 @@ def test_kinks_cut_the_window_and_corners_are_folds():
     check_structure(through)
 
 
+@pytest.mark.parametrize(
+    ("f", "corners", "arcs", "curve"),
+    [
+        ("y - abs(x - y/2) - x/3", [(0, 0)], 4, lambda x: max(8 * x / 9, -4 * x / 3)),
+        ("max", [], 4, None),
+        ("abs(sin(3*x)) - y", [(-math.pi / 3, 0), (0, 0), (math.pi / 3, 0)], 8, lambda x: abs(math.sin(3 * x))),
+        ("relu(x - y) + x**2 - 1", [], 4, None),
+        ("y - x**3 + x + abs(x + y)/10", [], 4, None),
+        ("(y - abs(x - y/2) - x/3)*(x - 1/2 - y)", [(0, 0)], 6, None),
+    ],
+)
+def test_kinks_along_curves_are_followed_on_both_sides(f, corners, arcs, curve):
+    text = "(x + y)/2 + abs(x - y)/2 - x**2" if f == "max" else f
+    m = manifold(text, "y - 11/7 + x/5", ((-2, 2), (-2, 2)))
+    assert m.complete
+    assert [(p.x, p.y) for p in m.of_kind("fold") if "kink" in p.note] == [
+        pytest.approx(corner, abs=1e-15) for corner in corners
+    ]
+    assert len(m.arcs) == arcs
+    check_structure(m)
+    ends = {p.id for arc in m.arcs for p in (arc.start, arc.end)}
+    assert all(max(abs(p.x), abs(p.y)) == 2 for p in m.points if p.kind == "boundary") and len(ends) == len(m.points)
+    for arc in m.arcs if curve else ():
+        assert arc.y == pytest.approx([curve(x) for x in arc.x], abs=1e-12)
+
+
+def test_a_start_jumps_off_a_corner_along_a_curve():
+    """Y = |x - y/2| + x/3 attracts for x > 0 only, where x' = |x - y/2| + x/3 - y < 0 right of it."""
+    system = FormulaSystem("y - abs(x - y/2) - x/3", "-1", window=((-2, 2), (-2, 2)), slow_rate="1/100")
+    found = fs.analyze(system, starts=[("3/2", 1)])
+    (orbit,) = found.orbits
+    assert found.complete and orbit.verdict.singular == orbit.verdict.ode == "leaves the window of x"
+    assert [segment.kind for segment in orbit.segments] == ["jump", "slow", "jump"]
+    assert orbit.segments[1].end == (0, 0)
+
+
+def test_kinks_in_kinks_are_told():
+    m = manifold("y - abs(x - abs(x + y/3)/2)", "x - 1/3", ((-2, 2), (-2, 2)))
+    assert not m.complete and m.unmatched[-1].startswith("f has a kink along x - 0.5*abs(x + y/3) = 0")
+
+
 def test_lines_and_the_four_edges():
     m = manifold(["x - 1/3", "sin(3*y)", "x - y*exp(y)"], "x + y - 3/10", ((-1, 1), (-1, 2)))
     assert m.complete
