@@ -28,7 +28,8 @@ from fastslow.core.signatures import CURVE
 CONSTANT, AFFINE, SUM, PRODUCT = range(FUNCTIONS, FUNCTIONS + 4)
 """Operations; smaller numbers are functions."""
 HEAD = 2
-WIDTH = 6
+WIDTH, NUMBERS = 6, 3
+"""Length of a step, and where its numbers begin."""
 ROOM = 192
 """Numbers that fit on the stack; an array would be made anew in each call, which takes as long as two exponentials."""
 

@@ -53,6 +53,17 @@ def curve_parameters(formulas: Sequence[Expression], names: Sequence[str]) -> Fl
     return np.concatenate(([float(len(names))], tape(formulas, names)))
 
 
+def at_values(steps: FloatArray, values: FloatArray) -> FloatArray:
+    """Return, for each value of a tape's last variable, the tape in the others; a step of its own sets the value."""
+    outputs = core.HEAD + int(steps[1])
+    rows = np.tile(
+        np.concatenate((steps[:outputs], [core.CONSTANT, *[0.0] * (core.WIDTH - 1)], steps[outputs:])), (len(values), 1)
+    )
+    rows[:, 0] += 1.0
+    rows[:, outputs + core.NUMBERS] = values
+    return rows
+
+
 @dataclass(frozen=True)
 class _Term:
     """The number scale (r + before) + after, with r the content of a register; after alone where that is None.
