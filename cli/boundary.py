@@ -46,6 +46,9 @@ def boundary(
     manifold of a saddle meets the line of starts; in the singular limit, the height of a fold, of an equilibrium or of
     a crossing. Corners are where curves begin, end or change what they are made of.
 
+    Without a Lyapunov function limit cycles may come and go: fates are compared at some parameters, and it is said that
+    more changes are not excluded.
+
     With --y a second parameter and --a0, the curve in the plane of both on which that start is critical.
 
     \b

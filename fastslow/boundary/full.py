@@ -65,11 +65,13 @@ def full_boundary(
 ) -> FullBoundary:
     """Return the critical starts y_c(p) of the full system as curves in one parameter of a family.
 
-    The parameter's interval is cut, exactly, where equilibria collide, cross or leave to infinity. In between, the
+    The parameter's interval is cut, exactly, where equilibria collide, cross or leave to infinity (of formulas, by interval
+    arithmetic, also where they or orbits that touch the window's edge change there). In between, the
     stable halves of each saddle are followed backward in time to the line of starts at Chebyshev points of the
     parameter, more of them until the interpolants are right at points that they do not know; where a half begins or
     stops to reach the line the place is bisected. Between such changes the order of the curves is constant, as they
-    are orbits, and the fates between them are those of two starts each at one value of the parameter.
+    are orbits, and the fates between them are those of two starts each at one value of the parameter. Where there may
+    be limit cycles, in systems without an energy, fates are compared at several values, and changes bisected.
 
     Parameters
     ----------
@@ -87,7 +89,7 @@ def full_boundary(
     Raises
     ------
     InputError
-        If the family has not one parameter, or does not depend on it as a polynomial.
+        If the family has not one parameter, or depends on it neither as a polynomial nor by formulas.
     """
     if len(family.names) != 1 or family.names != (axis.name,):
         raise InputError("axis", str(axis), f"must be of the one parameter of the family, {', '.join(family.names)}")
