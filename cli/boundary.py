@@ -174,8 +174,9 @@ def _words(system: FastSlowSystem, found: Boundary) -> Iterator[str]:
         yield ""
         yield "Corners"
     for corner in found.corners:
-        at = f"{system.fast[0]} = {corner.x:.9g}"
-        yield f"  {corner.kind:<26} {name} = {corner.parameter:<18.12g} {y0} = {corner.y:<16.10g} {at}"
+        start = "" if math.isnan(corner.y) else f"{y0} = {corner.y:<16.10g}"
+        at = "" if math.isnan(corner.x) else f"{system.fast[0]} = {corner.x:.9g}"
+        yield f"  {corner.kind:<26} {name} = {corner.parameter:<18.12g} {start} {at}".rstrip()
     yield from (f"  no result for {name} from {low:g} to {high:g}" for low, high in found.gaps)
     word = "not proved" if found.limit == "singular" else "undecided"
     yield from (f"  {word}: {text}" for text in found.unresolved)
