@@ -46,6 +46,9 @@ def boundary(
     manifold of a saddle meets the line of starts; in the singular limit, the height of a fold, of an equilibrium or of
     a crossing. Corners are where curves begin, end or change what they are made of.
 
+    Without a Lyapunov function limit cycles may come and go: fates are compared at some parameters, and it is said that
+    more changes are not excluded.
+
     With --y a second parameter and --a0, the curve in the plane of both on which that start is critical.
 
     \b
@@ -172,8 +175,9 @@ def _words(system: FastSlowSystem, found: Boundary) -> Iterator[str]:
         yield ""
         yield "Corners"
     for corner in found.corners:
-        at = f"{system.fast[0]} = {corner.x:.9g}"
-        yield f"  {corner.kind:<26} {name} = {corner.parameter:<18.12g} {y0} = {corner.y:<16.10g} {at}"
+        start = "" if math.isnan(corner.y) else f"{y0} = {corner.y:<16.10g}"
+        at = "" if math.isnan(corner.x) else f"{system.fast[0]} = {corner.x:.9g}"
+        yield f"  {corner.kind:<26} {name} = {corner.parameter:<18.12g} {start} {at}".rstrip()
     yield from (f"  no result for {name} from {low:g} to {high:g}" for low, high in found.gaps)
     word = "not proved" if found.limit == "singular" else "undecided"
     yield from (f"  {word}: {text}" for text in found.unresolved)

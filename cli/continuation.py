@@ -33,7 +33,8 @@ def continuation(
 
     With --kind fold: all folds of the critical manifold, with cusps, canard points (a fold that is an equilibrium) and
     folds on other branches. With --kind equilibrium: all equilibria and their stability at the given slow rate, with
-    saddle-nodes, transcritical and Hopf points. It is shown that no curve is missing, or said that it is not.
+    saddle-nodes, transcritical and Hopf points. It is shown that no curve is missing, or said that it is not; for
+    formulas in the window of both variables, and with two parameters too.
 
     With a second parameter the curves of these special points are followed in the plane of both, with points of
     codimension 2 on them. With a range of the slow variable, such as a0=0.5:15, the curves are shown against that.

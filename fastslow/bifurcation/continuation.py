@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from fastslow.bifurcation.codimension_two import continued_twice
@@ -71,7 +72,9 @@ def continued(family: Family, axis: Axis, second: Axis | None = None, *, kind: s
     sample = _checked_ends(family, parameters)
     formulas = formula_member(family, tuple((each.low, each.high) for each in parameters))
     if formulas is not None:
-        return formula_diagram(family, formulas, axes, kind)
+        diagram = formula_diagram(family, formulas, axes, kind)
+        gone = _gaps(family, axis, []) if len(parameters) == 1 else []
+        return replace(diagram, notes=(*gone, *diagram.notes))
     if len(parameters) == 2:
         return continued_twice(family, sample, (parameters[0], parameters[1]), kind)
     system = checked_polynomials(family, [(axis.low, axis.high)])

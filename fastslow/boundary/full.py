@@ -65,11 +65,13 @@ def full_boundary(
 ) -> FullBoundary:
     """Return the critical starts y_c(p) of the full system as curves in one parameter of a family.
 
-    The parameter's interval is cut, exactly, where equilibria collide, cross or leave to infinity. In between, the
-    stable halves of each saddle are followed backward in time to the line of starts at Chebyshev points of the
-    parameter, more of them until the interpolants are right at points that they do not know; where a half begins or
-    stops to reach the line the place is bisected. Between such changes the order of the curves is constant, as they
-    are orbits, and the fates between them are those of two starts each at one value of the parameter.
+    The parameter's interval is cut, exactly, where equilibria collide, cross or leave to infinity; of formulas where
+    interval arithmetic isolates these, and changes of the orbits that touch the window's edge. In between, the stable
+    halves of each saddle are followed backward in time to the line of starts at Chebyshev points of the parameter, more
+    of them until the interpolants are right at points that they do not know; where a half begins or stops to reach the
+    line the place is bisected. Between such changes the order of the curves is constant, as they are orbits, and the
+    fates between them are those of two starts each at one value of the parameter. Where there may be limit cycles, in
+    systems without an energy, fates are compared at several values, and changes bisected.
 
     Parameters
     ----------
@@ -87,7 +89,7 @@ def full_boundary(
     Raises
     ------
     InputError
-        If the family has not one parameter, or does not depend on it as a polynomial.
+        If the family has not one parameter, or depends on it neither as a polynomial nor by formulas.
     """
     if len(family.names) != 1 or family.names != (axis.name,):
         raise InputError("axis", str(axis), f"must be of the one parameter of the family, {', '.join(family.names)}")
@@ -199,11 +201,11 @@ def _by_cycles(
     )
     told = [sample.told(sheets, warm, wanted) for sample in samples]
     places: list[float] = []
-    if sum(one != other for one, other in itertools.pairwise(told)) > _MOST_CHANGES:
+    if sum(_change(one, other) is not None for one, other in itertools.pairwise(told)) > _MOST_CHANGES:
         unresolved.append(f"between {low:.9g} and {high:.9g} fates change more often than was followed")
         return [WalledStrip(low, high, [], (_UNDECIDED[0],))], []
     for (first, second), (one, other) in zip(itertools.pairwise(samples), itertools.pairwise(told), strict=True):
-        k = next((k for k, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
+        k = _change(one, other)
         if k is None:
             continue
         a, b = first.value, second.value
@@ -215,14 +217,21 @@ def _by_cycles(
     ends = [low, *places, high]
     strips = []
     for left, right in itertools.pairwise(ends):
-        known = next((sample for sample in samples if left < float(sample.value) < right), None)
-        known = known or _Fates(middle.members, _simple(left, right, 0.5))
+        own = [sample for sample in samples if left < float(sample.value) < right]
+        away = [abs(float(sample.value) - 0.5 * (left + right)) for sample in own]
+        known = own[int(np.argmin(away))] if own else _Fates(middle.members, _simple(left, right, 0.5))
         strips.append(known.strip(left, right, sheets, warm, wanted, unresolved))
     unresolved.append(
         f"limit cycles: between events fates were compared at {len(samples)} values of the parameter, and cycles that "
         "come and go between two of them are not seen"
     )
     return strips, places
+
+
+def _change(one: Sequence[tuple[str, str]], other: Sequence[tuple[str, str]]) -> int | None:
+    """Return the number of the first start that has another fate, None where none that is decided has."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((k for k, pair in pairs if pair[0] != pair[1] and _UNDECIDED not in pair), None)
 
 
 def _apart(sheets: Sequence[Sheet], p: float) -> bool:

@@ -39,7 +39,7 @@ def phase_boundary(
     Raises
     ------
     InputError
-        If the model has no such parameter, or does not depend on it as a polynomial.
+        If the model has no such parameter, or depends on it neither as a polynomial nor by formulas.
 
     Examples
     --------

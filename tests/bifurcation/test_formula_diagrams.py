@@ -125,7 +125,7 @@ def test_the_cusp_of_the_ab_reaction():
     u = curve.x[inner]
     np.testing.assert_allclose(curve.parameters[0][inner], 4 / (u * (1 - u)), rtol=1e-12)
     # The cusp does not feel the slow rate; the proof holds in two parameters.
-    twice = continued("ab_reaction", "B=12:20", "slow_rate=1/1000:1/10", kind="fold")
+    twice = continued("ab_reaction", "B=15:17", "slow_rate=1/1000:1/10", kind="fold")
     assert twice.complete
     (cusps,) = [c for c in twice.curves if c.kind == "cusp"]
     np.testing.assert_allclose(cusps.parameters[0], 16, rtol=1e-13)
@@ -240,10 +240,10 @@ def test_harvested_prey_has_no_canard_on_the_line_of_extinction():
 def test_a_parameter_in_an_exponent(tmp_path):
     """Hill's function x^n / (1 + x^n) - x/2 + y: folds where n x^(n-1) / (1 + x^n)^2 = 1/2."""
     (path := tmp_path / "hill.toml").write_text(
-        'f = "x**n/(1 + x**n) - x/2 + y"\ng = "1/4 - y"\nwindow = [["1/100", 3], [-1, 1]]\n'
+        'f = "x**n/(1 + x**n) - x/2 + y"\ng = "1/4 - y"\nwindow = [["1/5", 2], [-1, 1]]\n'
         "start_fast = 1\n[parameters]\nn = 4\n"
     )
-    found = continued(str(path), "n=4:6", kind="fold")
+    found = continued(str(path), "n=4:5", kind="fold")
     assert found.complete and len(found.curves) == 2
     for curve in found.curves:
         n, x = curve.parameters[0], curve.x
@@ -260,3 +260,22 @@ def test_values_without_a_formula_and_edges():
     # 1/(1 + x^2) - k has no zero for k > 1.
     empty = fs.FastSlowSystem("(y - 1)*(exp(x) + 1)", "x", window=((-1, 1), (-1, "1/2")), slow_rate="1/10")
     assert continued(empty, "slow_rate=0.01:0.1", kind="equilibrium").curves == ()
+
+
+def test_where_there_is_no_model_is_said(tmp_path):
+    (path := tmp_path / "gap.toml").write_text(
+        'f = "p*(y - tanh(x))"\ng = "x - 1/2 + y"\nwindow = [[-2, 2], [-2, 2]]\n[parameters]\np = 1\n'
+    )
+    found = continued(str(path), "p=-1:1")
+    assert any(note.startswith("Gap: at p = 0") for note in found.notes)
+    (curve,) = found.curves
+    assert [word for word, _ in curve.pieces()] == ["unstable", "saddle"]
+
+
+def test_a_pole_and_a_kink_are_not_called_complete(tmp_path):
+    for k, f in enumerate(("y - x/(p + 1/2)", "y - abs(x) + p*x/2")):
+        (path := tmp_path / f"{k}.toml").write_text(
+            f'f = "{f}"\ng = "exp(x) - 1 - y"\nwindow = [[-2, 2], [-2, 2]]\n[parameters]\np = 2\n'
+        )
+        found = continued(str(path), "p=-1:1")
+        assert not found.complete and any(note.startswith("Not shown") for note in found.notes)
