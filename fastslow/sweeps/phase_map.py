@@ -291,7 +291,9 @@ def _as_formulas(plane: Plane) -> Plane:
         for value in axis.exact_values[:: max(1, len(axis.exact_values) - 1)] if axis is not plane.start_axis else ():
             try:
                 member = family_of(plane.system, axis.name).at(value)
-            except InputError:
+            except InputError as error:
+                if plane.system.slow_lower is None and error.field == "window":
+                    raise  # of what is no polynomial, which needs a window of both variables
                 continue
             if isinstance(member, FormulaSystem):
                 return replace(plane, system=as_formulas(plane.system))
