@@ -317,6 +317,9 @@ class _Walk:
             return self.delayed(at, entry, same[0])
         if len(attracting) == 1 and attracting[0].curve.shape is Shape.FAST_LINE:
             return self.drift(at, attracting[0])
+        others = [curve for curve in point.curves if curve is not arc.curve]
+        if len(attracting) == 1 and attracting[0].curve is arc.curve and others and all(c.repeated for c in others):
+            return self.drift(at, attracting[0])  # f_x has a double zero there, and orbits stay near
         if direction := self.flow.crossing_jump(point):
             return self.jump_from(point, direction)
         report = self.flow.crossing(point)

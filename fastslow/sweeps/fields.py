@@ -48,7 +48,13 @@ def _curves(system: FastSlowSystem) -> list[str]:
         return [factor.equation or f"{factor.polynomial} = 0" for factor in system.factors]
     assert isinstance(system, FormulaSystem)
     lines, x = system.factor_lines, system.names[0]
-    return [f"{x} = {lines[i]}" if i in lines else f"{e} = 0" for i, e in enumerate(system.fast_expressions)]
+    divisor = "*".join(x if c == 0 else f"({x} {'-' if c > 0 else '+'} {abs(c)})" for c in lines.values())
+    rest = f"f/{divisor} = 0" if len(lines) == 1 else f"f/({divisor}) = 0" if lines else "f = 0"
+    alone = len(system.fast_expressions) == len(lines) + 1
+    return [
+        f"{x} = {lines[i]}" if i in lines else rest if alone else f"{e} = 0"
+        for i, e in enumerate(system.fast_expressions)
+    ]
 
 
 def variables_of(system: FastSlowSystem, names: Iterable[str]) -> dict[str, Variable]:

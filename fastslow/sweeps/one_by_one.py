@@ -38,8 +38,9 @@ _KEPT = 256
 _FOLLOWED = 9
 """Starts that are followed between two heights that part fates, at least: there may be cycles between them."""
 _BESIDE = 1e-7
-"""Distance from such a height, relative to the range of starts, within which integration may not tell the sides."""
+"""Distance from such a height, relative to the range of starts, within which starts are followed ..."""
 _RTOL, _TIGHT_RTOL = 1e-9, 1e-12
+"""... with the second of these tolerances."""
 
 
 @functools.lru_cache(maxsize=_KEPT)
@@ -150,25 +151,17 @@ class ExactOneByOne(_OneByOne):
 
         on_line = manifold.system.chart_of(manifold.system.start_fast) is None
         if on_line or len(starts) <= _FOLLOWED:
-            for cell in order:
+            for cell in order.tolist():
                 follow(cell)
             return codes
         cuts = np.array(parting_starts(settling))
         place = np.searchsorted(cuts, starts)
         near = np.abs(starts[:, None] - cuts).min(axis=1, initial=np.inf) <= _BESIDE * np.ptp(starts)
-        for k in np.unique(place):
-            mine = order[place[order] == k]
-            sure = mine[~near[mine]]
-            if not len(sure):
-                tight = Settling(manifold, rtol=_TIGHT_RTOL)
-                for cell in mine:
-                    run = tight.run(Start(manifold.system.start_fast, Fraction(float(starts[cell]))))
-                    codes[cell] = fate_code(run.verdict)
-                continue
-            _fill(sure, codes, follow)
-            # Those that are nearer to a height than integration can tell have the fate of their neighbours.
-            for cell in mine[near[mine]]:
-                codes[cell] = codes[sure[0] if starts[cell] < starts[sure[0]] else sure[-1]]
+        for k in np.unique(place[~near]):
+            _fill(order[(place == k)[order] & ~near[order]], codes, follow)
+        settling.rtol = _TIGHT_RTOL
+        for cell in np.flatnonzero(near).tolist():
+            follow(cell)
         return codes
 
 

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from fastslow.boundary.singular import SingularBoundary
 
 Method = Literal["exact", "singular", "ode"]
-LIMITS: tuple[Literal["singular", "ode"], ...] = ("singular", "ode")
 _COUNT = 100
 _MOST_NOTES = 20
 _CHUNK = 1_000_000
@@ -118,9 +117,10 @@ class PhaseMap:
         }
 
     def boundaries(self) -> tuple[SingularBoundary | FullBoundary, ...]:
-        """Return the boundary curves of both limits in the plane of a parameter and the start, if they are known.
+        """Return the boundary curves of both limits in the plane of a parameter and the start, none in another.
 
-        None in another plane, nor of formulas for which they cannot be followed.
+        Of formulas only those of the singular limit, where they can be followed: those of the full system take longer
+        than a map.
         """
         from fastslow.boundary.phase_boundary import phase_boundary
 
@@ -129,28 +129,21 @@ class PhaseMap:
             return ()
         axis = self.x if starts is self.y else self.y
         reach = (float(starts.low), float(starts.high))
-        found = []
-        for limit in LIMITS:
-            try:
-                found.append(phase_boundary(self.system, axis, limit=limit, starts=reach))
-            except InputError:
-                if not isinstance(self.system, FormulaSystem):
-                    raise
-        return tuple(found)
+        if not isinstance(self.system, FormulaSystem):
+            return tuple(phase_boundary(self.system, axis, limit=limit, starts=reach) for limit in ("singular", "ode"))
+        try:
+            return (phase_boundary(self.system, axis, limit="singular", starts=reach),)
+        except InputError:
+            return ()
 
     def lines(self) -> tuple[CriticalLine, ...]:
-        """Return the curve of the full system in a plane of two parameters, as far as it is known."""
+        """Return the curve of the full system in a plane of two parameters, none in another, nor of formulas."""
         from fastslow.boundary.plane import boundary_in_two
 
-        if self.plane.start is None:
+        if self.plane.start is None or isinstance(self.system, FormulaSystem):
             return ()
         family = family_of(self.system, self.x.name, self.y.name)
-        try:
-            return boundary_in_two(family, self.x, self.y, float(self.plane.start), tolerance=1e-6)
-        except InputError:
-            if isinstance(self.system, FormulaSystem):
-                return ()
-            raise
+        return boundary_in_two(family, self.x, self.y, float(self.plane.start), tolerance=1e-6)
 
     def counts(self) -> dict[str, int]:
         """Return the number of cells of each fate."""
@@ -299,7 +292,9 @@ def _as_formulas(plane: Plane) -> Plane:
         for value in axis.exact_values[:: max(1, len(axis.exact_values) - 1)] if axis is not plane.start_axis else ():
             try:
                 member = family_of(plane.system, axis.name).at(value)
-            except InputError:
+            except InputError as error:
+                if plane.system.slow_lower is None and error.field == "window":
+                    raise  # of what is no polynomial, which needs a window of both variables
                 continue
             if isinstance(member, FormulaSystem):
                 return replace(plane, system=as_formulas(plane.system))

@@ -127,8 +127,8 @@ def _range_of(system: FastSlowSystem, name: str, field: str) -> tuple[Fraction, 
         if name not in (*parameters_of(system), start_names(system)[1]):
             rule = "is no parameter of this model that can be varied, and no start"
             raise InputError(field, name, rule, suggestion(name, [*parameters_of(system), start_names(system)[1]]))
-        rule = "has no range in the model"
-        raise InputError(field, name, rule, f"Write {name}=LOW:HIGH, or {name} = {{ value = 1, range = [0, 2] }} there")
+        in_file = f", or {name} = {{ value = 1, range = [0, 2] }} in the model file" if entry is not None else ""
+        raise InputError(field, name, "has no range in the model", f"Write {name}=LOW:HIGH{in_file}")
     low, high = (exact(end, field) for end in ends)
     if low == high:
         raise InputError(field, name, "has an empty range in the model", f"Write {name}=LOW:HIGH")

@@ -65,3 +65,12 @@ def test_what_the_theory_leaves_open_is_undecided():
     system = fs.FastSlowSystem(["x - y - y**3", "x + y**2 - x**2"], "-1", window=(-3, 3), slow_rate="1/100")
     orbit = SingularFlow(fs.critical_manifold(system)).orbit(Start(Fraction(-1, 2), Fraction(1, 2)))
     assert orbit.verdict.startswith("undecided: passage through the crossing")
+
+
+def test_a_double_factor_is_passed():
+    """X' = -(x - y) y^2, and -(x - y) (x + y)^2: the branch attracts on both sides."""
+    for double in ("y", "x + y"):
+        system = fs.FastSlowSystem(["y - x", double, double], "1", slow_rate="1/100")
+        flow = SingularFlow(fs.critical_manifold(system))
+        orbit = flow.orbit(Start(Fraction(-1, 2), Fraction(-1)))
+        assert orbit.verdict == "leaves the window of x" and orbit.end == (3.0, 3.0)

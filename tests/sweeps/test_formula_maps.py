@@ -110,6 +110,13 @@ def test_a_member_that_is_a_polynomial_is_no_other_kind_of_system():
         )
 
 
+def test_members_that_need_a_window_of_both_variables_are_refused_at_once():
+    table = {"model": "formula", "f": "x - y*exp(p*x)", "g": "1/3 - x", "window": [-2, 2], "parameters": {"p": 0}}
+    for method in ("exact", "singular", "ode"):
+        with pytest.raises(fs.InputError, match="must bound both variables"):
+            phase_map(study_from(table).system, "p=0:1:3", "y0=0:1:2", method=method)
+
+
 def test_the_range_of_a_parameter_is_its_axis(model):
     """A name alone is the range of the model file, and of starts the window."""
     system = system_of(model)
