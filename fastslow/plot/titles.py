@@ -18,7 +18,7 @@ def title(analysis: Analysis) -> str:
         rate = "" if table.get("slow_rate", 1) == 1 else f",  slow rate {table['slow_rate']}"
         named = (("c", "c", "activation", "σ"), ("c_star", "c*", "link", "σ*"))
         parts = [
-            f"{letter} = ({', '.join(_short(v) for v in table[key])})" if key in table else f"{sigma} = {table[text]}"
+            f"{letter} = ({', '.join(short(v) for v in table[key])})" if key in table else f"{sigma} = {table[text]}"
             for key, letter, text, sigma in named
         ]
         text = ",  ".join(parts) + rate
@@ -29,5 +29,6 @@ def title(analysis: Analysis) -> str:
     return analysis.model.title or f"{analysis.model.name},  slow rate {table.get('slow_rate', 1)}"
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return a number of a model in few letters; fractions may be text."""
     return f"{float(Fraction(value)):.4g}" if isinstance(value, float | str) else str(value)
