@@ -30,5 +30,8 @@ def title(analysis: Analysis) -> str:
 
 
 def short(value: Any) -> str:
-    """Return a number of a model in few letters; fractions may be text."""
-    return f"{float(Fraction(value)):.4g}" if isinstance(value, float | str) else str(value)
+    """Return a number of a model in few letters; one that is given as text may be a fraction, other text stays."""
+    try:
+        return f"{float(Fraction(value)):.4g}" if isinstance(value, float | str) else str(value)
+    except ValueError:
+        return str(value)
