@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.plot.style import INK, NEUTRAL, fate_color, new_figure
-from fastslow.plot.titles import short
+from fastslow.plot.titles import axis_label, short
 from fastslow.systems.families import start_names
 
 if TYPE_CHECKING:
@@ -194,16 +194,6 @@ def boundary_figure(
         handles = _curves(axes, boundaries, True, frame)
         _framed(axes, frame, (axis.name, start_names(system)[1]), handles)
     return figure
-
-
-def axis_label(name: str) -> str:
-    """Return the paper's notation for a parameter or a start."""
-    head, _, rest = name.partition("[")
-    if rest and head in ("c", "c_star"):
-        star = "^*" if head == "c_star" else ""
-        return rf"$c{star}_{{{rest.rstrip(']')}}}$"
-    named = {"a0": r"initial scale $\bar a$", "slow_rate": r"slow rate $\eta$", "noise": r"noise $\sigma_\varepsilon$"}
-    return named.get(name, name)
 
 
 Frame = tuple[float, float, float, float]

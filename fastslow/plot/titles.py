@@ -1,4 +1,4 @@
-"""What an analysis is of, in one line over its picture."""
+"""What a picture is of, in one line over it and beside its axes."""
 
 from __future__ import annotations
 
@@ -35,3 +35,13 @@ def short(value: Any) -> str:
         return f"{float(Fraction(value)):.4g}" if isinstance(value, float | str) else str(value)
     except ValueError:
         return str(value)
+
+
+def axis_label(name: str) -> str:
+    """Return the paper's notation for a parameter or a start."""
+    head, _, rest = name.partition("[")
+    if rest and head in ("c", "c_star"):
+        star = "^*" if head == "c_star" else ""
+        return rf"$c{star}_{{{rest.rstrip(']')}}}$"
+    named = {"a0": r"initial scale $\bar a$", "slow_rate": r"slow rate $\eta$", "noise": r"noise $\sigma_\varepsilon$"}
+    return named.get(name, name)
