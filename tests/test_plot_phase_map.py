@@ -74,3 +74,14 @@ def test_a_boundary_from_minus_infinity_does_not_cross_the_map():
     (axes,) = boundary_figure([edge], fs.TwoLayer([1, 1, 1, 1, 1], [1, -1, 1, 1, 1]), (0.5, 15)).axes
     right = [line.get_ydata()[line.get_xdata() >= 0] for line in _curves(axes, "singular")]
     assert not any(((y > 0.5) & (y < 15)).any() or (y.max(initial=-1) > 15) & (y.min(initial=99) < 0) for y in right)
+
+
+def test_a_title_fits_over_its_figure():
+    system = fs.analyze("morris_lecar").system
+    many = fs.TwoLayer(["1.2345"] * 12, ["-1.2345"] * 12)
+    of_functions = fs.two_layer("tanh", "he1 + he3/3", order=5)
+    for model in (system, many, of_functions, fs.TwoLayer([1, "1/2", 1], [1, -2, 1])):
+        figure = boundary_figure([fs.phase_boundary("fig7", "slow_rate=0.01:0.4", limit="singular")], model, (0.1, 1))
+        figure.draw_without_rendering()
+        title = figure.axes[0].get_title(loc="left")
+        assert title and figure.axes[0]._left_title.get_window_extent().x1 < figure.bbox.x1, title

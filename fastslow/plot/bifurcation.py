@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastslow.plot.style import INK, LEARNING, MANIFOLD, NEUTRAL, REPELLING, UNLEARNING, new_figure
 from fastslow.plot.time_courses import png_of
+from fastslow.plot.titles import axis_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,7 +100,7 @@ def bifurcation_figure(diagram: Diagram) -> Figure:
             if both:
                 against_parameter(panels[0], diagram, slow=False)
             against_parameter(panels[-1], diagram, slow=True)
-            panels[-1].set_xlabel(diagram.axes[0].name)
+            panels[-1].set_xlabel(axis_label(diagram.axes[0].name))
         handles = {label: handle for panel in panels for handle, label in zip(*_legend(panel), strict=True)}
         panels[0].legend(
             handles.values(), handles.keys(), loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0,
@@ -142,8 +143,8 @@ def two_parameters(axes: Axes, diagram: Diagram) -> Axes:
             axes.plot(curve.parameters[0, piece], curve.parameters[1, piece], label=label, **_LINES[style])
     axes.set_xlim(*_around(float(first.low), float(first.high), 0.02))
     axes.set_ylim(*_around(float(second.low), float(second.high), 0.02))
-    axes.set_xlabel(first.name)
-    axes.set_ylabel(second.name)
+    axes.set_xlabel(axis_label(first.name))
+    axes.set_ylabel(axis_label(second.name))
     drawn = [(curve.parameters[0], curve.parameters[1]) for curve in diagram.curves]
     _points(axes, diagram.points, [(p.parameters[0], p.parameters[1]) for p in diagram.points], drawn)
     return axes

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.plot.style import INK, NEUTRAL, fate_color, new_figure
+from fastslow.plot.titles import axis_label, short
 from fastslow.systems.families import start_names
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ _STRENGTH = 0.42
 _SHADES = 1.1
 """How much stronger the colour of the last of a fate's attractors is at most."""
 _MOST_PIXELS = 1500
+_LONGEST = 80
+"""Letters of a title that fit over a figure."""
 _DENSE = 400
 """Least points of a curve."""
 
@@ -193,16 +196,6 @@ def boundary_figure(
     return figure
 
 
-def axis_label(name: str) -> str:
-    """Return the paper's notation for a parameter or a start."""
-    head, _, rest = name.partition("[")
-    if rest and head in ("c", "c_star"):
-        star = "^*" if head == "c_star" else ""
-        return rf"$c{star}_{{{rest.rstrip(']')}}}$"
-    named = {"a0": r"initial scale $\bar a$", "slow_rate": r"slow rate $\eta$", "noise": r"noise $\sigma_\varepsilon$"}
-    return named.get(name, name)
-
-
 Frame = tuple[float, float, float, float]
 Box = tuple[NDArray[np.float64], NDArray[np.float64]]
 """The corners of a label, as shares of the frame."""
@@ -307,15 +300,19 @@ def _free_side(
 
 
 def _title(system: FastSlowSystem, varied: Sequence[str]) -> str:
-    """Return what the model is, with a dot for each number that an axis varies."""
+    """Return what the model is, with a dot for each number that an axis varies; its name where that is too long."""
     parts = []
     for name, value in system.parameters.items():
         if isinstance(value, list):
-            shown = ["·" if f"{name}[{k}]" in varied else f"{float(v):g}" for k, v in enumerate(value, 1)]
+            shown = ["·" if f"{name}[{k}]" in varied else short(v) for k, v in enumerate(value, 1)]
             parts.append(f"{name.replace('_star', '*')} = ({', '.join(shown)})")
         elif name not in varied and name != "noise":
-            parts.append(f"{axis_label(name)} = {value}")
-    return ", ".join(parts)
+            parts.append(f"{axis_label(name)} = {short(value)}")
+    text = ", ".join(parts)
+    if len(text.replace("$", "")) <= _LONGEST:
+        return text
+    rate = "" if "slow_rate" in varied else f", slow rate {float(system.slow_rate):g}"
+    return f"{system.title or system.name}{rate}"
 
 
 def _edges(values: NDArray[np.float64]) -> tuple[float, float]:
