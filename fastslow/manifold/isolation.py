@@ -33,6 +33,7 @@ Bounds = Sequence[tuple[Fraction, Fraction]]
 _SMALLEST = 2.0**-27
 """Boxes narrower than this part of the window are not cut again: near a double zero doubles tell no more."""
 _MOST_BOXES = 20_000
+_MOST_ZEROS = 1000
 _FIRST_CUTS = {1: 64, 2: 16}
 _MOST_STEPS = 100
 
@@ -211,12 +212,13 @@ class _Search:
         self.window = np.array([[rounded_out(low)[0], rounded_out(high)[1]] for low, high in bounds])
         self.width = self.window[:, 1] - self.window[:, 0]
         self.zeros: list[Zero] = []
+        self.known = np.empty((0, self.n, 2))  # their boxes
 
     def run(self) -> tuple[Array, bool]:
         boxes = self.first_boxes()
         undecided: list[Array] = []
         while len(boxes):
-            if len(boxes) > _MOST_BOXES:
+            if len(boxes) > _MOST_BOXES or len(self.zeros) > _MOST_ZEROS:
                 return np.concatenate([*undecided, boxes]), False
             left, contracting = self.reduced(boxes)
             left = self.without_single_zeros(left, contracting)
@@ -313,9 +315,10 @@ class _Search:
                 proved &= (low > wide[:, j, 0]) & (high < wide[:, j, 1])
         for k in np.flatnonzero(proved):
             tight = np.array([[float(low[k]), float(high[k])] for low, high in images])
-            known = (np.all((tight[:, 0] >= z.box[:, 0]) & (tight[:, 1] <= z.box[:, 1])) for z in self.zeros)
-            if not any(known):
+            inside = (tight[:, 0] >= self.known[:, :, 0]) & (tight[:, 1] <= self.known[:, :, 1])
+            if not inside.all(axis=1).any():
                 self.zeros.append(Zero(self.tape, wide[k]))
+                self.known = np.concatenate([self.known, wide[k][None]])
         return np.delete(boxes, chosen[proved], axis=0)
 
     def halved(self, boxes: Array) -> Array:
