@@ -55,10 +55,10 @@ def formula_manifold(system: FormulaSystem) -> CriticalManifold:
         If f has no zero in the window, or zeros that should be isolated form a curve.
     """
     cuts = kinks_of(system)
-    plain = _attempt(system, replace(cuts, curves=[]))
-    # many a kink along a curve does not matter
-    cut = _attempt(system, cuts) if cuts.curves and (isinstance(plain, InputError) or plain.unmatched) else plain
-    built = [found for found in (plain, cut) if not isinstance(found, InputError)]
+    cut = plain = _attempt(system, cuts)
+    if cuts.curves and (isinstance(cut, InputError) or cut.unmatched):
+        plain = _attempt(system, replace(cuts, curves=[]))  # many a kink along a curve does not matter
+    built = [found for found in (cut, plain) if not isinstance(found, InputError)]
     if isinstance(cut, InputError) and not built:
         raise cut
     whole = min(built, key=lambda found: len(found.unmatched))

@@ -115,7 +115,7 @@ class Isolated:
     undecided : list of ndarray, shape (n, 2)
         Small boxes in which there may be any number of zeros.
     finished : bool
-        False where boxes became too many, and the undecided ones need not be small.
+        False where boxes or zeros became too many: then none are given, and one box holds what was not decided.
     """
 
     zeros: list[tuple[Coordinate, ...]]
@@ -139,7 +139,7 @@ def isolate(functions: Sequence[Expression], names: Sequence[str], bounds: Bound
     undecided, finished = search.run()
     if not finished:
         whole = np.stack([undecided[:, :, 0].min(axis=0), undecided[:, :, 1].max(axis=0)], axis=1)
-        return Isolated(search.found(), [whole], False)
+        return Isolated([], [whole], False)
     return Isolated(search.found(), _clusters(undecided, search.width), True)
 
 
