@@ -25,7 +25,10 @@ from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.polynomials import Polynomial, at_fast, dense, enclose, packed, rational
 
 _FAR = 1e8
-_OPTIONS = ContinuationOptions(max_step=0.005)
+_OPTIONS = (ContinuationOptions(max_step=0.005), ContinuationOptions(max_step=0.0005))
+"""The second where the first passes to another branch."""
+_CLOSE = 1e-7
+"""Sheets are not told apart this close to each other."""
 _BRANCHES_OF_A_NODE = 2
 _PASSES = 0.1
 """A curve passes a crossing where the polygon is nearer to it than this part of a step."""
@@ -84,7 +87,7 @@ def components(
         if sorted(seen := [k for traced in found for k in tracer.met(x, heights, traced)]) != list(range(len(heights)))
     ]
     parts, missed = tracer.split(found)
-    return parts, lost + missed
+    return parts, lost + missed + [place for traced in found if (place := tracer.jump(traced))]
 
 
 class _Tracer:
@@ -100,6 +103,8 @@ class _Tracer:
         self.unit = np.array([self.upper - self.lower, 10.0])
         self.parameters = np.concatenate([np.array([scale, 0.0]), packed(p)])
         self.coefficients = dense(p)
+        critical = critical_abscissae(p, system.lower, system.upper)
+        self.cuts = np.array([-np.inf, *(nearest_double(v) for v in critical), np.inf])
 
     def cells(self) -> list[tuple[float, list[float]]]:
         """Return an x in each cell and the y of the curve there, isolated exactly."""
@@ -140,7 +145,48 @@ class _Tracer:
     def to_chart(self, y: float) -> float:
         return math.asinh(y / self.scale)
 
+    def jump(self, traced: TracedCurve) -> str:
+        """Return where a traced curve passes from one sheet to another that comes close, in words; "" where nowhere.
+
+        Between critical abscissae sheets do not meet: what is the k-th from below stays it. Within a step of one the
+        curve may turn.
+        """
+        x, y = traced.points[:, 0], self.scale * np.sinh(traced.points[:, 1])
+        reach = np.linalg.norm(np.diff(traced.points, axis=0) / self.unit, axis=1) * self.unit[0]
+        distance = np.abs(x[:, None] - self.cuts).min(axis=1)
+        cells = np.searchsorted(self.cuts, x)
+        pairs = (cells[1:] == cells[:-1]) & (np.minimum(distance[1:], distance[:-1]) > reach)
+        wanted = np.flatnonzero(np.append(pairs, False) | np.append(False, pairs))
+        sheets = np.full(len(x), -1)
+        sheets[wanted] = self.sheets(x[wanted], y[wanted])
+        moved = np.flatnonzero(pairs & (sheets[1:] >= 0) & (sheets[:-1] >= 0) & (sheets[1:] != sheets[:-1]))
+        if not len(moved):
+            return ""
+        at = f"({x[moved[0]]:.6g}, {y[moved[0]]:.6g})"
+        return f"{self.curve.equation}: two branches near {at} were not told apart"
+
+    def sheets(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return the number of real roots below each y at its x, -1 where roots are too close for doubles."""
+        rows = np.polynomial.polynomial.polyval(x, self.coefficients).T
+        degree = rows.shape[1] - 1
+        companion = np.zeros((len(x), degree, degree))
+        companion[:, np.arange(1, degree), np.arange(degree - 1)] = 1.0
+        companion[:, :, -1] = -rows[:, :-1] / rows[:, -1:]
+        roots = np.linalg.eigvals(companion)
+        gap = np.abs(roots - y[:, None]) / (1.0 + np.abs(y[:, None]))
+        nearest = np.partition(gap, 1, axis=1)[:, 1] if degree > 1 else np.ones(len(x))
+        below = (roots.real < y[:, None] - 0.5 * gap.min(axis=1, keepdims=True)) & (roots.imag == 0.0)
+        own = np.take_along_axis(below, gap.argmin(axis=1)[:, None], axis=1)[:, 0]
+        return np.asarray(np.where(nearest > _CLOSE, below.sum(axis=1) - own, -1))
+
     def trace(self, start: tuple[float, float]) -> TracedCurve:
+        for options in _OPTIONS:
+            traced = self.traced(start, options)
+            if not self.jump(traced):
+                break
+        return traced
+
+    def traced(self, start: tuple[float, float], options: ContinuationOptions) -> TracedCurve:
         traced = trace_curve(
             polynomial_curve,
             self.parameters,
@@ -148,7 +194,7 @@ class _Tracer:
             lower=np.array([self.lower, -self.reach]),
             upper=np.array([self.upper, self.reach]),
             scales=self.unit,
-            options=_OPTIONS,
+            options=options,
         )
         if not traced.converged or any(reason not in ("window", "closed") for reason in traced.stop_reasons):
             raise InputError("factors", self.curve.equation, traced.status_sentence, "Narrow the window")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 from collections.abc import Iterable, Sequence
@@ -56,13 +55,23 @@ def formula_manifold(system: FormulaSystem) -> CriticalManifold:
         If f has no zero in the window, or zeros that should be isolated form a curve.
     """
     cuts = kinks_of(system)
-    whole = _in_pieces(system, replace(cuts, curves=[]))
-    if cuts.curves and whole.unmatched:  # many a kink does not matter
-        with contextlib.suppress(InputError):  # a curve along its own kink
-            whole = min(whole, _in_pieces(system, cuts), key=lambda found: len(found.unmatched))
+    cut = plain = _attempt(system, cuts)
+    if cuts.curves and (isinstance(cut, InputError) or cut.unmatched):
+        plain = _attempt(system, replace(cuts, curves=[]))  # many a kink along a curve does not matter
+    built = [found for found in (cut, plain) if not isinstance(found, InputError)]
+    if isinstance(cut, InputError) and not built:
+        raise cut
+    whole = min(built, key=lambda found: len(found.unmatched))
     if not whole.branches and whole.complete:
         raise InputError("f", system.formula()[0], "has no zero in the window", "Widen the window")
     return replace(whole, unmatched=_told(whole.unmatched, [*cuts.curves, *cuts.left]))
+
+
+def _attempt(system: FormulaSystem, cuts: Cuts) -> CriticalManifold | InputError:
+    try:
+        return _in_pieces(system, cuts)
+    except InputError as error:
+        return error
 
 
 def _in_pieces(system: FormulaSystem, cuts: Cuts) -> CriticalManifold:

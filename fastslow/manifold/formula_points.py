@@ -35,6 +35,8 @@ _NAMES = {
     Kind.CROSSING: "crossings",
     Kind.BOUNDARY: "points at a kink",
 }
+_MOST_ZEROS = 250
+"""Curves with more folds take minutes."""
 _MARGIN = 1e-5
 """How far round an undecided box a critical point is looked for, in units of the window."""
 _LOST = 0.01
@@ -161,8 +163,12 @@ class _Search:
             raise InputError(
                 "f, g",
                 what,
-                "has zeros in the window that cannot be isolated: they seem to form a curve",
-                "Divide a common factor out of the system, or change a coefficient",
+                "has zeros in the window that cannot be isolated: they are very many, or seem to form a curve",
+                "Narrow the window, divide a common factor out of the system, or change a coefficient",
+            )
+        if len(result.zeros) > _MOST_ZEROS:
+            raise InputError(
+                "f, g", what, f"has {len(result.zeros)} zeros in the window, beyond {_MOST_ZEROS}", "Narrow the window"
             )
         return result
 

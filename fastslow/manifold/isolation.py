@@ -34,6 +34,7 @@ Bounds = Sequence[tuple[Fraction, Fraction]]
 _SMALLEST = 2.0**-27
 """Boxes narrower than this part of the window are not cut again: near a double zero doubles tell no more."""
 _MOST_BOXES = 20_000
+_MOST_ZEROS = 1000
 _FIRST_CUTS = (64, 16, 8, 4)
 """Into how many parts each side of the window is cut at first, for 1, 2, ... variables."""
 _MOST_STEPS = 100
@@ -116,7 +117,7 @@ class Isolated:
     undecided : list of ndarray, shape (n, 2)
         Small boxes in which there may be any number of zeros.
     finished : bool
-        False where boxes became too many, and the undecided ones need not be small.
+        False where boxes or zeros became too many: then none are given, and one box holds what was not decided.
     """
 
     zeros: list[tuple[Coordinate, ...]]
@@ -140,7 +141,7 @@ def isolate(functions: Sequence[Expression], names: Sequence[str], bounds: Bound
     undecided, finished = search.run()
     if not finished:
         whole = np.stack([undecided[:, :, 0].min(axis=0), undecided[:, :, 1].max(axis=0)], axis=1)
-        return Isolated(search.found(), [whole], False)
+        return Isolated([], [whole], False)
     return Isolated(search.found(), clusters(undecided, 16 * _SMALLEST * search.width), True)
 
 
@@ -213,12 +214,13 @@ class _Search:
         self.window = np.array([[rounded_out(low)[0], rounded_out(high)[1]] for low, high in bounds])
         self.width = self.window[:, 1] - self.window[:, 0]
         self.zeros: list[Zero] = []
+        self.known = np.empty((0, self.n, 2))  # their boxes
 
     def run(self) -> tuple[Array, bool]:
         boxes = self.first_boxes()
         undecided: list[Array] = []
         while len(boxes):
-            if len(boxes) > _MOST_BOXES:
+            if len(boxes) > _MOST_BOXES or len(self.zeros) > _MOST_ZEROS:
                 return np.concatenate([*undecided, boxes]), False
             left, contracting = self.reduced(boxes)
             left = self.without_single_zeros(left, contracting)
@@ -313,9 +315,10 @@ class _Search:
                 proved &= (low > wide[:, j, 0]) & (high < wide[:, j, 1])
         for k in np.flatnonzero(proved):
             tight = np.array([[float(low[k]), float(high[k])] for low, high in images])
-            known = (np.all((tight[:, 0] >= z.box[:, 0]) & (tight[:, 1] <= z.box[:, 1])) for z in self.zeros)
-            if not any(known):
+            inside = (tight[:, 0] >= self.known[:, :, 0]) & (tight[:, 1] <= self.known[:, :, 1])
+            if not inside.all(axis=1).any():
                 self.zeros.append(Zero(self.tape, wide[k]))
+                self.known = np.concatenate([self.known, wide[k][None]])
         return np.delete(boxes, chosen[proved], axis=0)
 
     def found(self) -> list[tuple[Coordinate, ...]]:

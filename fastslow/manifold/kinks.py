@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import flint
 import numpy as np
 
+from fastslow.errors import InputError
 from fastslow.manifold.arcs import Arc, Branch, CriticalManifold
 from fastslow.manifold.curves import Curve, Shape
 from fastslow.manifold.isolation import isolate
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability, numbered
 from fastslow.systems.algebraic import Number, Rational, compare
 from fastslow.systems.balls import enclosed
+from fastslow.systems.expression_factors import polynomial_of, written
 from fastslow.systems.expression_facts import nodes, rebuilt
 from fastslow.systems.expressions import ONE, ZERO, Call, Expression, Variable, evaluate, multiply
 from fastslow.systems.expressions import Number as Constant
@@ -90,7 +92,7 @@ def kinks_of(system: FormulaSystem) -> Cuts:
                         v for v in exact if v is not None and bounds[name][0] < v < bounds[name][1] and v not in own
                     ]
                     continue
-            if e is not system.slow_expression and e is not system.unit and not _is_known(node.argument, cuts.curves):
+            if e is not system.slow_expression and e is not system.unit and not _is_known(node.argument, cuts):
                 nested = any(isinstance(part, Call) and part.function in _SLOPES for part in nodes(node.argument))
                 (cuts.left if nested or len(cuts.curves) == _MOST_CURVES else cuts.curves).append(node.argument)
     cuts.x.sort()
@@ -98,8 +100,19 @@ def kinks_of(system: FormulaSystem) -> Cuts:
     return cuts
 
 
-def _is_known(e: Expression, known: Sequence[Expression]) -> bool:
-    return any(str(e) == str(other) for other in known)
+def _is_known(e: Expression, cuts: Cuts) -> bool:
+    return any(_side(e, k, cuts.names) for k in cuts.curves)
+
+
+def _side(e: Expression, k: Expression, names: tuple[str, str]) -> int:
+    """Return the sign of a formula where k > 0, if it is a multiple of k; 0 if it is not."""
+    if str(e) == str(k):
+        return 1
+    p, q = (polynomial_of(v, names) for v in (e, k))
+    if p is None or q is None:
+        return 0
+    ratio = next(iter(p.to_dict().values())) / next(iter(q.to_dict().values()))
+    return (1 if ratio > 0 else -1) if p == q * ratio else 0
 
 
 def pieces(system: FormulaSystem, cuts: Cuts) -> Iterator[tuple[FormulaSystem, Sides]]:
@@ -112,13 +125,20 @@ def pieces(system: FormulaSystem, cuts: Cuts) -> Iterator[tuple[FormulaSystem, S
                 sides = tuple(zip(cuts.curves, signs, strict=True))
                 piece = copy.copy(system)
                 piece.lower, piece.upper, piece.slow_lower, piece.slow_upper = low, high, below, above
-                piece.fast_expressions = tuple(_smooth(e, middle, sides) for e in system.fast_expressions)
+                smooth = (_smooth(e, middle, sides) for e in system.fast_expressions)
+                piece.fast_expressions = tuple(_simplified(e, system.names) for e in smooth)
                 piece.unit, piece.slow_expression = (
                     _smooth(e, middle, sides) for e in (system.unit, system.slow_expression)
                 )
                 piece._derivatives = {}
                 piece.__dict__.pop("fast_expression", None)
                 yield piece, tuple((_smooth(k, middle, ()), sign) for k, sign in sides)
+
+
+def _simplified(e: Expression, names: tuple[str, str]) -> Expression:
+    """Return a polynomial multiplied out, so that what cancels is gone."""
+    polynomial = polynomial_of(e, names)
+    return e if polynomial is None else written(polynomial, [Variable(name) for name in names])
 
 
 def on_side(part: CriticalManifold, sides: Sides) -> CriticalManifold:
@@ -146,12 +166,14 @@ def on_side(part: CriticalManifold, sides: Sides) -> CriticalManifold:
 
 def _smooth(e: Expression, at: dict[str, Fraction], sides: Sides) -> Expression:
     """Return a formula in which every kink is replaced by what it is at a point, or on a side of its curve."""
+    first, second = at
+    names = first, second
 
     def new(node: Expression) -> Expression | None:
         if not (isinstance(node, Call) and node.function in _SLOPES):
             return None
-        sign = next((sign for k, sign in sides if str(k) == str(node.argument)), 0)
-        if sign:
+        signs = (sign * _side(node.argument, k, names) for k, sign in sides)
+        if sign := next(filter(None, signs), 0):
             return multiply(_SLOPES[node.function][int(sign > 0)], node.argument)
         if len({part.name for part in nodes(node.argument) if isinstance(part, Variable)}) != 1:
             return None
@@ -210,6 +232,9 @@ class Glue:
             if known is None:
                 known, e = local, self.system.fast_expressions[local.factor]
                 if _is_curved(e, self.system.names):
+                    if local.shape is Shape.SLOW_LINE:
+                        rule = f"vanishes along a piece of the line {local.equation}, between kinks"
+                        raise InputError("f", str(e), rule, "Change a coefficient a little")
                     # a line in this piece, it may be
                     known = replace(local, expression=e, equation=f"{e} = 0", shape=Shape.IMPLICIT, position=None)
                     known = next((whole for _, whole in self.curves if _same_curve(whole, known)), known)

@@ -35,6 +35,7 @@ _PANELS = (16, 32, 64, 128)
 _CLOSE = 1e-9
 """Two resolutions, and a series and its function, may differ by this share."""
 _ROUNDING = 1e-13
+_HOPELESS = 0.5
 _DEGREES = (31, 47, 95, 191, 383)
 _STEPS = np.array([0.0, 0.5, 1.0, 2.0, 4.0, 8.0])
 """Beside a kink a mean over x varies on the scale of (1 - R^2)^(1/2): panels end at so many of these."""
@@ -94,10 +95,13 @@ def _of_function(text: str, b_star: tuple[float, ...], noise: float) -> BatchNoi
         coarse = _angles(activation, rough, star, noise, trial, panels, _NEARER)
         fine = _angles(activation, rough, star, noise, trial, finer)
         scale = np.abs(fine).max(axis=1, keepdims=True)
-        if (np.abs(coarse - fine) <= _CLOSE * scale).all():
+        change = np.abs(coarse - fine) / np.maximum(scale, 1e-300)
+        if (change <= _CLOSE).all():
             break
+        if not (change <= _HOPELESS).all():
+            raise refuse("grows too fast for the fourth moments of the noise of its batches")
     else:
-        raise refuse("varies too fast, or grows too fast, for the fourth moments of the noise of its batches")
+        raise refuse("varies too fast for the fourth moments of the noise of its batches")
     for degree in _DEGREES:
         series = _interpolated(
             lambda t: _angles(activation, rough, star, noise, np.sin(t * math.pi / 2), panels), degree + 1

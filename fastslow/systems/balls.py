@@ -32,6 +32,11 @@ def _below(x: Ball) -> Ball:
     return (1 + (x / flint.arb(2).sqrt()).erf()) / 2
 
 
+def _absolute(x: Ball) -> Ball:
+    # flint's own keeps the radius of a ball round zero, negative half and all
+    return flint.arb(0).union(x.abs_upper()) if x.contains(0) else abs(x)
+
+
 def _sigmoid(x: Ball) -> Ball:
     return (1 + (x / 2).tanh()) / 2
 
@@ -53,7 +58,7 @@ _BALLS: dict[str, Callable[[Ball], Ball]] = {
     "tanh": lambda x: x.tanh(),
     "atan": lambda x: x.atan(),
     "erf": lambda x: x.erf(),
-    "abs": abs,
+    "abs": _absolute,
     "sign": lambda x: x.sgn(),
     "relu": lambda x: x.nonnegative_part(),
     "sigmoid": _sigmoid,

@@ -64,14 +64,17 @@ def divided_difference(e: Expression, variable: str, at: Fraction) -> Expression
             case Sum(terms):
                 return add(*map(of, terms))
             case Product(factors):
-                # a b c - a' b' c' = (a - a') b c + a' (b - b') c + a' b' (c - c')
-                return add(
-                    *(
-                        multiply(*map(there, factors[:i]), of(factor), *factors[i + 1 :])
-                        for i, factor in enumerate(factors)
-                        if of(factor) != ZERO
-                    )
-                )
+                # a b c - a' b' c' = (a - a') b c + a' (b - b') c + a' b' (c - c'), no more than the first where a' = 0
+                ordered = sorted(factors, key=lambda factor: there(factor) != ZERO)
+                parts: list[Expression] = []
+                before: Expression = ONE
+                for i, factor in enumerate(ordered):
+                    if before == ZERO:
+                        break
+                    if of(factor) != ZERO:
+                        parts.append(multiply(before, of(factor), *ordered[i + 1 :]))
+                    before = multiply(before, there(factor))
+                return add(*parts)
             case Power(base, exponent):
                 u, v, n = base, there(base), abs(exponent)
                 rise = multiply(of(base), add(*(multiply(power(u, i), power(v, n - 1 - i)) for i in range(n))))

@@ -115,6 +115,18 @@ def test_orbits_of_a_system_that_crosses_itself():
     assert [orbit.verdict.singular for orbit in found.orbits] == ["leaves the window of x"] * 2
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("power", [3, 7, 9, 15])
+def test_branches_that_nearly_touch_are_not_taken_for_one_another(power, sign):
+    """A crossing opened by 10^-power: f_x keeps its sign on every arc, or the manifold is not called complete."""
+    u, v = x + y / 4, y - x / 3 - rational(Fraction(1, 7))
+    m = manifold([v**2 - u**2 * (u + 1) - rational(Fraction(sign, 10**power))])
+    slopes = [m.system.partial("f", 1, 0, arc.x[1:-1], arc.y[1:-1]) for arc in m.arcs]
+    right = len(m.arcs) == (5 if sign > 0 else 3) and all((s > -1e-6).all() or (s < 1e-6).all() for s in slopes)
+    assert right or not m.complete
+    assert m.complete or power > 7
+
+
 def test_multiplicities_of_points_that_share_their_abscissa_are_exact():
     """Folds at the same irrational x, mirror images: each is a simple one, and proved."""
     m = manifold([LEMNISCATE])

@@ -3,6 +3,7 @@
 import math
 import random
 import re
+import time
 
 import numpy as np
 import pytest
@@ -249,6 +250,18 @@ def test_a_start_jumps_off_a_corner_along_a_curve():
     assert found.complete and orbit.verdict.singular == orbit.verdict.ode == "leaves the window of x"
     assert [segment.kind for segment in orbit.segments] == ["jump", "slow", "jump"]
     assert orbit.segments[1].end == (0, 0)
+
+
+def test_a_formula_that_rests_on_a_piece_of_a_line_is_refused():
+    with pytest.raises(fs.InputError, match=r"along a piece of the line y = 0.5, between kinks"):
+        manifold("abs(x + y) + abs(x - y) - 1", "3 + x/3", ((-2, 2), (-2, 2)))
+
+
+def test_thousands_of_loops_are_refused_at_once():
+    begin = time.perf_counter()
+    with pytest.raises(fs.InputError, match="Narrow the window"):
+        manifold("sin(40*x)*cos(37*y) - 1/2", "3 + x", ((-2, 2), (-2, 2)))
+    assert time.perf_counter() - begin < 10
 
 
 def test_kinks_in_kinks_are_told():

@@ -136,6 +136,15 @@ def test_hidden_lines_are_divided_out_and_f_is_the_same(f, lines):
     assert s.partial("f", 0, 0, u, v) == pytest.approx(written, rel=1e-12, abs=1e-15)
 
 
+@pytest.mark.parametrize("function", ["exp(u) - 1", "sin(u)", "log(1 + u)", "atan(3*u)", "erf(u)", "tan(u)"])
+def test_a_line_is_divided_out_twice_where_the_quotient_vanishes_again(function):
+    s = system(f"u**2*v - ({function})**2")
+    assert s.multiplicities == (2, 1) and str(s.fast_expressions[0]) == "u" and s.undivided_lines == ()
+    assert s.partial("f", 0, 0, 0.7, 0.3) == pytest.approx(
+        0.147 - float(evaluate(parse_formula(function, ("u", "v"), "f", {}), {"u": 0.7})) ** 2, rel=1e-13
+    )
+
+
 def test_an_edge_may_be_a_hidden_line():
     s = system("exp(u) - exp(1/2) - (u - 1/2)*v", window=(("1/2", 2), ("1/1000", 3)))
     assert s.invariant_lines == (exact("1/2", "line"),)

@@ -67,3 +67,9 @@ def test_intervals_are_narrow_and_poles_are_unknown():
     assert quotient[0][1] == pytest.approx(1 / 1.5, rel=1e-15)
     assert Fraction(float(quotient[0][1])) <= Fraction(2, 3)
     assert exponential[1][1] - np.exp(1.5) < 1e-12
+
+
+@pytest.mark.parametrize("middle", [0, 0.3, -2])
+def test_the_absolute_value_of_a_ball_is_not_negative(middle):
+    ball = enclosed(parse_expression("abs(x)", ("x",)), {"x": flint.arb(middle, 1)})
+    assert ball.contains(flint.arb(abs(middle))) and (ball + flint.arb(2) ** -20) > 0
