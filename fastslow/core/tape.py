@@ -22,11 +22,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from fastslow.core.decorators import FUSED
-from fastslow.core.functions import FUNCTIONS, function_and_slope, function_value
+from fastslow.core.functions import function_and_slope, function_value
+from fastslow.core.operations import AFFINE, CONSTANT, PRODUCT, SUM
 from fastslow.core.signatures import CURVE
 
-CONSTANT, AFFINE, SUM, PRODUCT = range(FUNCTIONS, FUNCTIONS + 4)
-"""Operations; smaller numbers are functions."""
 HEAD = 2
 WIDTH = 6
 ROOM = 192

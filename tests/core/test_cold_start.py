@@ -34,3 +34,9 @@ def test_a_cold_command_equals_a_warm_one_and_fills_the_cache(tmp_path):
         # Compiled kernels fuse multiplications with additions: the steps, chosen by error estimates near
         # rounding, are a little longer or shorter, the states at their ends follow.
         assert a["trajectory"]["R"] == pytest.approx(b["trajectory"]["R"], rel=1e-4)
+
+
+def test_a_model_of_formulas_is_read_without_numba():
+    """What is loaded before the command decides to run the kernels uncompiled must not load it."""
+    code = "import sys\nfrom fastslow.systems.presets import study_of\nstudy_of('morris_lecar')\nassert 'numba' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
