@@ -47,10 +47,12 @@ if TYPE_CHECKING:
     from fastslow.sgd.finite_width_manifold import finite_width_manifold as finite_width_manifold
     from fastslow.sgd.mean_field import gaussian_overlaps as gaussian_overlaps
     from fastslow.sgd.mean_field import mean_field as mean_field
+    from fastslow.sgd.neurons import random_overlaps as random_overlaps
     from fastslow.sgd.neurons import simulate_neurons as simulate_neurons
     from fastslow.sgd.simulation import SGDRun as SGDRun
     from fastslow.sgd.simulation import simulate_sgd as simulate_sgd
     from fastslow.sgd.symmetry import symmetry as symmetry
+    from fastslow.sgd.transverse import spread_growth as spread_growth
     from fastslow.sgd.width_diagram import width_diagram as width_diagram
     from fastslow.sgd.window import validity_window as validity_window
     from fastslow.sweeps.phase_map import PhaseMap as PhaseMap
@@ -110,12 +112,14 @@ _HOMES = {
     "phase_boundary": "fastslow.boundary.phase_boundary",
     "analyses": "fastslow.batches",
     "phase_map": "fastslow.sweeps.phase_map",
+    "random_overlaps": "fastslow.sgd.neurons",
     "scaling": "fastslow.scales.scaling",
     "sgd_ensemble": "fastslow.sweeps.replicas",
     "simulate": "fastslow.ode.simulation",
     "simulate_neurons": "fastslow.sgd.neurons",
     "simulate_sgd": "fastslow.sgd.simulation",
     "singular_course": "fastslow.flow.singular_course",
+    "spread_growth": "fastslow.sgd.transverse",
     "symmetry": "fastslow.sgd.symmetry",
     "thresholds": "fastslow.separatrices.thresholds",
     "time_scales": "fastslow.scales.timescales",

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from fastslow.bifurcation.canard_points import canard_points
 from fastslow.errors import InputError
+from fastslow.flow.crossings import crossing_reports
 from fastslow.flow.flow_graph import FlowGraph, flow_graph
-from fastslow.flow.generic_points import crossing_reports, excitable_equilibria, fold_reports
+from fastslow.flow.generic_points import excitable_equilibria, fold_reports
 from fastslow.flow.relaxation import relaxation_cycles
 from fastslow.flow.singular_orbit import Segment, SingularFlow, SingularOrbit
 from fastslow.manifold.arcs import CriticalManifold

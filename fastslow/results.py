@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastslow.bifurcation.canard_points import CanardPoint
+from fastslow.flow.crossings import CrossingReport
 from fastslow.flow.flow_graph import Basin, Edge
-from fastslow.flow.generic_points import CrossingReport, Excitable, FoldReport
+from fastslow.flow.generic_points import Excitable, FoldReport
 from fastslow.flow.relaxation import RelaxationCycle
 from fastslow.separatrices.full_graph import FullEdge
 

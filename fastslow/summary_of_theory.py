@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from fastslow.flow.generic_points import CrossingReport, FoldReport
+from fastslow.flow.crossings import CrossingReport
+from fastslow.flow.generic_points import FoldReport
 
 if TYPE_CHECKING:
     from fastslow.analysis import Analysis

@@ -7,7 +7,8 @@ from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 from fastslow.bifurcation.canard_points import CanardPoint
-from fastslow.flow.generic_points import CrossingReport, Excitable, FoldReport
+from fastslow.flow.crossings import CrossingReport
+from fastslow.flow.generic_points import Excitable, FoldReport
 from fastslow.flow.relaxation import RelaxationCycle
 from fastslow.ode.limit_cycles import LimitCycle, LimitCycles
 from fastslow.results import Theory

@@ -5,13 +5,14 @@ Figure 7: the network itself, trained by SGD
 The plane of R and a for c = (1, 1, 1), c* = (1, -2, 1), γ = 1, over the critical manifold (green) with its
 equilibria, the saddle (0.3598, 0.6901) and the node (1, 1/3); enlarged, where the networks go. Thin blue: single
 networks; thick: their mean, in a band of one standard deviation. Dots: the differential equation of infinite width.
-Dashes: that of width m with the noise of its batches, which tells where SGD goes.
+Dashes: that of width m with the noise of its batches.
 
 First the scale of the paper, n = d = 10^4, with 10^4 steps, exact in law by the Gram matrix and kept every 100 steps.
-m = 500: seed 7 in float64 (35 minutes of processor time) and seed 8 in float32 (19 minutes). The band is the spread of
-R over the neurons of a network, averaged over the runs. The last panel shows 16 networks at a tenth of it, n = d =
-1000, m = 50, over τ = 20; the band is the spread over networks. Width and batch noise hold R and a back. The paper does
-not give the initial scale and the noise: here a0 = 1 and 0.
+m = 500: seed 7 in float64 (35 minutes of processor time) and seed 8 in float32 (19 minutes). The band is the spread
+of R over the neurons of a network, averaged over the runs. m = 1000 is drawn beside it where its record is kept. The
+last panel shows 16 networks at a tenth of it, n = d = 1000, m = 50, over τ = 20; the band is the spread over
+networks. Width and batch noise hold R and a back. The paper does not give the initial scale and the noise: here a0 =
+1 and 0.
 """
 
 import json
@@ -27,7 +28,7 @@ from fastslow.plot.style import INK, OTHER_FATES, STYLE, UNLEARNING
 
 SEED = 7
 plt.style.use(STYLE)
-names = ("figure_7.json", "figure_7_m_1000.json", "figure_7_ensemble.json")
+names = ("figure_7.json", "figure_7_1000.json", "figure_7_ensemble.json")
 records = [files("fastslow_gallery") / "records" / name for name in names]
 runs = [json.loads(record.read_text()) for record in records if record.is_file()]
 figure, axes = plt.subplots(1, len(runs), figsize=(1.2 + 4.6 * len(runs), 6), sharey=True)

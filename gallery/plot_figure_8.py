@@ -4,7 +4,7 @@ Figure 8: a table of portraits
 
 Rows: c*_2 = -5, -1.67, 1.67, 5. Columns: c*_3 = the same. Red starts learn, blue ones unlearn; green is the critical
 manifold. Unlearning needs c*_2 < 0, the sign that the student's c_2 has not, and starts at higher a0 the larger c*_3
-is.
+is. The red start that climbs out of the first panel of row 3 ends at R = 0.061, a = 17.9: that little is learned.
 
 The paper fixes c_1 = c_2 = c_3 = 1 and c*_1 = 1 of seven coefficients. The others and the starts are not given: here
 all others are 1, and a0 = 1, 3, 5, 10.

@@ -24,8 +24,6 @@ import numpy as np
 
 import fastslow as fs
 from fastslow.plot.style import INK, MANIFOLD, NEUTRAL, OTHER_FATES, STYLE, UNLEARNING
-from fastslow.sgd.neurons import random_overlaps
-from fastslow.sgd.transverse import spread_growth
 
 plt.style.use(STYLE)
 figure, axes = plt.subplot_mosaic([["growth", "neurons"], ["growth", "sgd"]], figsize=(12, 5.6))
@@ -44,7 +42,7 @@ left.set(xscale="log", xlim=(1e-2, 1e4), ylim=(-20, 300), yticks=[-10, 0, 10, 10
 left.legend(loc="upper right", fontsize=7.5, handlelength=1.2)
 
 times = np.append(0.0, np.geomspace(1e-6, 0.25, 3000))
-neurons = fs.simulate_neurons("fig3-right", 4, times[::5], overlaps=random_overlaps(60, 10**8, seed=7))
+neurons = fs.simulate_neurons("fig3-right", 4, times[::5], overlaps=fs.random_overlaps(60, 10**8, seed=7))
 above.plot(neurons.tau, neurons.R.std(axis=1), color=MANIFOLD, linewidth=2, label="equation (16), m = 60, d = $10^8$")
 sgd = json.loads((files("fastslow_gallery") / "records" / "symmetry_breaking.json").read_text())
 below.plot(sgd["tau"], sgd["R_std"][0], color=UNLEARNING, linewidth=2, label=f"SGD, m = {sgd['m']}, d = {sgd['d']}")
@@ -52,7 +50,7 @@ noise = {"gamma": sgd["gamma"], "delta": sgd["n"] / sgd["d"]}
 cases = ((above, 60, 10**8, {}, neurons.R[0].std()), (below, sgd["m"], sgd["d"], noise, sgd["R_std"][0][0]))
 for panel, m, d, options, start in cases:
     network = fs.finite_width("fig3-right", m=m, **options)
-    growth = spread_growth(network, network.solve(4, times))
+    growth = fs.spread_growth(network, network.solve(4, times))
     panel.plot(times, start * np.exp(growth), color=INK, linestyle="--", label="linear law at this width")
     parting = times[np.argmax(growth > 0.5 * np.log(d))]
     panel.axvline(parting, color=NEUTRAL, linestyle=":", label=f"predicted parting, τ = {parting:.3f}")

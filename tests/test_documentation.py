@@ -106,6 +106,7 @@ def test_every_public_name_has_its_place_in_the_reference():
     [
         *("analysis", "boundary.phase_boundary", "boundary.singular", "levels.validate", "sgd.finite_width"),
         *("sgd.finite_width_fates", "sgd.finite_width_manifold", "sgd.mean_field", "sgd.width_diagram", "sgd.symmetry"),
+        *("sgd.neurons", "sgd.transverse"),
         *("sgd.simulation", "sgd.window", "systems.activations", "systems.networks", "systems.polynomials"),
     ],
 )

@@ -65,3 +65,12 @@ def test_boundary_alone(found):
 def test_labels():
     assert axis_label("c[12]") == "$c_{12}$"
     assert axis_label("current") == "current"
+
+
+def test_a_boundary_from_minus_infinity_does_not_cross_the_map():
+    edge = fs.phase_boundary("fig4", "c_star[2]=-2:1", limit="singular")
+    ends = {(float(y), float(s)) for c in edge.curves for y, s in zip(c.y, c.parameter, strict=True) if np.isinf(y)}
+    assert ends == {(-np.inf, 0.0), (np.inf, 0.0)}  # E3 leaves through a = +infinity as c*_2 -> 0 and comes from below
+    (axes,) = boundary_figure([edge], fs.TwoLayer([1, 1, 1, 1, 1], [1, -1, 1, 1, 1]), (0.5, 15)).axes
+    right = [line.get_ydata()[line.get_xdata() >= 0] for line in _curves(axes, "singular")]
+    assert not any(((y > 0.5) & (y < 15)).any() or (y.max(initial=-1) > 15) & (y.min(initial=99) < 0) for y in right)

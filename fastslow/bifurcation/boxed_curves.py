@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cmp_to_key
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from fastslow.errors import CertificateError, InputError
 from fastslow.manifold.continuation import TracedCurve
 from fastslow.manifold.isolation import Coordinate, Isolated, isolate
 from fastslow.manifold.many_boxes import has_no_zero
-from fastslow.systems.algebraic import Number, Rational, compare, nearest_double
+from fastslow.systems.algebraic import Ball, Number, Rational, compare, nearest_double
 from fastslow.systems.expression_facts import substituted
 from fastslow.systems.expressions import Expression
 from fastslow.systems.expressions import Number as Exact
@@ -77,7 +78,9 @@ def _isolated(functions: Sequence[Expression], names: Sequence[str], bounds: Bou
     return found if found.finished else None
 
 
-def curves_in(equations: Sequence[Formula], tests: dict[str, Formula], bounds: Bounds, name: str) -> BoxedCurves:
+def curves_in(
+    equations: Sequence[Formula], tests: dict[str, Formula], bounds: Bounds, name: str, turns: bool = False
+) -> BoxedCurves:
     """Return all curves of n - 1 formulas in n variables in a box.
 
     Parameters
@@ -88,10 +91,12 @@ def curves_in(equations: Sequence[Formula], tests: dict[str, Formula], bounds: B
         The box; its last side is that of the parameter along which sections are made.
     name : str
         Of the curves, for the notes.
+    turns : bool
+        Whether turning points of the parameter are wanted as events, of the kind "fold".
     """
     names, place = equations[0].names, len(bounds) - 1
     lower, upper = (np.array([float(pair[k]) for pair in bounds]) for k in (0, 1))
-    space = FormulaCurve(tuple(equations), dict(tests), lower, upper)
+    space = FormulaCurve(tuple(equations), dict(tests), lower, upper, turns=turns)
     if has_no_zero([p.expression for p in equations], names, bounds):
         return BoxedCurves(space, [], [])
     critical, notes = _critical(equations, bounds, name)
@@ -140,20 +145,30 @@ def _critical(equations: Sequence[Formula], bounds: Bounds, name: str) -> tuple[
         rest = [j for j in range(n) if j != k]
         for edge in bounds[k]:
             on_face = [substituted(p.expression, {names[k]: edge}) for p in equations]
-            if any(_root(p, k) == edge for p in equations):
+            if any((line := p.line(k)) is not None and line[0] == edge for p in equations):
                 continue  # the curve lies in this face, and none leaves it
             ends = f"ends at {names[k]} = {float(edge):g}"
             take(_isolated(on_face, [names[j] for j in rest], [bounds[j] for j in rest]), ends)
     return _distinct(found), notes
 
 
-def _root(p: Formula, place: int) -> Fraction | None:
-    """Return c where a formula is a multiple of u - c, u the variable at a place."""
-    if p.variables != {p.names[place]} or not p.derivative(place).is_constant():
-        return None
-    at_zero = substituted(p.expression, {p.names[place]: Fraction(0)})
-    slope = p.derivative(place).expression
-    return -at_zero.value / slope.value if isinstance(at_zero, Exact) and isinstance(slope, Exact) else None
+def monotone_runs(curve: TracedCurve) -> list[Array]:
+    """Return the points of a curve in runs along which the last variable, the parameter, rises.
+
+    Its turning points, events of the kind "fold", end them.
+    """
+    if not curve.converged or len(curve.points) < 2:
+        return []
+    turns = curve.events_of("fold")
+    at = np.array([event.index + 1 for event in turns], dtype=int)
+    points = np.insert(curve.points, at, np.array([e.point for e in turns]).reshape(-1, curve.points.shape[1]), axis=0)
+    if curve.closed and turns:
+        begin = int(np.argmin(points[:, -1]))
+        points = np.concatenate((points[begin:], points[1 : begin + 1]))
+    steps = np.sign(np.diff(points[:, -1]))
+    ends = [0, *(np.flatnonzero(steps[1:] != steps[:-1]) + 1).tolist(), len(steps)]
+    runs = [points[a : b + 1] for a, b in pairwise(ends)]
+    return [run if run[-1, -1] > run[0, -1] else run[::-1] for run in runs if run[-1, -1] != run[0, -1]]
 
 
 def _distinct(values: Sequence[Number]) -> list[Number]:
@@ -168,7 +183,7 @@ def _compared(a: Number, b: Number) -> int:
     return compare(a, b, _SAME_BITS)
 
 
-def coordinates(zero: Sequence[Coordinate]) -> tuple[Array, tuple[object, ...]]:
+def coordinates(zero: Sequence[Coordinate]) -> tuple[Array, tuple[Ball, ...]]:
     """Return the middle of an isolated zero and its enclosures."""
     balls = tuple(coordinate.ball() for coordinate in zero)
     return middle_of(balls), balls

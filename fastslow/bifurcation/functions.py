@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastslow.systems.algebraic import Ball
 from fastslow.systems.balls import enclosed
 from fastslow.systems.expression_factors import factored
-from fastslow.systems.expression_facts import nodes
+from fastslow.systems.expression_facts import nodes, substituted
 from fastslow.systems.expressions import (
     ZERO,
     Expression,
@@ -107,6 +107,16 @@ class Formula:
         """Whether it is the number 0."""
         return self.expression == ZERO
 
+    def line(self, place: int) -> tuple[Fraction, Fraction] | None:
+        """Return (c, slope) where it is slope (u - c), u the variable at a place, None where it is not."""
+        slope = self.derivative(place)
+        if self.variables != {self.names[place]} or not isinstance(slope.expression, Number):
+            return None
+        at_zero = substituted(self.expression, {self.names[place]: Fraction(0)})
+        if not isinstance(at_zero, Number):
+            return None
+        return -at_zero.value / slope.expression.value, slope.expression.value
+
     def factors(self) -> list[Formula]:
         """Return the different factors that have variables, without denominators."""
         parts = (self._new(part) for part in factored([self.expression], self.names).parts)
@@ -173,6 +183,12 @@ def enclose(p: Polynomial | Formula, *balls: Ball) -> Ball:
     if isinstance(p, Formula):
         return enclosed(p.expression, dict(zip(p.names, balls, strict=True)))
     return enclosed_polynomial(p, *balls)
+
+
+def restricted(p: Formula, place: int, value: Fraction) -> Formula:
+    """Return a formula at a value of one of its variables, in the others."""
+    names = tuple(name for k, name in enumerate(p.names) if k != place)
+    return Formula(substituted(p.expression, {p.names[place]: value}), names)
 
 
 def determinant(rows: Sequence[Sequence[Any]]) -> Any:

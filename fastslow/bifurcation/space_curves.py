@@ -144,8 +144,17 @@ class SpaceCurve:
         return float(gaps[k]), k
 
 
+@dataclass(frozen=True, eq=False)
 class FormulaCurve(SpaceCurve):
-    """The curve of n - 1 formulas in n variables (x, y, parameters), in a window that bounds all of them."""
+    """The curve of n - 1 formulas in n variables, of x, y and parameters, in a window that bounds all of them.
+
+    Attributes
+    ----------
+    turns : bool
+        Whether the turning points of the last variable are wanted, as events of the kind "fold".
+    """
+
+    turns: bool = False
 
     def traced(self, start: ArrayLike) -> TracedCurve:
         """Follow the curve both ways from a point of it."""
@@ -157,7 +166,7 @@ class FormulaCurve(SpaceCurve):
                 np.clip(np.asarray(start, dtype=np.float64), self.lower, self.upper),
                 lower=self.lower,
                 upper=self.upper,
-                fold_coordinates=(),
+                fold_coordinates=(len(self.lower) - 1,) if self.turns else (),
                 test_names=tuple(self.tests),
                 options=_OPTIONS,
             )

@@ -23,9 +23,10 @@ class BoundaryCurve:
     Attributes
     ----------
     kind : str
-        Of the full system: "stable manifold" of a saddle; "window's edge", orbits that touch it; "equilibria change" on
-        a line p = const. In the singular limit what bounds the fates: "fold", "equilibrium" (a saddle), "crossing",
-        "line", "line of starts" (the manifold meets it), "window's edge", "delayed exit".
+        Of the full system: "stable manifold" of a saddle; "window's edge", orbits that touch it or leave at a corner;
+        "equilibria change" or "limit cycles change" on a line p = const. In the singular limit what bounds the fates:
+        "fold", "equilibrium" (a saddle), "crossing", "line", "line of starts" (the manifold meets it), "window's
+        edge", "delayed exit".
     parameter, y : ndarray, shape (n,)
         Points on it, in order of the parameter.
     x : ndarray or None

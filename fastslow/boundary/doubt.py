@@ -26,6 +26,7 @@ from fastslow.boundary.members import coefficients_at, slow_powers, values_at
 from fastslow.boundary.singular import SingularBoundary
 from fastslow.flow.flow_graph import forbidden
 from fastslow.systems.formula_system import FormulaSystem
+from fastslow.systems.polynomial_system import exactly
 
 Values = NDArray[np.float64]
 
@@ -50,6 +51,7 @@ def doubtful_starts(boundary: SingularBoundary, values: ArrayLike, starts: Array
     starts : array_like, shape (m,)
         Slow coordinates of starts.
     """
+    exactly(boundary.sample, "an estimate of the jumps")
     s, y = (np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in (values, starts))
     thresholds = boundary.thresholds_at(s)
     system = boundary.sample
@@ -159,6 +161,7 @@ def _widen(boundary: SingularBoundary, s: Values, heights: Values, share: float,
     """Widen [low, high] to the y on the first jumps from heights, at a share of the slow rate."""
     from fastslow.core.jumps import jump_moves
 
+    assert boundary.events is not None
     polynomials, system = boundary.events.loci.polynomials, boundary.sample
     rates = np.array([float(c[0, 0]) for c in coefficients_at(polynomials.slow_rate, s)]) * share
     f, g = (coefficients_at(p, s) for p in (polynomials.fast_field, polynomials.slow_field))
@@ -172,6 +175,7 @@ def _widen(boundary: SingularBoundary, s: Values, heights: Values, share: float,
 
 def _has_focus(boundary: SingularBoundary, s: Values) -> NDArray[np.bool_]:
     """Return at which parameters an equilibrium has complex eigenvalues."""
+    assert boundary.events is not None
     polynomials = boundary.events.loci.polynomials
     f, g = polynomials.fast_field, polynomials.slow_field
     partials = [values_at(p.derivative(k), s) for p in (f, g) for k in (0, 1)]

@@ -5,69 +5,54 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from fractions import Fraction
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.bifurcation.events import is_valid
-from fastslow.boundary.curves import BoundaryCurve, Corner, FullBoundary, Strip, check_line_at_rest
+from fastslow.boundary.curves import Corner, FullBoundary, Strip, check_line_at_rest
 from fastslow.boundary.cuts import Cut, cuts_of
+from fastslow.boundary.formula_members import FormulaMembers
 from fastslow.boundary.members import Members
 from fastslow.boundary.sheets import Sheet, sheets_of
+from fastslow.boundary.walls import (
+    CYCLES_CHANGE,
+    PLACES,
+    Wall,
+    WalledStrip,
+    continues,
+    joined,
+    starts_between,
+    upright,
+)
 from fastslow.boundary.warm import Warm
 from fastslow.errors import InputError
 from fastslow.flow.flow_graph import forbidden
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.ode.trajectories import Settling
-from fastslow.separatrices.halves import LEAVES, fate
+from fastslow.separatrices.halves import fate
 from fastslow.separatrices.thresholds import edge_starts
 from fastslow.systems.families import Axis, Family
+from fastslow.systems.formula_families import formula_member
 from fastslow.systems.system import Start
 
 FloatArray = NDArray[np.float64]
 
-_PLACES = (0.382, 0.809)
-"""Where between two curves starts are followed: two, as there may be a boundary that is no stable manifold."""
 _MORE_PLACES = (0.02, 0.13, 0.25, 0.382, 0.5, 0.62, 0.75, 0.87, 0.98)
 """More where there may be cycles."""
 _SAMPLE = 0.41
+_CYCLE_SAMPLES, _CYCLE_PLACES = (0.02, 0.21, 0.61, 0.8, 0.98), (0.03, 0.27, 0.5, 0.73, 0.97)
+"""Where fates are compared in a system that may have limit cycles: shares of a strip, and between two curves of it."""
+_MOST_CHANGES = 2
+_BISECTED, _CORNER = 1e-6, 1e-9
+_TOUCHES = 1e-6
+"""Distance, relative, at which a start on an orbit that touches the window's edge is one of a curve."""
 _THIN, _TIGHT_RTOL = 1e-4, 1e-12
-_SAME, _MEETS = 1e-5, 1e-3
-_SLIVER = 1e-4
+_MEETS = 1e-3
 _INSIDE, _UNDECIDED = Fraction(31, 83), ("undecided", "")
-
-
-@dataclass(frozen=True, eq=False)
-class _Wall:
-    """A sheet in a strip with the fates on both sides; without a sheet, the forbidden start y = 0."""
-
-    sheet: Sheet | None
-    warm: Warm
-    below: str
-    above: str
-
-    def at(self, p: FloatArray) -> FloatArray:
-        return np.zeros(np.shape(p)) if self.sheet is None else self.sheet.at(p)
-
-    def saddle_at(self, p: FloatArray) -> FloatArray:
-        """Return x of the saddle at sorted values of the parameter, NaN where it is not known."""
-        if self.sheet is None:
-            return np.full(len(p), np.nan)
-        inside = 1e-9 * (self.sheet.high - self.sheet.low)
-        path = self.warm.path(self.sheet.half.saddle, np.clip(p, self.sheet.low + inside, self.sheet.high - inside))
-        return np.full(len(p), np.nan) if path is None else path.x
-
-
-@dataclass(frozen=True, eq=False)
-class _Strip:
-    low: float
-    high: float
-    walls: list[_Wall]
-    fates: tuple[str, ...]
 
 
 def full_boundary(
@@ -107,18 +92,21 @@ def full_boundary(
     if len(family.names) != 1 or family.names != (axis.name,):
         raise InputError("axis", str(axis), f"must be of the one parameter of the family, {', '.join(family.names)}")
     check_line_at_rest(axis)
-    members = Members(family, axis)
-    places = cuts_of(members) if cuts is None else sorted(cuts, key=lambda cut: cut.value)
+    unresolved: list[str] = []
+    formulas = formula_member(family, ((axis.low, axis.high),))
+    members = Members(family, axis) if formulas is None else FormulaMembers(family, axis, formulas)
+    known = cuts if cuts is not None else _cuts_of(members, unresolved)
+    places = sorted(known, key=lambda cut: cut.value)
     if axis.low < 0 < axis.high and not all(is_valid(family, end * _INSIDE) for end in (axis.low, axis.high)):
         # A slow rate or a noise is positive on one side only.
         places = sorted([*(cut for cut in places if cut.value), Cut("model not valid", 0.0)], key=lambda cut: cut.value)
     low, high = float(axis.low), float(axis.high)
     ends = [low, *(cut.value for cut in places), high]
-    wanted = (-math.inf, math.inf) if starts is None else starts
-    strips: list[_Strip] = []
+    bottom, top = members.sample.slow_ends
+    wanted = (bottom, top) if starts is None else (max(starts[0], bottom), min(starts[1], top))
+    strips: list[WalledStrip] = []
     corners: list[Corner] = []
     gaps: list[tuple[float, float]] = []
-    unresolved: list[str] = []
     for a, b in itertools.pairwise(ends):
         try:
             new, changes = _between(members, a, b, tolerance, wanted, unresolved)
@@ -131,22 +119,38 @@ def full_boundary(
     for cut in places:
         corners += _corners_at(cut, strips)
     inside = (corner for corner in corners if not (corner.y < wanted[0] or corner.y > wanted[1]))
-    corners = sorted(inside, key=lambda corner: (corner.parameter, corner.y))
-    curves = [*_joined(strips), *_upright(strips, wanted)]
+    corners = _once(sorted(inside, key=lambda corner: (corner.parameter, corner.y)))
+    cycles = {corner.parameter for corner in corners if corner.kind == CYCLES_CHANGE}
+    curves = [*joined(strips), *upright(strips, wanted, cycles)]
     public = tuple(Strip(s.low, s.high, tuple(wall.at for wall in s.walls), s.fates) for s in strips)
     return FullBoundary(
         family, axis, tuple(curves), tuple(corners), tuple(gaps), tuple(dict.fromkeys(unresolved)), public
     )
 
 
+def _once(corners: Sequence[Corner]) -> list[Corner]:
+    """Return corners in order, those of the curves on both sides of a cut that agree once."""
+    kept: list[Corner] = []
+    for corner in corners:
+        last = kept[-1] if kept else None
+        same = last is not None and (last.kind, last.parameter) == (corner.kind, corner.parameter)
+        if last is None or not same or abs(last.y - corner.y) > _CORNER * max(1.0, abs(corner.y)):
+            kept.append(corner)
+    return kept
+
+
+def _cuts_of(members: Members | FormulaMembers, unresolved: list[str]) -> list[Cut]:
+    return cuts_of(members) if isinstance(members, Members) else members.cuts(unresolved)
+
+
 def _between(
-    members: Members,
+    members: Members | FormulaMembers,
     low: float,
     high: float,
     tolerance: float,
     wanted: tuple[float, float],
     unresolved: list[str],
-) -> tuple[list[_Strip], list[Corner]]:
+) -> tuple[list[WalledStrip], list[Corner]]:
     """Return the strips of an interval without cuts, and the corners inside it."""
     origin = _simple(low, high, _SAMPLE)
     first = _Fates(members, origin)
@@ -165,10 +169,60 @@ def _between(
                 unresolved.append(f"between {a:.9g} and {b:.9g} a curve of critical starts is known in parts only")
         followed = first if a < float(origin) < b and _apart(inside, float(origin)) else None
         followed = followed or _Fates(members, _simple(a, b, 0.5))
-        strips.append(followed.strip(a, b, inside, warm, wanted, unresolved))
+        if warm.system.energy_polynomial is not None:
+            strips.append(followed.strip(a, b, inside, warm, wanted, unresolved))
+            continue
+        parts, cycles = _by_cycles(followed, a, b, inside, warm, wanted, unresolved)
+        strips += parts
+        corners += [Corner(CYCLES_CHANGE, at, math.nan, math.nan, _BISECTED * (b - a), False) for at in cycles]
     for at in changes:
         corners += _change_at(at, sheets.found, warm, unresolved, high - low)
     return strips, corners
+
+
+def _by_cycles(
+    middle: _Fates,
+    low: float,
+    high: float,
+    sheets: Sequence[Sheet],
+    warm: Warm,
+    wanted: tuple[float, float],
+    unresolved: list[str],
+) -> tuple[list[WalledStrip], list[float]]:
+    """Return strips, cut where fates change although no curve ends: limit cycles may do that, which no cut shows.
+
+    Fates are compared at a few values of the parameter; a change between two of them is bisected.
+    """
+    samples = sorted(
+        [middle, *(_Fates(middle.members, _simple(low, high, share)) for share in _CYCLE_SAMPLES)],
+        key=lambda each: each.value,
+    )
+    told = [sample.told(sheets, warm, wanted) for sample in samples]
+    places: list[float] = []
+    if sum(one != other for one, other in itertools.pairwise(told)) > _MOST_CHANGES:
+        unresolved.append(f"between {low:.9g} and {high:.9g} fates change more often than was followed")
+        return [WalledStrip(low, high, [], (_UNDECIDED[0],))], []
+    for (first, second), (one, other) in zip(itertools.pairwise(samples), itertools.pairwise(told), strict=True):
+        k = next((k for k, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
+        if k is None:
+            continue
+        a, b = first.value, second.value
+        while b - a > _BISECTED * (high - low):
+            between = _Fates(middle.members, _simple(float(a), float(b), 0.5))
+            same = between.told(sheets, warm, wanted, only=k)[0] == one[k]
+            a, b = (between.value, b) if same else (a, between.value)
+        places.append(float((a + b) / 2))
+    ends = [low, *places, high]
+    strips = []
+    for left, right in itertools.pairwise(ends):
+        known = next((sample for sample in samples if left < float(sample.value) < right), None)
+        known = known or _Fates(middle.members, _simple(left, right, 0.5))
+        strips.append(known.strip(left, right, sheets, warm, wanted, unresolved))
+    unresolved.append(
+        f"limit cycles: between events fates were compared at {len(samples)} values of the parameter, and cycles that "
+        "come and go between two of them are not seen"
+    )
+    return strips, places
 
 
 def _apart(sheets: Sequence[Sheet], p: float) -> bool:
@@ -194,8 +248,8 @@ def _distinct(values: Sequence[float], least: float) -> list[float]:
 class _Fates:
     """The fates of starts of one member of the family."""
 
-    def __init__(self, members: Members, value: Fraction) -> None:
-        self.value = value
+    def __init__(self, members: Members | FormulaMembers, value: Fraction) -> None:
+        self.members, self.value = members, value
         self.settling = Settling(critical_manifold(members.family.at(value)))
 
     def strip(
@@ -206,29 +260,15 @@ class _Fates:
         warm: Warm,
         wanted: tuple[float, float],
         unresolved: list[str],
-    ) -> _Strip:
+    ) -> WalledStrip:
         """Return the strip with the walls at which the fate changes."""
-        p, system = np.array([float(self.value)]), self.settling.system
-        placed: list[tuple[float, Sheet | None]] = sorted(
-            ((float(sheet.at(p)[0]), sheet) for sheet in sheets), key=lambda pair: pair[0]
-        )
-        if forbidden(system, 0.0) and wanted[0] < 0.0 < wanted[1]:
-            placed = sorted([*placed, (0.0, None)], key=lambda pair: pair[0])
-        heights = [y for y, _ in placed]
-        # Curves outside the starts that are wanted were left out: do not go beyond them without need.
-        lowest = wanted[0] if not heights or wanted[0] < heights[0] else -math.inf
-        highest = wanted[1] if not heights or wanted[1] > heights[-1] else math.inf
-        if heights and heights[0] > 0.0 and wanted[0] >= 0.0 and forbidden(system, 0.0):
-            lowest = max(lowest, 0.0)
-        if heights and heights[-1] < 0.0 and wanted[1] <= 0.0 and forbidden(system, 0.0):
-            highest = min(highest, 0.0)
-        heights = [lowest, *heights, highest]
-        far = max((abs(y) for y, _ in placed), default=0.0) or warm.height
-        found = []
+        placed, heights, far = self._heights(sheets, warm, wanted)
+        system, found = self.settling.system, []
         for a, b in itertools.pairwise(heights):
-            places = _MORE_PLACES if system.energy_polynomial is None else _PLACES
-            ends = {self._fate(y, b - a <= _THIN * max(abs(a), abs(b))) for y in _starts(a, b, far, places)}
-            touching = any(max(a, wanted[0]) < y < min(b, wanted[1]) for y in self._touching)
+            places = _MORE_PLACES if system.energy_polynomial is None else PLACES
+            ends = {self._fate(y, b - a <= _THIN * max(abs(a), abs(b))) for y in starts_between(a, b, far, places)}
+            inner = (y for y in self._touching if max(a, wanted[0]) < y < min(b, wanted[1]))
+            touching = any(all(abs(y - wall) > _TOUCHES * max(abs(y), far) for wall in (a, b)) for y in inner)
             if touching or len(ends) > 1:
                 why = "are parted by an orbit that touches the window's edge"
                 why = why if touching else f"have several fates: {', '.join(sorted(verdict for verdict, _ in ends))}"
@@ -239,9 +279,38 @@ class _Fates:
         for (_, sheet), before, after in zip(placed, found, found[1:], strict=False):
             if sheet is not None and before == after != _UNDECIDED:
                 continue
-            walls.append(_Wall(sheet, warm, before[0], after[0]))
+            walls.append(Wall(sheet, warm, before[0], after[0]))
             fates.append(after[0])
-        return _Strip(low, high, walls, tuple(fates))
+        return WalledStrip(low, high, walls, tuple(fates))
+
+    def told(
+        self, sheets: Sequence[Sheet], warm: Warm, wanted: tuple[float, float], only: int | None = None
+    ) -> list[tuple[str, str]]:
+        """Return the fates of some starts between each two neighbouring sheets, or that of one of them."""
+        _, heights, far = self._heights(sheets, warm, wanted)
+        starts = [y for a, b in itertools.pairwise(heights) for y in starts_between(a, b, far, _CYCLE_PLACES)]
+        return [self._fate(y, False) for y in (starts if only is None else starts[only : only + 1])]
+
+    def _heights(
+        self, sheets: Sequence[Sheet], warm: Warm, wanted: tuple[float, float]
+    ) -> tuple[list[tuple[float, Sheet | None]], list[float], float]:
+        """Return the sheets with their y here, the ends of the intervals between them, and how far they reach."""
+        p, system = np.array([float(self.value)]), self.settling.system
+        placed: list[tuple[float, Sheet | None]] = sorted(
+            ((float(sheet.at(p)[0]), sheet) for sheet in sheets), key=lambda pair: pair[0]
+        )
+        if forbidden(system, 0.0) and wanted[0] < 0.0 < wanted[1]:
+            placed = sorted([*placed, (0.0, None)], key=lambda pair: pair[0])
+        heights = [y for y, _ in placed]
+        # Curves outside the starts that are wanted were left out: do not go beyond them without need.
+        lowest = wanted[0] if not heights or wanted[0] < heights[0] else system.slow_ends[0]
+        highest = wanted[1] if not heights or wanted[1] > heights[-1] else system.slow_ends[1]
+        if heights and heights[0] > 0.0 and wanted[0] >= 0.0 and forbidden(system, 0.0):
+            lowest = max(lowest, 0.0)
+        if heights and heights[-1] < 0.0 and wanted[1] <= 0.0 and forbidden(system, 0.0):
+            highest = min(highest, 0.0)
+        far = max((abs(y) for y, _ in placed), default=0.0) or warm.height
+        return placed, [lowest, *heights, highest], far
 
     @cached_property
     def _touching(self) -> list[float]:
@@ -253,17 +322,6 @@ class _Fates:
         settling.rtol = _TIGHT_RTOL if tight else settling.rtol
         verdict, node = fate(settling.system, settling.run(Start(settling.system.start_fast, Fraction(y))))
         return _UNDECIDED if verdict.startswith("undecided") else (verdict, node)
-
-
-def _starts(low: float, high: float, far: float, places: tuple[float, ...] = _PLACES) -> list[float]:
-    """Return starts inside an interval of y."""
-    if math.isinf(low) and math.isinf(high):
-        return [far * share for share in places]
-    if math.isinf(low):
-        return [high - (abs(high) or far) * share for share in (_PLACES[1], 2.0)]
-    if math.isinf(high):
-        return [low + (abs(low) or far) * share for share in (_PLACES[1], 2.0)]
-    return [low + share * (high - low) for share in places]
 
 
 # Corners ------------------------------------------------------------------------------------------
@@ -284,7 +342,9 @@ def _change_at(at: float, sheets: Sequence[Sheet], warm: Warm, unresolved: list[
         x = float(path.x[0]) if path is not None else math.nan
         rests = [point.y for point in warm.points if point.x == float(warm.system.start_fast)]
         rest = next((r for r in rests if abs(r - y) <= _MEETS * warm.height), None)
-        if meets or rest is not None:
+        if meets and warm.is_touch(sheet.half):
+            kind = "orbits that touch the window's edge meet"
+        elif meets or rest is not None:
             kind, y = "saddle-saddle connection", y if rest is None else rest
         elif abs(y) >= 1e3 * warm.highest:
             kind = "critical start at infinity"
@@ -297,104 +357,16 @@ def _change_at(at: float, sheets: Sequence[Sheet], warm: Warm, unresolved: list[
     return corners
 
 
-def _corners_at(cut: Cut, strips: Sequence[_Strip]) -> list[Corner]:
+def _corners_at(cut: Cut, strips: Sequence[WalledStrip]) -> list[Corner]:
     """Return the corners on a cut: the ends of curves that do not go on beyond it."""
     left = [wall for strip in strips if strip.high == cut.value for wall in strip.walls if wall.sheet is not None]
     right = [wall for strip in strips if strip.low == cut.value for wall in strip.walls if wall.sheet is not None]
     corners = []
     for mine, others in ((left, right), (right, left)):
         for wall in mine:
-            if any(_continues(wall, other, cut.value) for other in others):
+            if any(continues(wall, other, cut.value) for other in others):
                 continue
             at = np.array([cut.value])
             y, x = float(wall.at(at)[0]), float(wall.saddle_at(at)[0])
             corners.append(Corner(cut.kind, cut.value, y, x, cut.radius, True))
     return corners
-
-
-# Curves -------------------------------------------------------------------------------------------
-
-
-def _continues(wall: _Wall, other: _Wall, at: float) -> bool:
-    """Whether a wall goes on as another one across a value of the parameter."""
-    if wall.sheet is None or other.sheet is None or (wall.below, wall.above) != (other.below, other.above):
-        return False
-    a, b = (float(w.at(np.array([at]))[0]) for w in (wall, other))
-    return abs(a - b) <= _SAME * max(abs(a), abs(b), wall.warm.height)
-
-
-def _joined(strips: Sequence[_Strip]) -> list[BoundaryCurve]:
-    """Return the walls as curves, joined across the ends of strips where they go on with the same fates."""
-    open_: list[list[tuple[_Strip, _Wall]]] = []
-    done: list[list[tuple[_Strip, _Wall]]] = []
-    for strip in strips:
-        going: list[list[tuple[_Strip, _Wall]]] = []
-        for wall in strip.walls:
-            if wall.sheet is None:
-                continue
-            before = next(
-                (c for c in open_ if c[-1][0].high == strip.low and _continues(c[-1][1], wall, strip.low)), None
-            )
-            if before is not None:
-                open_.remove(before)
-            going.append([*(before or []), (strip, wall)])
-        done += open_
-        open_ = going
-    return [_curve(chain) for chain in (*done, *open_)]
-
-
-def _curve(chain: Sequence[tuple[_Strip, _Wall]]) -> BoundaryCurve:
-    parameter, y, x = [], [], []
-    for strip, wall in chain:
-        assert wall.sheet is not None
-        nodes = wall.sheet.nodes
-        within = nodes[(nodes > strip.low) & (nodes < strip.high)]
-        nodes = np.concatenate(([strip.low], within, [strip.high]))
-        parameter.append(nodes)
-        y.append(wall.at(nodes))
-        x.append(wall.saddle_at(nodes))
-    value = partial(_along, [strip.high for strip, _ in chain[:-1]], [wall.at for _, wall in chain])
-    wall = chain[0][1]
-    return BoundaryCurve(
-        "stable manifold",
-        np.concatenate(parameter),
-        np.concatenate(y),
-        np.concatenate(x),
-        wall.below,
-        wall.above,
-        value,
-    )
-
-
-def _along(ends: Sequence[float], parts: Sequence[Callable[[FloatArray], FloatArray]], p: FloatArray) -> FloatArray:
-    """Return y(p) of parts that follow each other."""
-    which = np.searchsorted(np.asarray(ends), p, side="right")
-    result = np.empty(np.shape(p))
-    for k in np.unique(which):
-        result[which == k] = parts[k](p[which == k])
-    return result
-
-
-def _upright(strips: Sequence[_Strip], wanted: tuple[float, float]) -> list[BoundaryCurve]:
-    """Return the lines p = const between two strips across which the fate of the starts that are wanted changes."""
-    found = []
-    for left, right in itertools.pairwise(strips):
-        if left.high != right.low:
-            continue
-        at = np.array([left.high])
-        sides = [[float(wall.at(at)[0]) for wall in strip.walls] for strip in (left, right)]
-        inside = {y for y in (*sides[0], *sides[1]) if wanted[0] < y < wanted[1]}
-        heights = [wanted[0], *sorted(inside), wanted[1]]
-        for a, b in itertools.pairwise(heights):
-            finite = [abs(y) for y in (a, b) if math.isfinite(y)]
-            if b - a <= _SLIVER * max([1.0, *finite]):
-                continue
-            middle = _starts(a, b, 1.0)[0]
-            before, after = (
-                strip.fates[int(np.searchsorted(np.array(side), middle))]
-                for strip, side in zip((left, right), sides, strict=True)
-            )
-            if before != after and not (before.startswith(LEAVES) and after.startswith(LEAVES)):
-                y = np.array([a, b])
-                found.append(BoundaryCurve("equilibria change", np.repeat(at, 2), y, None, before, after))
-    return found

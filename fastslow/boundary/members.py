@@ -11,11 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.core.equilibrium_path import follow_zero
+from fastslow.core.polynomial_events import SECTION
 from fastslow.errors import InputError
+from fastslow.flow.flow_graph import forbidden
+from fastslow.manifold.arcs import CriticalManifold
 from fastslow.systems.chart import Chart, without_lines
 from fastslow.systems.families import Axis, Family
 from fastslow.systems.family_polynomials import polynomials_of
-from fastslow.systems.polynomials import Polynomial, fraction, vertical_line
+from fastslow.systems.polynomial_system import exactly
+from fastslow.systems.polynomials import Polynomial, by_slow_power, fraction, rational, vertical_line
 from fastslow.systems.system import FastSlowSystem
 
 FloatArray = NDArray[np.float64]
@@ -105,6 +109,25 @@ class Members:
             blocks += [size, _at(rows, values).reshape(len(values), -1)]
         return np.concatenate(blocks, axis=1)
 
+    def touches(self, manifold: CriticalManifold, origin: float) -> list[Touch]:
+        """Return no orbits: those that touch the edge of a window of x only are not followed in the parameter."""
+        return []
+
+    def touching(self, touch: Touch, origin: float, values: FloatArray) -> Path:
+        """Return where a touch is at values of the parameter; there are none."""
+        raise NotImplementedError
+
+    def line_events(self, count: int) -> FloatArray:
+        """Return the parameters of the event of ``Warm``: the line of starts is crossed."""
+        return np.tile([float(SECTION), 5.0, float(self.sample.start_fast), 0.0, 0.0], (count, 1))
+
+    def crossed_once(self) -> bool:
+        """Whether no orbit can return to the line of starts: there f is c y^m, and y = 0 forbidden."""
+        rows = by_slow_power(exactly(self.sample, "a boundary in a parameter").fast_field)
+        at_line = [fraction(row(rational(self.sample.start_fast))) for row in rows]
+        terms = [k for k, value in enumerate(at_line) if value]
+        return len(terms) == 1 and (terms[0] == 0 or forbidden(self.sample, 0.0))
+
     def part_of(self, x: float, y: float, p: float) -> int:
         """Return the number of the factor of f that vanishes at a point."""
         return min(range(len(self.parts)), key=lambda k: self._size(k, x, y, p))
@@ -176,6 +199,25 @@ class Path:
     parameter: FloatArray
     x: FloatArray
     y: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Touch:
+    """A point of the window's edge at which orbits touch it from inside, or a corner at which they leave.
+
+    Attributes
+    ----------
+    place : (float, float)
+        Where it is in one member.
+    across : int or None
+        The variable that is fixed on the edge; None at a corner.
+    inward : (float, float)
+        The step to the beginning of the orbit backward in time.
+    """
+
+    place: tuple[float, float]
+    across: int | None
+    inward: tuple[float, float]
 
 
 def lines_of(parts: Sequence[tuple[Polynomial, int]]) -> list[Fraction]:

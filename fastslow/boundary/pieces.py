@@ -131,7 +131,7 @@ def piece_of(
     heights = np.array([strand.at(here)[1][0] for strand in active])
     nodes = {point.id: point for point in flow.manifold.points}
     thresholds: list[Followed] = []
-    fates = [_fate(basins[0], nodes)]
+    fates = [fate_of(basins[0], nodes)]
     unmatched = []
     order = list(Role)
     for below, above in itertools.pairwise(basins):
@@ -143,11 +143,12 @@ def piece_of(
             unmatched.append(y)
             continue
         thresholds.append(min((active[k] for k in near), key=lambda strand: order.index(strand.role)))
-        fates.append(_fate(above, nodes))
+        fates.append(fate_of(above, nodes))
     return Piece(low, high, sample, tuple(thresholds), tuple(fates), bool(gates), tuple(unmatched))
 
 
-def _fate(basin: Basin, nodes: dict[str, SpecialPoint]) -> Fate:
+def fate_of(basin: Basin, nodes: dict[str, SpecialPoint]) -> Fate:
+    """Return the fate of a basin, with what kind of point it ends at."""
     point = nodes.get(basin.destination)
     if point is None:
         return Fate(basin.verdict, "")

@@ -153,7 +153,9 @@ class _Job:
                 found = self.warm.crossings([(task.half, task.parameter(k)) for task, k in mine], self.rtol(beside))
                 for (task, k), row in zip(mine, found, strict=True):
                     task.known[k] = row
-            tasks = [new for task in tasks for new in self._judged(task)]
+            # Beside a change nodes may be equal but for rounding; what that makes is no number, and is not accepted.
+            with np.errstate(all="ignore"):
+                tasks = [new for task in tasks for new in self._judged(task)]
 
     def rtol(self, beside: bool) -> float:
         """Return the tolerance of the way back, beside a change or not."""
@@ -353,9 +355,9 @@ class _Job:
         return [_Task(task.half, part, task.depth + 1) for part in (rest, near)]
 
     def _given_up(self, task: _Task, why: str) -> list[_Task]:
-        point = self.warm.points[task.half.saddle]
+        name = self.warm.name(task.half)
         where = f"between {task.variable.low:.9g} and {task.variable.high:.9g}"
-        self.unresolved.append(f"{where}, the stable manifold of {point.id} on side {task.half.side}: {why}")
+        self.unresolved.append(f"{where}, {name}: {why}")
         return []
 
     def joined(self) -> list[Sheet]:

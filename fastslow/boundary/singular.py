@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -12,21 +11,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastslow.bifurcation.delays import delay_values, gates_of
-from fastslow.bifurcation.events import Event, Events, events_of, is_valid
+from fastslow.bifurcation.events import Events, events_of, is_valid
 from fastslow.bifurcation.heights import HeightEvent, are_compared, certified_heights, height_events
 from fastslow.bifurcation.loci import Role
-from fastslow.bifurcation.strands import Strand, clustered, strands_of
+from fastslow.bifurcation.strands import Strand, strands_of
 from fastslow.boundary.curves import BoundaryCurve, Corner, check_line_at_rest
-from fastslow.boundary.pieces import Fate, Followed, Piece, flow_at, piece_of, sample_between
+from fastslow.boundary.formula_singular import formula_pieces
+from fastslow.boundary.formula_strands import FormulaStrand
+from fastslow.boundary.pieces import Fate, Piece, flow_at, piece_of, sample_between
+from fastslow.boundary.singular_curves import joined_pieces
 from fastslow.errors import InputError
 from fastslow.systems.families import Axis, Family
+from fastslow.systems.formula_families import formula_member
+from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.system import FastSlowSystem
 
 Values = NDArray[np.float64]
 
-_POINTS = 48
-_JOINED = 1e-6
-"""Curves of neighbouring pieces whose ends agree so well are one."""
 _NO_FATE = Fate("model not valid", "")
 
 
@@ -44,8 +45,8 @@ class SingularBoundary:
         All curves, in order of their first parameter.
     corners : tuple of Corner
         Where they end or change what they are made of.
-    events : Events
-        The local events, isolated exactly.
+    events : Events or None
+        The local events, isolated exactly; None for systems of formulas, whose corners show them.
     crossings : tuple of HeightEvent
         The non-local events between them: two special points at one height.
     gaps : tuple of (float, float)
@@ -62,13 +63,14 @@ class SingularBoundary:
     axis: Axis
     curves: tuple[BoundaryCurve, ...]
     corners: tuple[Corner, ...]
-    events: Events = field(repr=False)
+    events: Events | None = field(repr=False)
     crossings: tuple[HeightEvent, ...] = field(repr=False)
     gaps: tuple[tuple[float, float], ...]
     followed: bool
     complete: bool
     _pieces: tuple[Piece, ...] = field(repr=False)
-    _strands: tuple[Strand, ...] = field(repr=False)
+    _strands: tuple[Strand | FormulaStrand, ...] = field(repr=False)
+    _notes: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def fates(self) -> tuple[Fate, ...]:
@@ -91,7 +93,7 @@ class SingularBoundary:
         return self.family.at(self._pieces[0].sample)
 
     @property
-    def equilibria(self) -> tuple[Strand, ...]:
+    def equilibria(self) -> tuple[Strand | FormulaStrand, ...]:
         """The equilibria with a slow value of their own, each over an interval of the parameter."""
         return tuple(strand for strand in self._strands if Role.EQUILIBRIUM in (strand.role, *strand.also))
 
@@ -100,7 +102,8 @@ class SingularBoundary:
         """What is not proved, in words; empty where the boundary is complete."""
         if self.complete:
             return ()
-        found = [] if self.events.complete else ["local events that were not located"]
+        found = [] if self.events is None or self.events.complete else ["local events that were not located"]
+        found += [note.removeprefix("Not shown: ") for note in self._notes]
         found += [
             f"{what} for {self.axis.name} from {low:.6g} to {high:.6g}"
             for what, pieces in (
@@ -232,7 +235,12 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
     Raises
     ------
     InputError
-        If the family is not polynomial or has no valid member.
+        If the family has no valid member, or is neither polynomial nor of formulas.
+
+    Notes
+    -----
+    Of formulas the local events are isolated by interval arithmetic (``formula_singular``); equal heights are found by
+    evaluation, and the further thresholds that delayed exits make are not followed: `unresolved` says so.
 
     Examples
     --------
@@ -245,6 +253,9 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
     [('canard point', -0.328664152)]
     """
     check_line_at_rest(axis)
+    member = formula_member(family, ((axis.low, axis.high),))
+    if member is not None:
+        return _of_formulas(family, axis, member)
     events = events_of(family, axis)
     low, high = float(axis.low), float(axis.high)
     sample = family.at(sample_between(*_valid_interval(events)))
@@ -256,12 +267,22 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
         if any(gap[0] <= a and b <= gap[1] for gap in events.gaps):
             continue
         pieces += _pieces_between(events, strands, a, b)
-    curves, corners = _joined(pieces, [*events.events, *crossings], events.gaps)
+    curves, corners = joined_pieces(pieces, [*events.events, *crossings], events.gaps)
     followed = events.complete and not any(piece.delayed or piece.unmatched for piece in pieces)
     complete = followed and (all_heights or not are_compared(events, strands))
     return SingularBoundary(
         family, axis, curves, corners, events, crossings, events.gaps, followed, complete, tuple(pieces), strands
     )
+
+
+def _of_formulas(family: Family, axis: Axis, sample: FormulaSystem) -> SingularBoundary:
+    pieces, events, heights, strands, notes = formula_pieces(family, axis, sample)
+    curves, corners = joined_pieces(pieces, [*events, *heights], ())
+    followed = not notes and not any(piece.delayed or piece.unmatched for piece in pieces)
+    return SingularBoundary(
+        family, axis, curves, corners, None, tuple(heights), (), followed, False, tuple(pieces), tuple(strands),
+        tuple(notes),
+    )  # fmt: skip
 
 
 def _valid_interval(events: Events) -> tuple[float, float]:
@@ -288,27 +309,6 @@ def _pieces_between(events: Events, strands: Sequence[Strand], low: float, high:
     return pieces
 
 
-# Curves and corners ------------------------------------------------------------------------------------------
-
-
-@dataclass(eq=False)
-class _Open:
-    kind: str
-    below: Fate
-    above: Fate
-    values: list[Values]
-    y: list[Values]
-    x: list[Values]
-
-    @property
-    def end(self) -> tuple[float, float]:
-        return float(self.values[-1][-1]), float(self.y[-1][-1])
-
-    def closed(self) -> BoundaryCurve:
-        values, y, x = (np.concatenate(rows) for rows in (self.values, self.y, self.x))
-        return BoundaryCurve(self.kind, values, y, x, self.below.verdict, self.above.verdict)
-
-
 def _joined_intervals(pieces: Iterable[Piece]) -> list[tuple[float, float]]:
     """Return the intervals of pieces, neighbours joined."""
     found: list[tuple[float, float]] = []
@@ -316,72 +316,3 @@ def _joined_intervals(pieces: Iterable[Piece]) -> list[tuple[float, float]]:
         low = found.pop()[0] if found and found[-1][1] == piece.low else piece.low
         found.append((low, piece.high))
     return found
-
-
-def _joined(
-    pieces: list[Piece], events: list[Event], gaps: tuple[tuple[float, float], ...]
-) -> tuple[tuple[BoundaryCurve, ...], tuple[Corner, ...]]:
-    """Return the curves, joined over events that do not touch them, and the corners at their ends."""
-    done: list[_Open] = []
-    going: list[_Open] = []
-    for piece in pieces:
-        s = np.concatenate(([piece.low], clustered(piece.low, piece.high, _POINTS), [piece.high]))
-        next_going = []
-        for point, (below, above) in zip(piece.thresholds, itertools.pairwise(piece.fates), strict=True):
-            x, y = _inside(point, s)
-            kind = str(point.role)
-            before = next((c for c in going if _continues(c, kind, below, above, float(s[0]), float(y[0]))), None)
-            if before is None:
-                before = _Open(kind, below, above, [s], [y], [x])
-            else:
-                going.remove(before)
-                for rows, new in ((before.values, s), (before.y, y), (before.x, x)):
-                    rows.append(new[1:])
-            next_going.append(before)
-        done += going
-        going = next_going
-    curves = tuple(sorted((c.closed() for c in done + going), key=lambda c: (c.parameter[0], c.y[0])))
-    return curves, _corners(curves, events, gaps, pieces)
-
-
-def _inside(point: Followed, s: Values) -> tuple[Values, Values]:
-    with np.errstate(all="ignore"):
-        x, y = point.at(s)
-    return np.asarray(x), np.asarray(y)
-
-
-def _continues(curve: _Open, kind: str, below: Fate, above: Fate, s: float, y: float) -> bool:
-    value, end = curve.end
-    near = abs(end - y) <= _JOINED * (1.0 + abs(y))
-    return (curve.kind, curve.below, curve.above) == (kind, below, above) and value == s and near
-
-
-def _corners(
-    curves: tuple[BoundaryCurve, ...], events: list[Event], gaps: tuple[tuple[float, float], ...], pieces: list[Piece]
-) -> tuple[Corner, ...]:
-    ends = {pieces[0].low, pieces[-1].high} if pieces else set()
-    found: list[Corner] = []
-    for curve in curves:
-        assert curve.x is not None
-        for k in (0, -1):
-            s, y, x = float(curve.parameter[k]), float(curve.y[k]), float(curve.x[k])
-            if s in ends or any(_near(c.parameter, c.y, s, y) for c in found):
-                continue
-            if any(s in gap for gap in gaps):
-                found.append(Corner("model not valid", s, y, x, 0.0, True))
-                continue
-            here = [event for event in events if event.parameter == s]
-            at = [event for event in here if _near(s, event.y, s, y)]
-            if at:
-                event = at[0]
-                found.append(Corner(event.kind, s, event.y, event.x, event.radius, event.certified))
-            elif here:
-                event = here[0]
-                found.append(Corner(event.kind, s, y, x, event.radius, event.certified))
-            else:  # only where delayed exits change their order is there no event
-                found.append(Corner(str(Role.DELAYED), s, y, x, math.ulp(s), False))
-    return tuple(sorted(found, key=lambda c: (c.parameter, c.y)))
-
-
-def _near(s: float, y: float, t: float, z: float) -> bool:
-    return s == t and (y == z or abs(y - z) <= _JOINED * (1.0 + abs(z)))

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastslow.boundary.formula_members import FormulaMembers
 from fastslow.boundary.members import Members, Path
 from fastslow.core.polynomial import polynomial_field
-from fastslow.core.polynomial_events import SECTION, polynomial_events
-from fastslow.flow.flow_graph import forbidden
+from fastslow.core.polynomial_events import polynomial_events
 from fastslow.manifold.arcs import CriticalManifold
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.ode.integrate import EventSet, Limits, integrate, integrate_batch
 from fastslow.separatrices.halves import typical_height
-from fastslow.systems.polynomial_system import exactly
 from fastslow.systems.polynomials import by_slow_power, fraction, rational
 
 FloatArray = NDArray[np.float64]
@@ -49,7 +48,7 @@ class Warm:
 
     Parameters
     ----------
-    members : Members
+    members : Members or FormulaMembers
         The family in doubles.
     manifold : CriticalManifold
         Of one member in the interval.
@@ -57,35 +56,40 @@ class Warm:
         Its value of the parameter.
     """
 
-    def __init__(self, members: Members, manifold: CriticalManifold, origin: float) -> None:
+    def __init__(self, members: Members | FormulaMembers, manifold: CriticalManifold, origin: float) -> None:
         self.members, self.manifold, self.origin = members, manifold, origin
         system = manifold.system
-        self.system = exactly(system, "a boundary in a parameter")
+        self.system = system
         self.chart = members.chart
         self.height = typical_height(manifold)
         self.highest = max(self.height, *(abs(p.y) for p in manifold.points if math.isfinite(p.y)))
         self.width = float(system.upper - system.lower)
         self.points = manifold.of_kind(Kind.EQUILIBRIUM)
         self._parts: dict[int, int] = {}
-        self.once = self._crossed_once()
+        self.once = members.crossed_once()
         self.halves = [
             HalfKey(number, side)
             for number, point in enumerate(self.points)
             if point.stability is Stability.SADDLE and self._may_reach(point)
             for side in (1, -1)
         ]
+        self.touches = members.touches(manifold, origin)
+        self.halves += [HalfKey(len(self.points) + k, 1) for k in range(len(self.touches))]
+
+    def is_touch(self, half: HalfKey) -> bool:
+        """Whether a half is an orbit that touches the window's edge, or comes from its corner, and not of a saddle."""
+        return half.saddle >= len(self.points)
+
+    def name(self, half: HalfKey) -> str:
+        """Return what a half is, in words."""
+        if self.is_touch(half):
+            return f"the orbit that touches the window's edge at {self.touches[half.saddle - len(self.points)].place}"
+        return f"the stable manifold of {self.points[half.saddle].id} on side {half.side}"
 
     @property
     def degenerate(self) -> list[SpecialPoint]:
         """Equilibria whose linearisation does not decide, in the whole interval."""
         return [point for point in self.points if point.stability is Stability.CENTER]
-
-    def _crossed_once(self) -> bool:
-        """Whether no orbit can return to the line of starts: there f is c y^m, and y = 0 forbidden."""
-        rows = by_slow_power(self.system.fast_field)
-        at_line = [fraction(row(rational(self.system.start_fast))) for row in rows]
-        terms = [k for k, value in enumerate(at_line) if value]
-        return len(terms) == 1 and (terms[0] == 0 or forbidden(self.system, 0.0))
 
     def _may_reach(self, saddle: SpecialPoint) -> bool:
         """Whether energy lets orbits from the line of starts come to a saddle."""
@@ -104,6 +108,8 @@ class Warm:
 
     def path(self, number: int, values: FloatArray) -> Path | None:
         """Return an equilibrium at sorted values of the parameter."""
+        if number >= len(self.points):
+            return self.members.touching(self.touches[number - len(self.points)], self.origin, values)
         point = self.points[number]
         unit = np.array([self.width, abs(point.y) or self.height])
         if number not in self._parts:
@@ -124,7 +130,7 @@ class Warm:
         states, rates, rows = [], [], []
         for saddle in dict.fromkeys(half.saddle for half, _ in requests):
             mine = [k for k, (half, _) in enumerate(requests) if half.saddle == saddle]
-            path = paths[saddle]
+            path = paths[saddle] if saddle < len(paths) else self.path(saddle, values)
             if path is None:
                 result[mine, 0] = np.inf
                 continue
@@ -150,6 +156,10 @@ class Warm:
 
         The step is NaN where the half lies on an invariant line.
         """
+        if saddle >= len(self.points):
+            inward = np.array(self.touches[saddle - len(self.points)].inward)
+            size = np.abs(self.members.jacobians(path)).max(axis=(1, 2))
+            return np.tile(inward, (len(path.x), 1)), np.where(size > 0.0, size, 1.0)
         unit = np.stack([np.full(len(path.x), self.width), np.where(path.y != 0.0, np.abs(path.y), self.height)])
         others = np.delete(known, saddle, axis=0)
         gaps = np.hypot((others[:, 0] - path.x) / unit[0], (others[:, 1] - path.y) / unit[1])
@@ -164,10 +174,13 @@ class Warm:
         larger = np.where(half >= 0.0, half + root, half - root)
         smaller = determinant / np.where(larger == 0.0, 1.0, larger)
         stable = np.minimum(larger, smaller)
+        # On an invariant line y = const the half stays on it to the last digit.
+        level = (c == 0.0) & (np.abs(stable - a) <= _VERTICAL * (np.abs(a) + np.abs(d)))
         b, c = b * unit[1] / unit[0], c * unit[0] / unit[1]
         first, second = np.stack([b, stable - a]), np.stack([stable - d, c])
         vector = np.where(np.hypot(*first) >= np.hypot(*second), first, second)
         vector = vector / np.hypot(*vector)
+        vector[1] = np.where(level, 0.0, vector[1])
         up = (vector[0] > 0.0) | ((vector[0] == 0.0) & (vector[1] > 0.0))
         vector = np.where(up, vector, -vector) * unit * np.minimum(_DEPARTURE, _SHARE_OF_GAP * gap)
         line = self.members.parts[path.part][0].degrees() == (1, 0, 0)
@@ -181,7 +194,7 @@ class Warm:
         field = self.members.fields(values, chart, -1.0)
         heights = np.abs(starts[:, 1])
         height = float(min(np.min(heights[heights > 0.0], initial=np.inf), self.height))
-        head = np.tile([float(SECTION), 5.0, float(system.start_fast), 0.0, 0.0], (len(values), 1))
+        head = self.members.line_events(len(values))
         end = _HORIZON / float(np.min(rates))
         if system.energy_polynomial is None:
             slow_time = max(1.0, *(abs(p.y) for p in self.manifold.points if math.isfinite(p.y)))
@@ -210,4 +223,4 @@ class Warm:
         return [[float(hit.state[1]) for hit in found if hit.index == 0] for found in hits]
 
     def _line(self, parameters: FloatArray) -> EventSet:
-        return EventSet(polynomial_events, 2, terminal=[self.once, False], tolerance=0.0, parameters=parameters)
+        return EventSet(polynomial_events, 2, terminal=[self.once, True], tolerance=0.0, parameters=parameters)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cmp_to_key
 from typing import Any
-
-import numpy as np
-from numpy.typing import ArrayLike
 
 from fastslow.flow.relaxation import jump_of, relaxation_cycles
 from fastslow.flow.singular_orbit import Segment, SegmentKind, SingularFlow, SingularOrbit
@@ -82,7 +79,7 @@ class FlowGraph:
     points : tuple of SpecialPoint
         The nodes.
     edges : tuple of Edge
-        Slow arcs with their direction, and jumps from folds and starts.
+        Slow arcs with their direction, and jumps from folds, crossings and starts.
     attractors : tuple of str
         Ids of the points that orbits end at.
     basins : tuple of Basin
@@ -131,12 +128,12 @@ def flow_graph(flow: SingularFlow, orbits: tuple[SingularOrbit, ...] = ()) -> Fl
                 Edge(arc.source.id, arc.target.id, SegmentKind.SLOW, arc.id, str(arc.stability), None, delayed)
             )
     ends: set[str] = set()
-    for fold in manifold.of_kind(Kind.FOLD):
-        jump = jump_of(flow, fold)
+    for point in manifold.points:
+        jump = jump_of(flow, point) if point.is_a(Kind.FOLD) or point.is_a(Kind.CROSSING) else None
         if jump is not None and jump.node is not None:
-            edges.append(Edge(fold.id, jump.node.id, SegmentKind.JUMP, landing=jump.end))
+            edges.append(Edge(point.id, jump.node.id, SegmentKind.JUMP, landing=jump.end))
         elif jump is not None and jump.arc is not None:
-            edges.append(Edge(fold.id, jump.arc.target.id, SegmentKind.JUMP, jump.arc.id, "", jump.end))
+            edges.append(Edge(point.id, jump.arc.target.id, SegmentKind.JUMP, jump.arc.id, "", jump.end))
     points = list(manifold.points)
     for number, orbit in enumerate(orbits, start=1):
         name = f"S{number}"
@@ -179,12 +176,11 @@ def _is_delayed(flow: SingularFlow, arc: Any) -> bool:
     )
 
 
-def orbits_between(flow: SingularFlow, starts: ArrayLike | None = None) -> Iterator[tuple[float, float, SingularOrbit]]:
+def orbits_between(flow: SingularFlow) -> Iterator[tuple[float, float, SingularOrbit]]:
     """Yield (low, high, orbit): the open intervals of starts (start_fast, y) without special points, in order of y.
 
     The fate, the place where orbits end and the number of jumps can change only at the slow value of a special point
     or where the line of starts meets the critical manifold; one orbit in each interval between them decides it.
-    With `starts` only those intervals are given that hold some of these, or have one as their upper end.
     """
     system = flow.system
     cuts: list[Number] = [p.exact_y for p in flow.manifold.points if p.exact_y is not None and math.isfinite(p.y)]
@@ -195,16 +191,21 @@ def orbits_between(flow: SingularFlow, starts: ArrayLike | None = None) -> Itera
         bottom, top = map(Rational, system.slow_window)
         bounds = [*_distinct([bottom, top, *(cut for cut in cuts if compare(bottom, cut) < 0 < compare(top, cut))])]
     for low, high in itertools.pairwise(bounds):
+        orbit = flow.orbit(Start(system.start_fast, rational_inside(low, high)))
         a = -math.inf if low is None else nearest_double(low)
         b = math.inf if high is None else nearest_double(high)
-        if starts is None or np.any((a <= np.asarray(starts)) & (np.asarray(starts) <= b)):
-            yield a, b, flow.orbit(Start(system.start_fast, rational_inside(low, high)))
+        yield a, b, orbit
 
 
 def basins_of(flow: SingularFlow) -> tuple[Basin, ...]:
     """Return the fates of all starts (start_fast, y), as open intervals of y."""
+    return joined_basins(flow, orbits_between(flow))
+
+
+def joined_basins(flow: SingularFlow, orbits: Iterable[tuple[float, float, SingularOrbit]]) -> tuple[Basin, ...]:
+    """Return the basins that the orbits of `orbits_between` tell, neighbours of one fate as one."""
     basins: list[Basin] = []
-    for a, b, orbit in orbits_between(flow):
+    for a, b, orbit in orbits:
         destination = orbit.node.id if orbit.node is not None and not orbit.undecided else ""
         last = basins[-1] if basins else None
         same = last and (last.verdict, last.destination) == (orbit.verdict, destination)

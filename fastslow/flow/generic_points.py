@@ -1,23 +1,19 @@
-"""What folds, crossings and equilibria do to the orbits of the singular limit: the conditions of the local theorems."""
+"""What folds and equilibria do to the orbits of the singular limit: the conditions of the local theorems."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-import flint
-
+from fastslow.flow.crossings import derivative_at, middle
 from fastslow.flow.relaxation import jump_of
 from fastslow.flow.singular_orbit import SegmentKind, SingularFlow
 from fastslow.manifold.arcs import FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
-from fastslow.systems.algebraic import Ball
-from fastslow.systems.system import FastSlowSystem, Start
+from fastslow.systems.system import Start
 
-_BITS = 256
 _BEYOND = Fraction(1, 1000)
 """How far beyond the repelling arc a start is taken to see what a kick does, as a share of the way from the rest."""
 
@@ -55,41 +51,6 @@ class FoldReport:
 
 
 @dataclass(frozen=True)
-class CrossingReport:
-    """A point f = f_x = f_y = 0 where branches of the critical manifold cross.
-
-    Attributes
-    ----------
-    id : str
-        The special point.
-    kind : str
-        "transcritical point": f_xx is not 0, f_xx f_yy < f_xy^2; "pitchfork point": f_xx = 0, and f_xxx and f_xy are
-        not; "on a line y = const" of fast equilibria, which is nowhere normally hyperbolic; "equilibrium" where g = 0;
-        "degenerate".
-    f_xx, f_xy, f_yy, f_xxx, g : float
-        Derivatives there.
-    ratio : float or None
-        At a transcritical point g f_xy / (|g| sqrt(f_xy^2 - f_xx f_yy)).
-    passage : str
-        What orbits do that the slow flow brings there on an attracting arc.
-
-    References
-    ----------
-    M. Krupa and P. Szmolyan, Nonlinearity 14 (2001) 1473.
-    """
-
-    id: str
-    kind: str
-    f_xx: float
-    f_xy: float
-    f_yy: float
-    f_xxx: float
-    g: float
-    ratio: float | None = None
-    passage: str = ""
-
-
-@dataclass(frozen=True)
 class Excitable:
     """A stable equilibrium from which a kick makes a long excursion in the singular limit.
 
@@ -122,10 +83,10 @@ def fold_reports(flow: SingularFlow) -> tuple[FoldReport, ...]:
 
 def _fold(flow: SingularFlow, point: SpecialPoint) -> FoldReport:
     f_xx, f_y, g, g_x = (
-        _derivative(flow.system, *o, point) for o in (("f", 2, 0), ("f", 0, 1), ("g", 0, 0), ("g", 1, 0))
+        derivative_at(flow.system, *o, point) for o in (("f", 2, 0), ("f", 0, 1), ("g", 0, 0), ("g", 1, 0))
     )
     still = point.is_a(Kind.EQUILIBRIUM)
-    values = (_double(f_xx), _double(f_y), 0.0 if still else _double(g))
+    values = (middle(f_xx), middle(f_y), 0.0 if still else middle(g))
     if f_xx.contains(0) or f_y.contains(0) or point.multiplicity.get(Kind.FOLD, 1) > 1:
         return FoldReport(point.id, "degenerate", *values)
     if still:
@@ -137,48 +98,6 @@ def _fold(flow: SingularFlow, point: SpecialPoint) -> FoldReport:
     target = jump.node.id if jump.node is not None else jump.arc.id if jump.arc is not None else ""
     after = jump.arc.target.id if jump.arc is not None and jump.node is None else ""
     return FoldReport(point.id, "jump point", *values, jump.end, target, after)
-
-
-def crossing_reports(system: FastSlowSystem, points: tuple[SpecialPoint, ...]) -> tuple[CrossingReport, ...]:
-    """Return what each crossing is and how orbits pass it."""
-    return tuple(_crossing(system, point) for point in points if point.is_a(Kind.CROSSING))
-
-
-def _crossing(system: FastSlowSystem, point: SpecialPoint) -> CrossingReport:
-    orders = (("f", 2, 0), ("f", 1, 1), ("f", 0, 2), ("f", 3, 0), ("g", 0, 0))
-    balls = [_derivative(system, *order, point) for order in orders]
-    f_xx, f_xy, f_yy = balls[:3]
-    a, b, c, d, slow = (0.0 if ball.contains(0) else _double(ball) for ball in balls)
-    spread = f_xy * f_xy - f_xx * f_yy
-    kind, ratio, passage = "degenerate", None, ""
-    if slow == 0.0:
-        kind = "equilibrium"
-    elif any(curve.shape is Shape.SLOW_LINE for curve in point.curves):
-        kind = "on a line y = const"
-    elif a != 0.0 and spread > 0:
-        kind = "transcritical point"
-        ratio = math.copysign(1.0, slow) * b / math.sqrt(_double(spread))
-        passage = _passage(ratio, canard=(f_xy * f_xy / spread - 1).contains(0) and ratio > 0.0)
-    elif a == 0.0 and b != 0.0 and d != 0.0:
-        # x' ~ f_xy x y + f_xxx x^3 / 6: the rest x = 0 loses its stability where f_xy g > 0.
-        kind = "pitchfork point"
-        if b * slow > 0.0:
-            passage = "the branch through it loses its stability: delayed where it is a line, else to one of the sides"
-        else:
-            passage = (
-                "from either side to the branch through it" if d < 0.0 else "the branch through it gains stability"
-            )
-    return CrossingReport(point.id, kind, a, b, c, d, slow, ratio, passage)
-
-
-def _passage(ratio: float, canard: bool) -> str:
-    if canard:
-        return "canard: on along the same branch past its loss of stability, as on an invariant line (delay)"
-    return (
-        "jump: orbits leave the critical manifold"
-        if ratio > 1.0
-        else "exchange of stability: on along the attracting branch"
-    )
 
 
 def excitable_equilibria(flow: SingularFlow) -> Iterator[Excitable]:
@@ -218,14 +137,3 @@ def _excursion(flow: SingularFlow, rest: SpecialPoint, fold: SpecialPoint) -> Ex
     if orbit.node is not rest or len(jumps) < 2 or not folds:
         return None
     return Excitable(rest.id, fold.id, abs(rest.x - fold.x), hurdle.x, jumps[0].end[0], tuple(folds))
-
-
-def _derivative(system: FastSlowSystem, of: str, fast: int, slow: int, point: SpecialPoint) -> Ball:
-    """Return an enclosure of a partial derivative at a special point."""
-    assert point.exact_x is not None and point.exact_y is not None
-    with flint.ctx.workprec(_BITS):
-        return system.enclose(of, fast, slow, point.exact_x.ball(_BITS), point.exact_y.ball(_BITS))
-
-
-def _double(ball: Ball) -> float:
-    return float(ball.mid())

@@ -106,11 +106,13 @@ def is_relaxation(flow: SingularFlow, low: float, high: float) -> bool:
 
 
 def jump_of(flow: SingularFlow, fold: SpecialPoint) -> Segment | None:
-    """Return the jump at a fold that the slow flow pushes orbits over; None where there is no such jump.
+    """Return the jump at a fold or crossing that the slow flow pushes orbits over; None where there is no such jump.
 
     Its end is infinite in no coordinate: a jump out of the window ends on the edge, on no arc and at no point.
     """
-    direction = 0 if fold.is_a(Kind.EQUILIBRIUM) else flow.jump_direction(fold)
+    if fold.is_a(Kind.EQUILIBRIUM):
+        return None
+    direction = flow.crossing_jump(fold) if fold.is_a(Kind.CROSSING) else flow.jump_direction(fold)
     arrives = any(a.target is fold and a.stability is FastStability.ATTRACTING for a in flow.arcs_at(fold))
     if not direction or not arrives:
         return None

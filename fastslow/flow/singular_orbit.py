@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 
 import flint
 import numpy as np
 
-from fastslow.flow.crossings import passage_ratio
+from fastslow.flow.crossings import EXCHANGE, GAINS, JUMP, LOSES, TO_THE_MIDDLE, CrossingReport, crossing_report
 from fastslow.flow.landing import fast_value
+from fastslow.flow.segments import Segment as Segment
+from fastslow.flow.segments import SegmentKind as SegmentKind
+from fastslow.flow.segments import SingularOrbit as SingularOrbit
 from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
 from fastslow.manifold.curves import CURVED, Curve, Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
@@ -22,77 +24,6 @@ from fastslow.systems.polynomials import rational
 from fastslow.systems.system import Start
 
 _MOST_SEGMENTS = 200
-_CANARD = 1e-9
-"""A ratio this near to one is a canard, up to rounding."""
-
-
-class SegmentKind(StrEnum):
-    """A fast jump at frozen slow variable, or slow drift along an arc."""
-
-    JUMP = "jump"
-    SLOW = "slow"
-
-
-@dataclass(frozen=True, eq=False)
-class Segment:
-    """A piece of a singular orbit.
-
-    Attributes
-    ----------
-    kind : SegmentKind
-        Jump or slow drift.
-    start, end : tuple of float
-        (x, y) of its ends; y may be infinite.
-    arc : Arc or None
-        The arc that is drifted along, or on which a jump lands (None where it lands on no arc).
-    node : SpecialPoint or None
-        The special point it ends at.
-    energy_drop : float or None
-        Energy at the start minus energy at the end, where the model has an energy.
-    duration : str
-        "fast", "slow", or "infinite" where the end is only approached.
-    delayed : bool
-        Whether the drift goes on along a repelling arc after a crossing (delayed loss of stability).
-    """
-
-    kind: SegmentKind
-    start: tuple[float, float]
-    end: tuple[float, float]
-    arc: Arc | None
-    node: SpecialPoint | None
-    energy_drop: float | None
-    duration: str
-    delayed: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class SingularOrbit:
-    """The orbit of a start in the singular limit slow_rate -> 0.
-
-    Attributes
-    ----------
-    start : Start
-        The exact start.
-    segments : tuple of Segment
-        The staircase, in order.
-    verdict : str
-        The fate, or "undecided: ..." with the reason.
-    end : tuple of float
-        The limit (x, y).
-    node : SpecialPoint or None
-        The special point that is the limit.
-    """
-
-    start: Start
-    segments: tuple[Segment, ...]
-    verdict: str
-    end: tuple[float, float]
-    node: SpecialPoint | None
-
-    @property
-    def undecided(self) -> bool:
-        """Whether the singular limit gives no verdict."""
-        return self.verdict.startswith("undecided")
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +46,7 @@ class SingularFlow:
 
     def __init__(self, manifold: CriticalManifold) -> None:
         self.manifold, self.system = manifold, manifold.system
+        self._crossings: dict[str, CrossingReport] = {}
 
     @cached_property
     def _arcs_at(self) -> dict[str, list[Arc]]:
@@ -223,6 +155,19 @@ class SingularFlow:
             return f"leaves to {self.system.slow[0]} = {'+' if point.y > 0 else '-'}infinity"
         return f"settles at {point.id}"
 
+    def crossing(self, point: SpecialPoint) -> CrossingReport:
+        """Return what a crossing is and how orbits pass it."""
+        if point.id not in self._crossings:
+            self._crossings[point.id] = crossing_report(self.system, point)
+        return self._crossings[point.id]
+
+    def crossing_jump(self, point: SpecialPoint) -> int:
+        """Return the direction of the jump of orbits that come to a crossing, 0 where they go on along a branch."""
+        if any(curve.shape is Shape.FAST_LINE for curve in point.curves):
+            return 0
+        report = self.crossing(point)
+        return report.side if report.passage == JUMP or report.f_xxx > 0.0 else 0
+
     def jump_direction(self, fold: SpecialPoint) -> int:
         """Return the direction of the jump at a fold, from its attracting to its repelling side; 0 if none."""
         arcs = [arc for arc in self.arcs_at(fold) if arc.curve is _folded_curve(fold)]
@@ -239,6 +184,12 @@ def _may_lie_on(curve: Curve, start: Start) -> bool:
         return bool(curve.polynomial(rational(start.fast), rational(start.slow)) == 0)
     at = (flint.arb(rational(v)) for v in (start.fast, start.slow))
     return bool(enclosed(curve.expression, dict(zip(curve.names, at, strict=True))).contains(0))
+
+
+def _side_of(arc: Arc, point: SpecialPoint) -> int:
+    """Return on which side of a special point at its end an arc lies."""
+    inner = arc.x[1] if arc.start is point else arc.x[-2]
+    return 1 if inner > point.x else -1
 
 
 def _folded_curve(fold: SpecialPoint) -> object:
@@ -262,7 +213,7 @@ class _Walk:
     def __init__(self, flow: SingularFlow, start: Start) -> None:
         self.flow, self.start = flow, start
         self.segments: list[Segment] = []
-        self.folds_passed: set[str] = set()
+        self.jumped_at: set[str] = set()
 
     def run(self) -> SingularOrbit:
         x, y = float(self.start.fast), float(self.start.slow)
@@ -353,15 +304,10 @@ class _Walk:
             if len(onward) == 1:
                 return self.drift(at, onward[0])
             return self.finish(f"undecided: degenerate fold {point.id}", (at.x, at.y), point)
-        if point.id in self.folds_passed:
-            return self.finish("relaxation oscillation", (point.x, point.y), None)
-        self.folds_passed.add(point.id)
-        assert point.exact_y is not None
-        landed = self.flow.land(point.x, point.exact_y, point.y, direction, leaving=point)
-        return self.jump((point.x, point.y), landed, direction)
+        return self.jump_from(point, direction)
 
     def cross(self, at: _At, entry: _At) -> SingularOrbit | _At | None:
-        """Pass a crossing: exchange of stability, or delayed loss of it along an invariant line."""
+        """Pass a crossing: exchange of stability, a jump, or delayed loss of stability along an invariant line."""
         point, arc = at.node, at.arc
         assert point is not None and arc is not None
         onward = [a for a in self.flow.arcs_at(point) if a is not arc and a.flow and a.source is point]
@@ -369,14 +315,28 @@ class _Walk:
         attracting = [a for a in onward if a.stability is FastStability.ATTRACTING]
         if arc.curve.shape is Shape.FAST_LINE and same and same[0].stability is FastStability.REPELLING:
             return self.delayed(at, entry, same[0])
-        itself = arc.curve.shape is not Shape.FAST_LINE and point.curves == (arc.curve,)
-        if itself and passage_ratio(self.flow.system, point.x, point.y) > 1.0 - _CANARD:
-            return self.finish(f"undecided: {point.id} is passed with a delay or a jump", (at.x, at.y), point)
-        if len(attracting) == 1 and (attracting[0].curve.shape is Shape.FAST_LINE or attracting[0].curve is arc.curve):
+        if len(attracting) == 1 and attracting[0].curve.shape is Shape.FAST_LINE:
+            return self.drift(at, attracting[0])
+        if direction := self.flow.crossing_jump(point):
+            return self.jump_from(point, direction)
+        report = self.flow.crossing(point)
+        if report.passage == LOSES:
+            # Orbits part from the branch that loses its stability to one side.
+            attracting = [a for a in attracting if _side_of(a, point) == report.side] if report.side else []
+        if report.passage in (EXCHANGE, TO_THE_MIDDLE, GAINS, LOSES) and len(attracting) == 1:
             return self.drift(at, attracting[0])
         if not onward:
             return self.finish(f"leaves the window of {self.flow.system.fast[0]}", (at.x, at.y), point)
         return self.finish(f"undecided: passage through the crossing {point.id}", (at.x, at.y), point)
+
+    def jump_from(self, point: SpecialPoint, direction: int) -> SingularOrbit | _At | None:
+        """Jump at a fold or crossing; an orbit that was there before goes round for ever."""
+        if point.id in self.jumped_at:
+            return self.finish("relaxation oscillation", (point.x, point.y), None)
+        self.jumped_at.add(point.id)
+        assert point.exact_y is not None
+        landed = self.flow.land(point.x, point.exact_y, point.y, direction, leaving=point)
+        return self.jump((point.x, point.y), landed, direction)
 
     def delayed(self, at: _At, entry: _At, arc: Arc) -> SingularOrbit | _At | None:
         """Stay on an invariant line past its loss of stability until the way in and the way out balance.

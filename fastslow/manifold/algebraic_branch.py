@@ -20,12 +20,16 @@ from fastslow.manifold.certificates import critical_abscissae, rational_between
 from fastslow.manifold.continuation import ContinuationOptions, TracedCurve, trace_curve
 from fastslow.manifold.curves import Curve
 from fastslow.manifold.special_points import Kind, SpecialPoint
-from fastslow.systems.algebraic import Number, Rational, compare, nearest_double, real_roots
+from fastslow.systems.algebraic import Ball, Number, Rational, compare, nearest_double, real_roots
 from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.polynomials import Polynomial, at_fast, dense, enclose, packed, rational
 
 _FAR = 1e8
 _OPTIONS = ContinuationOptions(max_step=0.005)
+_BRANCHES_OF_A_NODE = 2
+_PASSES = 0.1
+"""A curve passes a crossing where the polygon is nearer to it than this part of a step."""
+_BITS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +70,7 @@ def components(
     Raises
     ------
     InputError
-        If the curve crosses itself in the window, or is not followed to an end.
+        If the curve has a singular point in the window that is no simple crossing, or is not followed to an end.
     """
     tracer = _Tracer(system, curve, points, scale)
     found: list[TracedCurve] = []
@@ -79,21 +83,17 @@ def components(
         for x, heights in tracer.cells()
         if sorted(seen := [k for traced in found for k in tracer.met(x, heights, traced)]) != list(range(len(heights)))
     ]
-    return tracer.split(found), lost
+    parts, missed = tracer.split(found)
+    return parts, lost + missed
 
 
 class _Tracer:
     def __init__(self, system: PolynomialSystem, curve: Curve, points: list[SpecialPoint], scale: float) -> None:
         self.system, self.curve, self.points, self.scale = system, curve, points, scale
         p: Polynomial = curve.polynomial
-        for point in points:
-            if point.is_a(Kind.FOLD) and _vanishes(p.derivative(1), point):
-                raise InputError(
-                    "factors",
-                    curve.equation,
-                    f"crosses itself at ({point.x:.6g}, {point.y:.6g}), which is not supported",
-                    "Write it as a product of factors, if it is one",
-                )
+        self.nodes = [point for point in points if point.is_a(Kind.CROSSING) and _is_singular(p, point)]
+        for node in self.nodes:
+            _check_node(curve, node)
         heights = [abs(point.y) / scale for point in points]
         self.reach = math.asinh(max([_FAR, *(100 * h for h in heights)]))
         self.lower, self.upper = float(system.lower), float(system.upper)
@@ -164,15 +164,42 @@ class _Tracer:
         i = int(np.argmin(distance))
         return i + float(s[i]), float(distance[i])
 
-    def split(self, found: list[TracedCurve]) -> list[Component]:
-        """Return the components with the special points that lie on each, every point on the nearest."""
+    def passes(self, at: tuple[float, float], traced: TracedCurve) -> list[float]:
+        """Return where a traced curve passes a crossing: the places where it is nearest, within a part of a step."""
+        points, target = traced.points / self.unit, np.array(at) / self.unit
+        a, d = points[:-1], np.diff(points, axis=0)
+        length = np.maximum(np.einsum("ij,ij->i", d, d), 1e-300)
+        s = np.clip(np.einsum("ij,ij->i", target - a, d) / length, 0.0, 1.0)
+        distance = np.linalg.norm(a + s[:, None] * d - target, axis=1)
+        around = np.concatenate(([distance[-1] if traced.closed else np.inf], distance, [np.inf]))
+        if traced.closed:
+            around[-1] = distance[0]
+        near = (distance < around[:-2]) & (distance <= around[2:]) & (distance < _PASSES * np.sqrt(length))
+        return [float(i + s[i]) for i in np.flatnonzero(near)]
+
+    def split(self, found: list[TracedCurve]) -> tuple[list[Component], list[str]]:
+        """Return the components with the special points that lie on each, every point on the nearest.
+
+        A crossing lies on both its branches; whichever of them the continuation took there, arcs end at it.
+        """
         nodes: list[list[tuple[float, SpecialPoint]]] = [[] for _ in found]
+        for point in self.nodes:
+            for i, traced in enumerate(found):
+                nodes[i] += [(place, point) for place in self.passes((point.x, self.to_chart(point.y)), traced)]
         for point in self.points:
+            if point in self.nodes:
+                continue
             places = [self.place((point.x, self.to_chart(point.y)), traced) for traced in found]
             if places:
                 i = min(range(len(found)), key=lambda k: places[k][1])
                 nodes[i].append((places[i][0], point))
-        return [
+        passes = [sum(other is point for own in nodes for _, other in own) for point in self.nodes]
+        lost = [
+            f"{self.curve.equation}: {point.id} is a crossing of two branches, of which {count} were traced"
+            for point, count in zip(self.nodes, passes, strict=True)
+            if count != _BRANCHES_OF_A_NODE
+        ]
+        parts = [
             Component(
                 traced.points[:, 0],
                 self.scale * np.sinh(traced.points[:, 1]),
@@ -181,6 +208,7 @@ class _Tracer:
             )
             for traced, own in zip(found, nodes, strict=True)
         ]
+        return parts, lost
 
 
 def _evaluate(coefficients: NDArray[np.float64], x: float, y: float) -> tuple[float, float]:
@@ -192,9 +220,29 @@ def _evaluate(coefficients: NDArray[np.float64], x: float, y: float) -> tuple[fl
     )
 
 
-def _vanishes(p: Polynomial, point: SpecialPoint) -> bool:
-    """Whether p is zero at a special point, judged with many digits."""
+def _is_singular(p: Polynomial, point: SpecialPoint) -> bool:
+    """Whether both slopes of p are zero at a crossing on p = 0, as far as digits tell."""
+    return all(_at(p.derivative(k), point).contains(0) for k in (0, 1))
+
+
+def _check_node(curve: Curve, point: SpecialPoint) -> None:
+    """Refuse a singular point that is no crossing of two branches: the Hessian must be indefinite."""
+    p = curve.polynomial
+    xx, xy, yy = (_at(p.derivative(i).derivative(j), point) for i, j in ((0, 0), (0, 1), (1, 1)))
+    determinant = xx * yy - xy * xy
+    if determinant < 0:
+        return
+    what = "an isolated point" if determinant > 0 else "a singular point that is no simple crossing"
+    raise InputError(
+        "factors",
+        curve.equation,
+        f"has {what} at ({point.x:.6g}, {point.y:.6g})",
+        "Change a coefficient a little, or move the window",
+    )
+
+
+def _at(p: Polynomial, point: SpecialPoint) -> Ball:
     assert point.exact_x is not None
     assert point.exact_y is not None
-    with flint.ctx.workprec(1024):
-        return bool(enclose(p, point.exact_x.ball(1024), point.exact_y.ball(1024)).contains(0))
+    with flint.ctx.workprec(_BITS):
+        return enclose(p, point.exact_x.ball(_BITS), point.exact_y.ball(_BITS))

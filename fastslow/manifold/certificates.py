@@ -23,6 +23,8 @@ from fastslow.systems.algebraic import (
     nearest_double,
     real_roots,
     roots_above,
+    shared_above,
+    simple_above,
 )
 from fastslow.systems.polynomials import (
     Polynomial,
@@ -31,12 +33,15 @@ from fastslow.systems.polynomials import (
     at_slow,
     by_fast_power,
     by_slow_power,
+    enclose,
     evaluate,
     formatted,
     rational,
 )
 
 _DISCRIMINATION_BITS = 1024
+_LARGEST_FIELD = 40
+"""Above numbers of higher degree common zeros are told by their digits and not by exact division."""
 
 
 class CommonCurveError(FastSlowError, ValueError):
@@ -152,13 +157,40 @@ def _on_curve(p: Polynomial, q: Polynomial, lower: Fraction, upper: Fraction) ->
             # The multiplicity of x is shared by the points above it, complex ones too.
             alone = shared.degree() == 1 or len(q_rows) == 1
             known = alone or shared.degree() == x.multiplicity
-            each = x.multiplicity if alone else 1
-            zeros += [CommonZero(x, y, each, known) for y in roots]
+            zeros += [CommonZero(x, y, x.multiplicity if alone else y.multiplicity, known) for y in roots]
             continue
-        meeting = [y for y in numbers_above(x, p_rows) if _meets(q_rows, y)]
-        certain = x.multiplicity == 1 and len(meeting) == 1 and not vanishes(p_rows[-1], x)
-        zeros += [CommonZero(x, y, x.multiplicity, certain) for y in meeting]
+        if x.polynomial.degree() > _LARGEST_FIELD:
+            meeting = [y for y in numbers_above(x, p_rows) if _meets(q_rows, y)]
+            certain = x.multiplicity == 1 and len(meeting) == 1 and not vanishes(p_rows[-1], x)
+            zeros += [CommonZero(x, y, x.multiplicity, certain) for y in meeting]
+            continue
+        shared = shared_above(x, p_rows, q_rows)
+        common = simple_above(x, shared)
+        count, multiplicity = len(common) - 1, x.multiplicity
+        if len(q_rows) == 1:
+            known = len(common) == len(shared)
+        else:
+            # The multiplicity of x is the sum of those of the points above it, complex ones and infinity too.
+            finite = not (vanishes(p_rows[-1], x) and vanishes(q_rows[-1], x))
+            known = count == multiplicity or (count == 1 and finite)
+            multiplicity = 1 if count == multiplicity else multiplicity
+        zeros += [CommonZero(x, y, multiplicity, known) for y in numbers_above(x, list(common))]
     return zeros
+
+
+def also_vanishes(q: Polynomial, zero: CommonZero) -> bool:
+    """Whether another polynomial is zero at a common zero: by exact division, by digits where that would be long."""
+    x, y = zero.x, zero.y
+    if (value := getattr(x, "exact", None)) is not None and isinstance(y, RealRoot):
+        return bool((at_fast(q, rational(value)).numer() % y.polynomial).is_zero())
+    rows = by_slow_power(q)
+    if not isinstance(y, RootAbove | OnGraph) or y.x.polynomial.degree() > _LARGEST_FIELD:
+        with flint.ctx.workprec(_DISCRIMINATION_BITS):
+            return bool(enclose(q, x.ball(_DISCRIMINATION_BITS), y.ball(_DISCRIMINATION_BITS)).contains(0))
+    own = (y.constant, y.slope) if isinstance(y, OnGraph) else y.rows
+    shared = shared_above(y.x, own, rows)
+    # y is a root of the common divisor or, its polynomial having simple roots, of the other factor
+    return len(shared) > 1 and (len(shared) == len(own) or _meets(list(shared), y))
 
 
 def _meets(rows: list[Univariate], y: Number) -> bool:

@@ -8,7 +8,7 @@ z of F and D. Its sign at z against that of E tells whether there are none, one 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -16,9 +16,11 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
+from fastslow.manifold.exact_tangency import algebraic_zeros, double_zero
 from fastslow.manifold.isolation import Coordinate, confirmed
 from fastslow.manifold.plane_field import PlaneField
 from fastslow.manifold.tubes import single_arcs, tubes_along
+from fastslow.systems.algebraic import Number
 from fastslow.systems.balls import Ball, enclosed
 from fastslow.systems.expression_facts import exact_value
 from fastslow.systems.expressions import Expression, add, derivative, multiply, negative
@@ -37,17 +39,21 @@ class Resolved:
 
     Attributes
     ----------
-    single : list of pairs of Coordinate
+    single : list of pairs of Number
         Proved zeros, two of them where they are a close pair.
-    double : pair of Coordinate or None
+    double : pair of Number or None
         A zero that is double, proved by exact arithmetic.
     doubtful : pair of Coordinate or None
-        The extremum, where G is zero to 1024 bits and no more is known: a double zero, a closer pair, or none.
+        The extremum, where G is zero to 1024 bits and no more is known, or so close to zero that doubles cannot hold
+        the pair of zeros apart.
+    doubt : str
+        What there can be, in words.
     """
 
-    single: list[tuple[Coordinate, ...]] = field(default_factory=list)
-    double: tuple[Coordinate, ...] | None = None
+    single: list[tuple[Number, ...]] = field(default_factory=list)
+    double: tuple[Number, ...] | None = None
     doubtful: tuple[Coordinate, ...] | None = None
+    doubt: str = ""
 
 
 def along_curve(f: Expression, g: Expression, names: Sequence[str]) -> Expression:
@@ -100,12 +106,37 @@ def resolved(
             continue
         # E keeps its sign, so that D has one zero on the arc at most.
         extremum = confirmed([f, slope], names, region, _SHARE)
-        return None if extremum is None else _by_extremum(f, g, names, plane.width, extremum, turn)
+        if extremum is None:
+            return None
+        told = _by_extremum(f, g, names, plane.width, extremum, turn, balls)
+        return told if told is None or told.doubtful is None else _exactly(f, g, slope, names, region, told)
     return None
 
 
+def _exactly(
+    f: Expression, g: Expression, slope: Expression, names: Sequence[str], region: Array, told: Resolved
+) -> Resolved:
+    """Try exact arithmetic where digits do not tell."""
+    assert told.doubtful is not None
+    zero = double_zero(f, g, slope, names, region, told.doubtful)
+    if zero is not None:
+        return Resolved(double=zero)
+    known = algebraic_zeros(f, g, names, region)
+    if known is None:
+        return told
+    singles: list[tuple[Number, ...]] = [(v.x, v.y) for v in known if v.multiplicity == 1]
+    doubles = [(v.x, v.y) for v in known if v.multiplicity == 2]
+    return Resolved(single=singles, double=doubles[0] if doubles else None)
+
+
 def _by_extremum(
-    f: Expression, g: Expression, names: Sequence[str], width: Array, at: tuple[Coordinate, ...], turn: Ball
+    f: Expression,
+    g: Expression,
+    names: Sequence[str],
+    width: Array,
+    at: tuple[Coordinate, ...],
+    turn: Ball,
+    region: Mapping[str, Ball],
 ) -> Resolved | None:
     values = {name: v.exact for name, v in zip(names, at, strict=True)}
     if None not in values.values() and exact_value(g, values) == 0:
@@ -113,8 +144,13 @@ def _by_extremum(
     with flint.ctx.workprec(_BITS):
         balls = dict(zip(names, (v.ball(_BITS) for v in at), strict=True))
         height = enclosed(g, balls)
+        # In the time of (-F_y, F_x) from the extremum G = 0 is at most (2 |G| / |E|)^(1/2) away.
+        speed = sum((enclosed(derivative(f, name), region) ** 2 for name in names), flint.arb(0)).sqrt()
+        reach = (2 * height.abs_upper() / turn.abs_lower()).sqrt() * speed.upper()
+        pair_within = f"two less than 1e{math.ceil(math.log10(2 * float(reach.upper())))} apart"
         if height.contains(0):
-            return Resolved(doubtful=at)
+            doubt = f"zero and double to {_BITS} bits, which is either one double point, or {pair_within}, or none"
+            return Resolved(doubtful=at, doubt=doubt)
         if height * turn > 0:
             return Resolved()
         away = float((-2 * height / turn).mid())
@@ -122,10 +158,10 @@ def _by_extremum(
     step = math.sqrt(abs(away)) * np.array([-gradient[1], gradient[0]])
     middle = np.array([float(v.ball().mid()) for v in at])
     side = 0.4 * float(np.linalg.norm(step / width)) * width
-    pair = []
+    pair: list[tuple[Number, ...]] = []
     for guess in (middle + step, middle - step):
         zero = confirmed([f, g], names, np.stack([guess - side, guess + side], axis=1), _SHARE)
         if zero is None:
-            return None
+            return Resolved(doubtful=at, doubt=f"at most {pair_within}, too close for doubles")
         pair.append(zero)
     return Resolved(single=pair)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections.abc import Iterable, Sequence
@@ -19,10 +20,10 @@ from fastslow.manifold.curves import Curve, Shape
 from fastslow.manifold.formula_points import Geometry, bounds_of, edge_points, formula_geometry, lost_box
 from fastslow.manifold.implicit_branch import Chain, End, components, fine_points
 from fastslow.manifold.isolation import confirmed
-from fastslow.manifold.kinks import Glue, kinks_of, pieces
+from fastslow.manifold.kinks import Cuts, Glue, kinks_of, on_side, pieces
 from fastslow.manifold.plane_field import PlaneField
 from fastslow.manifold.special_points import Kind, SpecialPoint
-from fastslow.manifold.tubes import Patch, Tubes
+from fastslow.manifold.tubes import Patch, Tubes, point_between
 from fastslow.systems.algebraic import FIRST_BITS, Ball, Number, Rational, compare, nearest_double
 from fastslow.systems.expressions import Expression, Variable, add, multiply
 from fastslow.systems.expressions import Number as Constant
@@ -55,14 +56,23 @@ def formula_manifold(system: FormulaSystem) -> CriticalManifold:
         If f has no zero in the window, or zeros that should be isolated form a curve.
     """
     cuts = kinks_of(system)
-    if cuts.x or cuts.y:
-        parts = [_Builder(piece, formula_geometry(piece)).build() for piece in pieces(system, cuts)]
-        whole = Glue(system, cuts, parts).whole()
-    else:
-        whole = _Builder(system, formula_geometry(system)).build()
+    whole = _in_pieces(system, replace(cuts, curves=[]))
+    if cuts.curves and whole.unmatched:  # many a kink does not matter
+        with contextlib.suppress(InputError):  # a curve along its own kink
+            whole = min(whole, _in_pieces(system, cuts), key=lambda found: len(found.unmatched))
     if not whole.branches and whole.complete:
         raise InputError("f", system.formula()[0], "has no zero in the window", "Widen the window")
-    return replace(whole, unmatched=_told(whole.unmatched, cuts.left))
+    return replace(whole, unmatched=_told(whole.unmatched, [*cuts.curves, *cuts.left]))
+
+
+def _in_pieces(system: FormulaSystem, cuts: Cuts) -> CriticalManifold:
+    if not (cuts.x or cuts.y or cuts.curves):
+        return _Builder(system, formula_geometry(system)).build()
+    parts = [
+        on_side(_Builder(piece, formula_geometry(piece, [k for k, _ in sides])).build(), sides)
+        for piece, sides in pieces(system, cuts)
+    ]
+    return Glue(system, cuts, parts).whole()
 
 
 def _told(sentences: Sequence[str], kinks: Sequence[Expression]) -> tuple[str, ...]:
@@ -280,7 +290,7 @@ class _Builder:
             # Next to a fold doubles cannot tell the heights of a point and of the fold apart.
             inner = inner[np.abs(inner[:, None, :] - ends).max(axis=2).min(axis=1) > _TOO_CLOSE]
             if not len(inner):
-                inner = _between(plane, chain.tubes, (i, j), ends)
+                inner = point_between(plane, chain.tubes, (i, j), ends)
             name = f"{branch}.{number}"
             boxes = self.candidates(plane, inner) if len(inner) else iter(())
             near = inner[len(inner) // 2] if len(inner) else ends.mean(axis=0)
@@ -323,20 +333,6 @@ class _Builder:
         if (signs[0] == 0 and not repeated) or signs[1] == 0:
             self.unmatched.append(f"the sign of {'g' if signs[0] or repeated else 'f_x'} on {name} was not proved")
         return signs[0], signs[1]
-
-
-def _between(plane: PlaneField, tubes: Tubes, places: tuple[float, float], ends: Array) -> Array:
-    """Return a point of the curve between two ends that are closer than its points, none where that is not sure."""
-    guess = ends.mean(axis=0)
-    _, gradient = plane.at(guess)
-    point = plane.on_curve(guess, gradient / np.linalg.norm(gradient))
-    s, n = (v[0] for v in tubes.coordinates(point[None]))
-    inside = (np.abs(n) <= tubes.width) & (np.abs(s) <= tubes.half * (1 + 1e-9))
-    at = np.flatnonzero(inside) + (s[inside] / tubes.half[inside] + 1) / 2
-    last = len(tubes.half)
-    between = any((places[0] < v < places[1]) or (places[0] < v + last < places[1]) for v in at.tolist())
-    in_patch = places[0] < 0 or (places[1] > last and not len(at))
-    return point[None] if between or in_patch else np.empty((0, 2))
 
 
 def _midpoint(plane: PlaneField, a: SpecialPoint, b: SpecialPoint, at: Array) -> Iterable[tuple[Ball, Ball]]:

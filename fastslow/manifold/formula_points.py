@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from fastslow.errors import InputError
 from fastslow.manifold.curves import Curve, Shape
 from fastslow.manifold.double_zeros import resolved
+from fastslow.manifold.exact_tangency import vanishes_at_critical_point
 from fastslow.manifold.isolation import Coordinate, Isolated, confirmed, isolate
 from fastslow.manifold.plane_field import PlaneField
 from fastslow.manifold.special_points import Candidate, Kind, SpecialPoint, classified, join, numbered
@@ -27,7 +29,12 @@ Bounds = list[tuple[Fraction, Fraction]]
 
 _BRANCH_BITS = 1024
 """A critical point where F is not told from 0 with so many bits is taken for a branch point."""
-_NAMES = {Kind.FOLD: "folds", Kind.EQUILIBRIUM: "equilibria", Kind.CROSSING: "crossings"}
+_NAMES = {
+    Kind.FOLD: "folds",
+    Kind.EQUILIBRIUM: "equilibria",
+    Kind.CROSSING: "crossings",
+    Kind.BOUNDARY: "points at a kink",
+}
 _MARGIN = 1e-5
 """How far round an undecided box a critical point is looked for, in units of the window."""
 _LOST = 0.01
@@ -77,20 +84,23 @@ def bounds_of(system: FormulaSystem) -> Bounds:
     return [(system.lower, system.upper), (system.slow_lower, system.slow_upper)]
 
 
-def formula_geometry(system: FormulaSystem) -> Geometry:
+def formula_geometry(system: FormulaSystem, cuts: Sequence[Expression] = ()) -> Geometry:
     """Return the curves and the special points of f = 0 in the window, every one or named as undecided.
+
+    The points where k = 0, for each k of `cuts`, count as points on the boundary.
 
     Raises
     ------
     InputError
         If f has no zero in the window, or zeros that should be isolated seem to form curves.
     """
-    return _Search(system).run()
+    return _Search(system, cuts).run()
 
 
 class _Search:
-    def __init__(self, system: FormulaSystem) -> None:
+    def __init__(self, system: FormulaSystem, cuts: Sequence[Expression]) -> None:
         self.system, self.names, self.bounds = system, list(system.names), bounds_of(system)
+        self.cuts = cuts
         self.found: list[Candidate] = []
         self.geometry = Geometry()
         self.branch: list[tuple[Curve, Patch, Candidate]] = []
@@ -103,6 +113,8 @@ class _Search:
             if group[0].shape is Shape.IMPLICIT:
                 self.folds(group[0])
             self.equilibria(group)
+            for k in self.cuts:
+                self.meetings(Kind.BOUNDARY, group, k, group)
             for other in groups[:i]:
                 if not (group[0].shape is other[0].shape and group[0].shape is not Shape.IMPLICIT):
                     self.meetings(Kind.CROSSING, group, _expression(other[0]), [*other, *group])
@@ -212,7 +224,7 @@ class _Search:
             value = exact_value(e, dict(zip(self.names, (x.exact, y.exact), strict=True)))
             if value is not None:
                 return True if value == 0 else None
-        if self.on_hidden_line(e, x, y):
+        if self.on_hidden_line(e, x, y) or vanishes_at_critical_point(e, self.names, x.zero.box, (x, y)):
             return True
         with flint.ctx.workprec(_BRANCH_BITS):
             value = enclosed(e, dict(zip(self.names, (x.ball(_BRANCH_BITS), y.ball(_BRANCH_BITS)), strict=True)))
@@ -262,7 +274,7 @@ class _Search:
             join(self.found, Candidate(x, y, {kind: 2}, list(curves), True))
         if result.doubtful is not None:
             x, y = result.doubtful
-            self.doubtful(kind, curves, x, y)
+            self.doubtful(kind, curves, x, y, result.doubt)
         return True
 
     def undecided(self, kind: Kind, curves: list[Curve], box: Array) -> None:
@@ -273,12 +285,9 @@ class _Search:
             f"any number of {_NAMES[kind]} of {curves[0].equation} within {size:.1e} of {self.place(x, y)}"
         )
 
-    def doubtful(self, kind: Kind, curves: list[Curve], x: Number, y: Number) -> None:
+    def doubtful(self, kind: Kind, curves: list[Curve], x: Number, y: Number, doubt: str) -> None:
         join(self.found, Candidate(x, y, {kind: 2}, list(curves), False))
-        self.geometry.undecided.append(
-            f"{_NAMES[kind]} of {curves[0].equation} at {self.place(x, y)}: one that is double to 1024 bits, "
-            "or two still closer, or none"
-        )
+        self.geometry.undecided.append(f"{_NAMES[kind]} of {curves[0].equation} at {self.place(x, y)}: {doubt}")
 
     def place(self, x: Number, y: Number) -> str:
         return f"({nearest_double(x):.9g}, {nearest_double(y):.9g})"

@@ -169,7 +169,8 @@ def _tight(tape: Tape, box: Array, share: float) -> list[Ball] | None:
     middle, side = box.mean(axis=1), np.ptp(box, axis=1)
     for _ in range(8):
         values = np.array([float(v) for v in tape.doubles(list(middle))])
-        middle = middle - inverses(values[n:].reshape(1, n, n))[0] @ values[:n]
+        with np.errstate(all="ignore"):
+            middle = middle - inverses(values[n:].reshape(1, n, n))[0] @ values[:n]
     if not np.all((middle > box[:, 0]) & (middle < box[:, 1])):
         return None
     part = 0.5

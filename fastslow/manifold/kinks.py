@@ -1,10 +1,14 @@
-"""Windows cut where abs, relu and leaky_relu have their kinks, and what was found in the pieces put together again."""
+"""Windows cut where abs, relu and leaky_relu have their kinks, and what was found in the pieces put together again.
+
+A kink at a rational value of one variable cuts the window. Along a curve k(x, y) = 0 the formula is followed in the
+whole window once for each sign of k, its curves are cut where they meet k = 0, and the parts on the right side kept.
+"""
 
 from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -18,7 +22,7 @@ from fastslow.manifold.special_points import Kind, SpecialPoint, Stability, numb
 from fastslow.systems.algebraic import Number, Rational, compare
 from fastslow.systems.balls import enclosed
 from fastslow.systems.expression_facts import nodes, rebuilt
-from fastslow.systems.expressions import ONE, ZERO, Call, Expression, Variable, multiply
+from fastslow.systems.expressions import ONE, ZERO, Call, Expression, Variable, evaluate, multiply
 from fastslow.systems.expressions import Number as Constant
 from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.polynomials import rational
@@ -30,14 +34,22 @@ _SLOPES = {
 }
 """The slopes below and above the kink."""
 _NEAR = 1e-9
+_BITS = 256
+_MOST_CURVES = 3
+"""Each doubles the work."""
+
+Sides = tuple[tuple[Expression, int], ...]
+"""Curves k = 0, and the sign of k on the wanted side."""
 
 
 @dataclass(eq=False)
 class Cuts:
-    """The values of the two variables at which a window is cut, and the kinks that no cut takes away."""
+    """The values of the two variables at which a window is cut, the k of curves k = 0, and kinks that stay."""
 
+    names: tuple[str, str]
     x: list[Fraction] = field(default_factory=list)
     y: list[Fraction] = field(default_factory=list)
+    curves: list[Expression] = field(default_factory=list)
     left: list[Expression] = field(default_factory=list)
 
     def on_cut(self, point: SpecialPoint) -> bool:
@@ -47,15 +59,20 @@ class Cuts:
                 near = abs(value - float(cut)) < _NEAR * (1 + abs(value))
                 if near and number is not None and compare(number, Rational(cut)) == 0:
                     return True
-        return False
+        if not self.curves:
+            return False
+        with flint.ctx.workprec(_BITS):
+            numbers = (_number(point.exact_x), _number(point.exact_y))
+            at = {name: number.ball(_BITS) for name, number in zip(self.names, numbers, strict=True)}
+            return any(enclosed(k, at).contains(0) for k in self.curves)
 
 
 def kinks_of(system: FormulaSystem) -> Cuts:
     """Return where the window has to be cut for f and g to be smooth in its pieces.
 
-    A kink in one variable at rational values is taken away by cuts; others in f are told.
+    Kinks in kinks, and more than some curves, stay.
     """
-    cuts = Cuts()
+    cuts = Cuts(system.names)
     assert system.slow_lower is not None and system.slow_upper is not None
     bounds = {system.fast[0]: (system.lower, system.upper), system.slow[0]: (system.slow_lower, system.slow_upper)}
     for e in (*system.fast_expressions, system.unit, system.slow_expression):
@@ -73,34 +90,69 @@ def kinks_of(system: FormulaSystem) -> Cuts:
                         v for v in exact if v is not None and bounds[name][0] < v < bounds[name][1] and v not in own
                     ]
                     continue
-            if e is not system.slow_expression:
-                cuts.left.append(node.argument)
+            if e is not system.slow_expression and e is not system.unit and not _is_known(node.argument, cuts.curves):
+                nested = any(isinstance(part, Call) and part.function in _SLOPES for part in nodes(node.argument))
+                (cuts.left if nested or len(cuts.curves) == _MOST_CURVES else cuts.curves).append(node.argument)
     cuts.x.sort()
     cuts.y.sort()
     return cuts
 
 
-def pieces(system: FormulaSystem, cuts: Cuts) -> Iterator[FormulaSystem]:
-    """Yield the system in each piece of the window, its formulas smooth there."""
+def _is_known(e: Expression, known: Sequence[Expression]) -> bool:
+    return any(str(e) == str(other) for other in known)
+
+
+def pieces(system: FormulaSystem, cuts: Cuts) -> Iterator[tuple[FormulaSystem, Sides]]:
+    """Yield the system in each piece of the window and on each side of the curves, its formulas smooth there."""
     assert system.slow_lower is not None and system.slow_upper is not None
     for low, high in itertools.pairwise([system.lower, *cuts.x, system.upper]):
         for below, above in itertools.pairwise([system.slow_lower, *cuts.y, system.slow_upper]):
-            piece = copy.copy(system)
-            piece.lower, piece.upper, piece.slow_lower, piece.slow_upper = low, high, below, above
             middle = {system.fast[0]: (low + high) / 2, system.slow[0]: (below + above) / 2}
-            piece.fast_expressions = tuple(_smooth(e, middle) for e in system.fast_expressions)
-            piece.unit, piece.slow_expression = _smooth(system.unit, middle), _smooth(system.slow_expression, middle)
-            piece._derivatives = {}
-            piece.__dict__.pop("fast_expression", None)
-            yield piece
+            for signs in itertools.product((-1, 1), repeat=len(cuts.curves)):
+                sides = tuple(zip(cuts.curves, signs, strict=True))
+                piece = copy.copy(system)
+                piece.lower, piece.upper, piece.slow_lower, piece.slow_upper = low, high, below, above
+                piece.fast_expressions = tuple(_smooth(e, middle, sides) for e in system.fast_expressions)
+                piece.unit, piece.slow_expression = (
+                    _smooth(e, middle, sides) for e in (system.unit, system.slow_expression)
+                )
+                piece._derivatives = {}
+                piece.__dict__.pop("fast_expression", None)
+                yield piece, tuple((_smooth(k, middle, ()), sign) for k, sign in sides)
 
 
-def _smooth(e: Expression, at: dict[str, Fraction]) -> Expression:
-    """Return a formula in which every kink is replaced by what it is on its side at a point."""
+def on_side(part: CriticalManifold, sides: Sides) -> CriticalManifold:
+    """Return what lies on the wanted sides of the curves: arcs do not cross them, as they end there."""
+    if not sides:
+        return part
+    names, left = part.system.fast + part.system.slow, list(part.unmatched)
+
+    def wanted(arc: Arc) -> bool:
+        for k, sign in sides:
+            values = sign * evaluate(k, dict(zip(names, (arc.x, arc.y), strict=True)))
+            far = values[int(np.argmax(np.abs(values)))]
+            if not abs(far) > _NEAR:
+                left.append(f"{arc.curve.equation}: arc {arc.id} was not told from the kink {k} = 0")
+            if far < 0.0:
+                return False
+        return True
+
+    branches = [replace(b, arcs=tuple(arc for arc in b.arcs if wanted(arc))) for b in part.branches]
+    branches = [b for b in branches if b.arcs]
+    ends = {id(point) for b in branches for arc in b.arcs for point in (arc.start, arc.end)}
+    points = tuple(point for point in part.points if id(point) in ends)
+    return replace(part, branches=tuple(branches), points=points, complete=not left, unmatched=tuple(left))
+
+
+def _smooth(e: Expression, at: dict[str, Fraction], sides: Sides) -> Expression:
+    """Return a formula in which every kink is replaced by what it is at a point, or on a side of its curve."""
 
     def new(node: Expression) -> Expression | None:
         if not (isinstance(node, Call) and node.function in _SLOPES):
             return None
+        sign = next((sign for k, sign in sides if str(k) == str(node.argument)), 0)
+        if sign:
+            return multiply(_SLOPES[node.function][int(sign > 0)], node.argument)
         if len({part.name for part in nodes(node.argument) if isinstance(part, Variable)}) != 1:
             return None
         value = enclosed(node.argument, {name: flint.arb(rational(v)) for name, v in at.items()})
@@ -156,10 +208,11 @@ class Glue:
         if known is None:
             known = next((whole for _, whole in self.curves if _same_curve(whole, local)), None)
             if known is None:
-                known = local
-                if local.shape is Shape.IMPLICIT:
-                    e = self.system.fast_expressions[local.factor]
-                    known = replace(local, expression=e, equation=f"{e} = 0")
+                known, e = local, self.system.fast_expressions[local.factor]
+                if _is_curved(e, self.system.names):
+                    # a line in this piece, it may be
+                    known = replace(local, expression=e, equation=f"{e} = 0", shape=Shape.IMPLICIT, position=None)
+                    known = next((whole for _, whole in self.curves if _same_curve(whole, known)), known)
             self.curves.append((local, known))
         return known
 
@@ -180,24 +233,27 @@ class Glue:
             for edge in edges
             if number is not None and edge is not None
         )
+        turns = all(kind in (Kind.FOLD, Kind.BOUNDARY) for point in special for kind in (point.kind, *point.also))
+        if turns and not on_edge and pair is not None:
+            # one side may have its fold here, where the curve goes on into the other
+            a, b = pair
+            if (a.stability, a.flow, a.rise) == (b.stability, b.flow, b.rise):
+                self.arcs[self.arcs.index(ends[0])] = replace(
+                    a, end=b.end, x=np.concatenate([a.x, b.x[1:]]), y=np.concatenate([a.y, b.y[1:]])
+                )
+                self.arcs.remove(ends[1])
+                return []
         if not special and not on_edge:
             if not ends:
                 return []
             if pair is not None:
-                a, b = pair
-                if (a.stability, a.flow, a.rise) == (b.stability, b.flow, b.rise):
-                    self.arcs[self.arcs.index(ends[0])] = replace(
-                        a, end=b.end, x=np.concatenate([a.x, b.x[1:]]), y=np.concatenate([a.y, b.y[1:]])
-                    )
-                    self.arcs.remove(ends[1])
-                    return []
                 first = replace(first, kind=Kind.FOLD, multiplicity={Kind.FOLD: 1}, note="corner at a kink")
             else:
                 where = f"({first.x:.9g}, {first.y:.9g})"
                 self.unmatched.append(f"{len(ends)} arcs end at the kink at {where}, which was not decided")
         if special:
             kinds = list(dict.fromkeys(kind for point in special for kind in (point.kind, *point.also)))
-            kinds.sort(key=list(Kind).index)
+            kinds = sorted((k for k in kinds if k is not Kind.BOUNDARY), key=list(Kind).index)
             if pair is not None and pair[0].rise != pair[1].rise and Kind.FOLD not in kinds:
                 kinds = sorted([*kinds, Kind.FOLD], key=list(Kind).index)
             many = {kind: max(1, *(point.multiplicity.get(kind, 0) for point in special)) for kind in kinds}
@@ -213,6 +269,10 @@ class Glue:
                 if any(end is point for point in group):
                     self.arcs[i] = replace(self.arcs[i], **{name: first})  # type: ignore[arg-type]
         return [first]
+
+
+def _is_curved(e: Expression, names: tuple[str, str]) -> bool:
+    return {node.name for node in nodes(e) if isinstance(node, Variable)} == set(names)
 
 
 def _towards(arc: Arc, group: list[SpecialPoint], last: bool) -> Arc:

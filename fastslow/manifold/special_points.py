@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import flint
 
-from fastslow.manifold.certificates import common_zeros
+from fastslow.manifold.certificates import also_vanishes, common_zeros
 from fastslow.manifold.curves import Curve, Shape
 from fastslow.systems.algebraic import Number, RealRoot, compare, nearest_double, radius
 from fastslow.systems.polynomial_system import PolynomialSystem
@@ -162,7 +162,10 @@ def _collect(
 ) -> None:
     for zero in common_zeros(p, q, system.lower, system.upper):
         here = [curve for curve in curves if _lies_on(curve, zero.x, zero.y)]
-        join(found, Candidate(zero.x, zero.y, {kind: zero.multiplicity}, here, zero.certified))
+        own, multiplicity = kind, zero.multiplicity
+        if kind is Kind.FOLD and p.degrees()[1] > 1 and also_vanishes(p.derivative(1), zero):
+            own, multiplicity = Kind.CROSSING, 1  # the curve crosses itself
+        join(found, Candidate(zero.x, zero.y, {own: multiplicity}, here, zero.certified or own is Kind.CROSSING))
 
 
 def join(found: list[Candidate], candidate: Candidate) -> None:

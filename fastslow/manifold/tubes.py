@@ -141,6 +141,20 @@ def proved_tubes(
         joints = np.insert(joints, bad + 1, middle, axis=0)
 
 
+def point_between(plane: PlaneField, tubes: Tubes, places: tuple[float, float], ends: Array) -> Array:
+    """Return a point of the curve between two ends that are closer than its points, none where that is not sure."""
+    guess = ends.mean(axis=0)
+    _, gradient = plane.at(guess)
+    point = plane.on_curve(guess, gradient / np.linalg.norm(gradient))
+    s, n = (v[0] for v in tubes.coordinates(point[None]))
+    inside = (np.abs(n) <= tubes.width) & (np.abs(s) <= tubes.half * (1 + 1e-9))
+    at = np.flatnonzero(inside) + (s[inside] / tubes.half[inside] + 1) / 2
+    last = len(tubes.half)
+    between = any((places[0] < v < places[1]) or (places[0] < v + last < places[1]) for v in at.tolist())
+    in_patch = places[0] < 0 or (places[1] > last and not len(at))
+    return point[None] if between or in_patch else np.empty((0, 2))
+
+
 def single_arcs(field: PlaneField, tubes: Tubes, chosen: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Return whether each of the chosen tubes is proved to hold one graph of the curve, within half its width."""
     reach, width = _OVERLAP * tubes.half[chosen], tubes.width[chosen]

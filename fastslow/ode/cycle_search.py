@@ -14,6 +14,7 @@ from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.ode.cycles import Turn
 from fastslow.ode.return_maps import ReturnMap
 from fastslow.ode.trajectories import Trajectory
+from fastslow.ode.undivided import meets, told
 
 _COARSE, _FINE, _FINEST = 1e-8, 1e-10, 1e-12
 """Tolerances of the search, of its roots, and of the cycles that are returned."""
@@ -228,6 +229,12 @@ class Search:
         if rough is None or fine is None:
             return None
         _, period, turn = fine
+        for line in map(float, self.system.undivided_lines):
+            if meets(line, turn.x).any():
+                self.notes.append(
+                    f"a turn round {self.point.id} that seems to close is no cycle for sure: {told(self.system, line)}"
+                )
+                return None
         if abs(turn.slope - 1.0) <= _WEAK and not self.crosses(turn, direction):
             return None
         if abs(turn.slope - 1.0) <= 10.0 * turn.error / turn.height:

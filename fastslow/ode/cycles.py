@@ -70,7 +70,7 @@ class Turn:
     @property
     def doubt(self) -> str:
         """What the errors hide, in words."""
-        if self.strayed > self.uncertainty / self.height:
+        if self.strayed * self.height > self.uncertainty:
             return f"errors grow to {self.strayed:.1g} of the size of a turn, as along a canard,"
         return "one turn changes less than its error"
 

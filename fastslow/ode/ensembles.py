@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +18,7 @@ from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.ode.integrate import integrate
 from fastslow.ode.solution import LEAST_RTOL, number, real_numbers
 from fastslow.ode.trajectories import Settling
+from fastslow.ode.undivided import lost_line, told
 from fastslow.progress import Progress
 from fastslow.systems.chart import Chart, ChartKind
 from fastslow.systems.presets import system_of
@@ -39,7 +41,8 @@ class Ensemble:
     x0, y0 : ndarray, shape (N,)
         The starts.
     t, x, y : ndarray, shape (N,)
-        The time and place at which each run ended: where its fate was known, or at the end of time.
+        The time and place at which each run ended: where its fate was known, or at the end of time. Not a number
+        where rounding decides the state at the end of time (`elsewhere` says why).
     node : ndarray of int, shape (N,)
         Index into `nodes` of the point where each ends; -1 where that is not known.
     nodes : tuple of str
@@ -148,8 +151,10 @@ def ensemble(
     for i in again:
         start = Start(Fraction(starts_x[i]), Fraction(starts_y[i]))
         if tau is not None:
-            t[i], ends[i], taken = _alone(model, start, tau, rtol)
+            t[i], ends[i], taken, lost = _alone(model, start, tau, rtol)
             steps[i] += taken
+            if lost:
+                ends[i], elsewhere[int(i)] = np.nan, f"{_UNDECIDED}: {lost}"
             continue
         one = settling.run(start)
         t[i], ends[i], steps[i] = one.final_time, one.end, steps[i] + len(one.t)
@@ -226,15 +231,18 @@ def _abreast(system: FastSlowSystem, chart: Chart) -> bool:
 
 def _alone(
     system: FastSlowSystem, start: Start, tau: float, rtol: float
-) -> tuple[float, tuple[NDArray[np.float64], NDArray[np.float64]], int]:
-    """Follow one start to a time; (time reached, state there, steps)."""
+) -> tuple[float, tuple[NDArray[np.float64], NDArray[np.float64]], int, str]:
+    """Follow one start to a time; (time reached, state there, steps, why the state is not known)."""
     chart = system.chart_of(start.fast)
     assert chart is not None  # refused before
     state = chart.to_state(float(start.fast), float(start.slow))
+    whole: Literal["steps", "final"] = "steps" if system.undivided_lines else "final"
     run = integrate(
-        polynomial_field, system.field_parameters(chart), state, (0.0, tau), rtol=rtol, atol=0.1 * rtol, output="final"
+        polynomial_field, system.field_parameters(chart), state, (0.0, tau), rtol=rtol, atol=0.1 * rtol, output=whole
     )
-    return run.final_time, chart.from_state(run.final_state), run.n_steps
+    line = lost_line(system, *chart.from_state(run.u)) if system.undivided_lines else None
+    why = "" if line is None else told(system, line)
+    return run.final_time, chart.from_state(run.final_state), run.n_steps, why
 
 
 def _run(

@@ -18,6 +18,7 @@ from fastslow.ode.cycle_search import Found, Search, same
 from fastslow.ode.cycles import Turn
 from fastslow.ode.solution import FloatArray
 from fastslow.ode.trajectories import Trajectory
+from fastslow.ode.undivided import told
 from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem
 
@@ -143,7 +144,8 @@ def cycles_of(manifold: CriticalManifold, trajectories: Iterable[Trajectory] = (
     if manifold.system.energy_polynomial is not None:
         return LimitCycles()
     found: list[Found] = []
-    notes: list[str] = []
+    lines = manifold.system.undivided_lines
+    notes = [f"cycles that come near are not resolved: {told(manifold.system, float(c))}" for c in lines]
     oscillating = [run for run in trajectories if run.oscillates]
     inner = [p for p in manifold.of_kind(Kind.EQUILIBRIUM) if _may_be_surrounded(p)]
     if len(inner) > _MOST_EQUILIBRIA:

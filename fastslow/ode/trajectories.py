@@ -25,6 +25,7 @@ from fastslow.ode.cycles import Turn, last_turns
 from fastslow.ode.event_sets import settling
 from fastslow.ode.integrate import EventSet, Limits
 from fastslow.ode.solution import Solution, Status
+from fastslow.ode.undivided import lost_line, told
 from fastslow.systems.algebraic import Rational, compare
 from fastslow.systems.chart import Chart, ChartKind
 from fastslow.systems.system import FastSlowSystem, Start
@@ -44,8 +45,6 @@ _FOLDINGS = 30.0
 """... so that a distance to an attracting equilibrium can shrink e^30 times."""
 _TIGHT = 1e-13
 """Tolerance where the errors of the first run leave the fate open, as beside canards."""
-_ROUNDING = 1e-9
-"""Distance to an invariant line that is no factor of f below which f may be mostly rounding."""
 _REPEATS = 1e-2
 """Distance to a cycle or to an equilibrium, as a share of the size of a turn, at which it counts as reached."""
 
@@ -312,10 +311,8 @@ class Settling:
         else:
             verdict = f"undecided: {solution.sentence}"
             proof = "steps" if solution.status is Status.MAX_STEPS else ""
-        for c in map(float, self.system.undivided_lines):
-            if _lost(self.system, c, x, y):
-                verdict, node = f"undecided: at the invariant line {self.system.fast[0]} = {c:g} f is rounding", None
-                proof = ""
+        if (line := lost_line(self.system, x, y)) is not None:
+            verdict, node, proof = f"undecided: {told(self.system, line)}", None, ""
         return Trajectory(start, t, x, y, verdict, node, end, float(solution.final_time), solver, proof, self.system)
 
     def _fate_of_event(
@@ -379,12 +376,6 @@ class Settling:
     def _oscillation(self, turn: Turn) -> str:
         relaxes = is_relaxation(self.flow, float(turn.x.min()), float(turn.x.max()))
         return "relaxation oscillation" if relaxes else "small oscillation"
-
-
-def _lost(system: FastSlowSystem, c: float, x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
-    """Whether a solution was within rounding of the invariant line x = c, or passed it, where it repels or later."""
-    near = (np.abs(x - c) < _ROUNDING) | ((x - c) * (x[0] - c) <= 0.0)
-    return bool(near.any() and np.any(system.partial("f", 1, 0, c, y[near.argmax() :]) > 0.0))
 
 
 def _on_slow_line(point: SpecialPoint) -> bool:

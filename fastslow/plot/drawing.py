@@ -22,6 +22,10 @@ MOVIES = ("gif", "mp4")
 _SEED = "SEED"
 
 
+class Ended(BaseException):
+    """The process is to end: no error of a script."""
+
+
 @dataclass(frozen=True)
 class Task:
     """A script and how its picture is saved; see ``fastslow.plot.gallery.make``."""
@@ -51,7 +55,7 @@ def draw(task: Task) -> tuple[list[str], str]:
         with mpl.rc_context():
             made = runpy.run_path(task.script)
             return _saved(task, made), ""
-    except BaseException as error:  # a script may also call sys.exit
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         print(traceback.format_exc(), file=sys.stderr)
         return [], f"{type(error).__name__}: {error}".splitlines()[0]
     finally:
@@ -67,7 +71,7 @@ def _saved(task: Task, made: dict[str, Any]) -> list[str]:
         raise InputError("figures", len(numbers), "a script must make one", "Divide it, or use subplots")
     figure = plt.figure(numbers[0])
     about = description(task, made)
-    files = []
+    files, contents = [], []
     for theme in task.themes:
         if theme == "dark":
             dark(figure)
@@ -78,7 +82,9 @@ def _saved(task: Task, made: dict[str, Any]) -> list[str]:
             continue
         for format in task.formats:
             files.append(f"{stem}.{format}")
-            write_whole(Path(task.directory) / files[-1], _bytes(figure, format, task, about))
+            contents.append(_bytes(figure, format, task, about))
+    for file, content in zip(files, contents, strict=False):  # all or none, but for films
+        write_whole(Path(task.directory) / file, content)
     return files
 
 

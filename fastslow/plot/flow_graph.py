@@ -23,6 +23,8 @@ Slot = tuple[str, str, int]
 
 _BESIDE = 0.7
 """Share of a node's room to the right of it, where it is told what it is."""
+_BOW = 0.35
+"""Height of an edge between nodes of one row."""
 _PASSING = 0.45
 """Room for an edge that passes a row, as a share of that for a node."""
 _KINDS = {"fold": "fold", "crossing": "crossing", "start": "start", "infinity": "infinity"}
@@ -122,6 +124,8 @@ def _arrow(axes: Axes, way: list[Place], color: str, *, slow: bool) -> None:
     t = np.linspace(0.0, 1.0, 30)
     s = t if len(way) == 2 else t * t * (3.0 - 2.0 * t)
     parts = [np.stack((x0 + s * (x1 - x0), y0 + t * (y1 - y0)), 1) for (x0, y0), (x1, y1) in itertools.pairwise(way)]
+    if way[0][1] == way[-1][1]:  # in one row, as of a cycle: there above, back below
+        parts[0][:, 1] += _BOW * np.sin(np.pi * t) * np.sign(way[-1][0] - way[0][0])
 
     def between(start: Any, end: Any, *, shrinkA: float, shrinkB: float, **patches: Any) -> Path:
         at = axes.transData.transform(np.concatenate(parts))

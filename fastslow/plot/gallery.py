@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from multiprocessing.connection import Connection, wait
@@ -17,11 +18,13 @@ from typing import Any
 
 from fastslow.errors import MISSING, InputError
 from fastslow.files import check_writable, write_whole
-from fastslow.plot.drawing import FORMATS, MOVIES, Task, draw, ffmpeg
+from fastslow.plot.drawing import FORMATS, MOVIES, Ended, Task, draw, ffmpeg
 from fastslow.progress import Progress
 from fastslow.systems.model_files import suggestion
 
 MANIFEST = "gallery.json"
+_PATIENCE = 3.0
+"""Seconds that a process has to take away what it has half written."""
 _SCRIPTS, _PREFIX, _RECORDS = "fastslow_gallery", "plot_", "records"
 
 
@@ -258,8 +261,12 @@ def _in_processes(tasks: list[Task], workers: int, keep: Any) -> None:
                     files, seconds, error = (), 0.0, f"its process ended with code {process.exitcode}"
                 keep(Drawn(task.name, tuple(files), seconds, error))
     finally:
-        for process in [process for process, _ in busy.values()] + [process for _, process in idle]:
+        ending = [process for process, _ in busy.values()] + [process for _, process in idle]
+        for process in ending:
             process.terminate()
+        for process in ending:
+            process.join(_PATIENCE)
+            process.kill()
             process.join()
 
 
@@ -267,12 +274,14 @@ def _serve(connection: Connection[Any, Any]) -> None:
     """Draw what comes through a connection, until this process is ended."""
     import signal
 
+    def end(*_: Any) -> None:
+        raise Ended  # so that what is half written is taken away
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that began this one, and it ends this
-    while True:
-        try:
+    signal.signal(signal.SIGTERM, end)
+    with suppress(Ended, EOFError, OSError):
+        while True:
             task = Task(**connection.recv())
-        except (EOFError, OSError):
-            return
-        before = time.process_time()
-        files, error = draw(task)
-        connection.send((files, time.process_time() - before, error))
+            before = time.process_time()
+            files, error = draw(task)
+            connection.send((files, time.process_time() - before, error))

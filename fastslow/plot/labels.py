@@ -42,7 +42,7 @@ class Label:
 
 
 def label_points(axes: Axes, labels: Sequence[Label]) -> None:
-    """Write labels beside points of axes whose limits are set, each where it hides least of lines, marks and others.
+    """Write labels beside points of axes, each where it hides least of lines, marks and other labels.
 
     Parameters
     ----------
@@ -51,6 +51,7 @@ def label_points(axes: Axes, labels: Sequence[Label]) -> None:
     labels : sequence of Label
         In order of importance: a later one makes way.
     """
+    axes.get_xlim(), axes.get_ylim()  # settles limits that matplotlib chooses
     ink = _ink(axes)
     scale = 72.0 / axes.figure.dpi
     frame = np.array(axes.bbox.extents) * scale
@@ -115,7 +116,8 @@ def _ink(axes: Axes) -> NDArray[np.float64]:
             groups.append(np.asarray(line.get_xydata(), dtype=float))
             continue
         left, low, right, high = frame
-        path = line.get_path().cleaned(line.get_transform(), remove_nans=True, clip=(left, low, right, high))
+        path = line.get_transform().transform_path(line.get_path())
+        path = path.cleaned(remove_nans=True, clip=(left, low, right, high))
         at, codes = np.asarray(path.vertices) * scale, np.asarray(path.codes)
         for start, end, code in zip(at[:-1], at[1:], codes[1:], strict=True):
             if code == Path.LINETO:

@@ -23,6 +23,8 @@ Frame = tuple[float, float, float, float]
 
 _MOST_THRESHOLD_LABELS = 4
 _GREY = "#555555"
+_BESIDE = 0.15
+"""Room beside what is drawn, as a share of its width."""
 _SMALL = 3.6
 """Inches: on narrower axes thresholds are told with four digits."""
 _LABEL_WIDTH = (0.74, 0.48)
@@ -141,6 +143,13 @@ def _frame(analysis: Analysis, width: float) -> Frame:
         left, span = 0.0, right
     elif widths and max(widths) <= 1e-12 and analysis.system.invariant_window:
         right, span = 0.0, -left
+    elif widths and not analysis.system.invariant_window:
+        # Of a window that the orbits do not fill, the part in which something happens.
+        seen = [x for orbit in analysis.orbits for x in orbit.trajectory.x]
+        seen += [p.x for p in analysis.points if p.finite and p.kind in ("fold", "equilibrium") and low <= p.y <= high]
+        near, far = min(widths + seen), max(widths + seen)
+        left, right = max(left, near - _BESIDE * (far - near)), min(right, far + _BESIDE * (far - near))
+        span = right - left
     # Room for the labels of thresholds beside the line of starts.
     label = _LABEL_WIDTH[int(width < _SMALL)]
     room = label * 1.06 / max(width - label, label)

@@ -230,19 +230,31 @@ def edge_orbits(settling: Settling, backward: Backward) -> tuple[Separatrix, ...
     """
     system, found = settling.system, []
     for point in (*settling.manifold.of_kind(Kind.BOUNDARY), *touched_ends(system)):
-        across = 0 if point.x in (float(system.lower), float(system.upper)) else 1
-        ends = (float(system.lower), float(system.upper)) if across == 0 else system.slow_ends
-        inward = 1.0 if (point.x, point.y)[across] == ends[0] else -1.0
-        # On f = 0 at an edge of x the solution has x'' = slow_rate f_y g, on g = 0 at one of y y'' = slow_rate g_x f.
-        turn = float(system.partial("fg"[across], across, 1 - across, point.x, point.y))
-        if inward * turn * (system.g if across == 0 else system.f)(point.x, point.y) <= 0.0:
+        touched = touched_from_inside(system, point)
+        if touched is None:
             continue
+        across, inward = touched
+        ends = (float(system.lower), float(system.upper)) if across == 0 else system.slow_ends
         step = np.zeros(2)
         step[across] = inward * _TOUCH * (ends[1] - ends[0])
         start = _beside(system, point, step)
         if start is not None:
             found.append(Separatrix(point, "stable", int(inward), start, backward.run(start)))
     return tuple(found)
+
+
+def touched_from_inside(system: FastSlowSystem, point: SpecialPoint) -> tuple[int, float] | None:
+    """Return the variable that is fixed on the edge at a point of it, and the side that is inside.
+
+    None where orbits touch the edge there from outside.
+    """
+    across = 0 if point.x in (float(system.lower), float(system.upper)) else 1
+    ends = (float(system.lower), float(system.upper)) if across == 0 else system.slow_ends
+    inward = 1.0 if (point.x, point.y)[across] == ends[0] else -1.0
+    # On f = 0 at an edge of x the solution has x'' = slow_rate f_y g, on g = 0 at one of y y'' = slow_rate g_x f.
+    turn = float(system.partial("fg"[across], across, 1 - across, point.x, point.y))
+    inside = inward * turn * (system.g if across == 0 else system.f)(point.x, point.y) > 0.0
+    return (across, inward) if inside else None
 
 
 def departures(flow: SingularFlow, point: SpecialPoint) -> Iterator[tuple[Half, int, Start]]:

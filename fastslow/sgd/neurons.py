@@ -51,7 +51,30 @@ class NeuronRun:
 
 
 def random_overlaps(m: int, d: int, seed: int = 0) -> FloatArray:
-    """Return the Gram matrix of m + 1 random directions in d dimensions, teacher first, shape (m + 1, m + 1)."""
+    """Return the overlaps of the teacher and m neurons in random directions, as `simulate_neurons` takes them.
+
+    Parameters
+    ----------
+    m : int
+        Neurons.
+    d : int
+        Dimension of the input: overlaps of different directions are of size d^(-1/2).
+    seed : int
+        Seed of the random numbers.
+
+    Returns
+    -------
+    ndarray, shape (m + 1, m + 1)
+        The Gram matrix, teacher first, with unit diagonal.
+
+    Examples
+    --------
+    >>> random_overlaps(3, 10**6).diagonal().round(12).tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
+    for name, value in (("m", m), ("d", d)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise InputError(name, value, "must be a whole number from 1 on", "Neurons and dimensions are counted")
     factor = Streams(np.random.SeedSequence(seed)).wishart_factor(m + 1, d)
     gram = factor @ factor.T
     norm = np.sqrt(np.diag(gram))

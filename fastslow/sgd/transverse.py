@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastslow.errors import InputError
 from fastslow.ode.simulation import Simulation
 from fastslow.ode.solution import FloatArray
 from fastslow.sgd.finite_width import Course, FiniteWidth
 from fastslow.sgd.network import Network
 from fastslow.systems.two_layer import TwoLayer
 
+_LEAST = 3
+"""Neurons: the spread of fewer is fixed by its sums being zero."""
 _TINY = 1e-300
 _SMALL = 0.25
 """Norm below which Taylor's series of order 9 is exact to rounding."""
@@ -44,7 +47,21 @@ def spread_growth(network: FiniteWidth, course: Course) -> FloatArray:
         The network, of width 3 at least.
     course : Course
         A solution of it from the start, on a grid fine enough for a midpoint rule.
+
+    Returns
+    -------
+    ndarray, shape (T,)
+        Zero at the start; neurons part where it is (1/2) ln d.
+
+    Examples
+    --------
+    >>> import fastslow as fs
+    >>> network = fs.finite_width("fig7", m=50)
+    >>> bool(spread_growth(network, network.solve(1, np.linspace(0, 5, 500)))[-1] < -3)     # neurons become alike
+    True
     """
+    if network.m < _LEAST:
+        raise InputError("m", network.m, "has no spread of its own", f"Take at least {_LEAST} neurons")
     R, Q, a = (0.5 * (v[1:] + v[:-1]) for v in (course.R, course.Q, course.a))
     steps = _exponentials(np.diff(course.tau)[:, None, None] * _neuron_rates(network, R, Q, a))
     now = np.diag([1.0, 1.0 / np.sqrt(network.m - 2.0), 0.0])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fastslow.errors import InputError
 from fastslow.flow.singular_orbit import SegmentKind
 from fastslow.sweeps.methods import Fill, Singular, final_energies, limits
-from fastslow.sweeps.one_by_one import SingularOneByOne, intervals, manifold_at
+from fastslow.sweeps.one_by_one import SingularOneByOne, intervals, manifold_of, member_at
 from fastslow.sweeps.plane import Column
 from fastslow.sweeps.sweep import Variable
 from fastslow.systems.expressions import derivative, evaluate
@@ -150,7 +150,7 @@ def _of_the_limit(column: Column, attractors: Sequence[str]) -> dict[str, Values
     found = {name: _empty(column, name) for name in names}
     for i, value in enumerate(column.values):
         try:
-            manifold = manifold_at(column.family, value)
+            manifold = manifold_of(member_at(column.family, value))
         except InputError:
             continue
         for inside, orbit in intervals(manifold, column.starts):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.errors import InputError
-from fastslow.flow.flow_graph import basins_of, orbits_between
+from fastslow.flow.flow_graph import orbits_between
 from fastslow.flow.singular_orbit import SingularFlow, SingularOrbit
 from fastslow.manifold.arcs import CriticalManifold
 from fastslow.manifold.critical_manifold import critical_manifold
@@ -27,7 +27,7 @@ from fastslow.sweeps.fates import FATES, NOT_VALID, fate_code
 from fastslow.sweeps.plane import Column
 from fastslow.systems.families import Family
 from fastslow.systems.formula_system import FormulaSystem
-from fastslow.systems.system import Start
+from fastslow.systems.system import FastSlowSystem, Start
 
 Codes = NDArray[np.int8]
 Heights = NDArray[np.float64]
@@ -43,9 +43,20 @@ _RTOL, _TIGHT_RTOL = 1e-9, 1e-12
 
 
 @functools.lru_cache(maxsize=_KEPT)
-def manifold_at(family: Family, value: Fraction) -> CriticalManifold:
-    """Return the critical manifold of a member of a family."""
-    return critical_manifold(family.at(value))
+def member_at(family: Family, value: Fraction) -> FastSlowSystem:
+    """Return a member of a family."""
+    return family.at(value)
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def manifold_of(system: FastSlowSystem) -> CriticalManifold:
+    """Return the critical manifold of a member."""
+    return critical_manifold(system)
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _orbits(manifold: CriticalManifold) -> tuple[tuple[float, float, SingularOrbit], ...]:
+    return tuple(orbits_between(SingularFlow(manifold)))
 
 
 def intervals(manifold: CriticalManifold, starts: Heights) -> Iterator[tuple[NDArray[np.bool_], SingularOrbit]]:
@@ -54,7 +65,7 @@ def intervals(manifold: CriticalManifold, starts: Heights) -> Iterator[tuple[NDA
     A start at such a height counts to what is below it, one on the lower edge of the window to what is above.
     """
     bottom = manifold.system.slow_ends[0]
-    for low, high, orbit in orbits_between(SingularFlow(manifold), starts):
+    for low, high, orbit in _orbits(manifold):
         inside = ((low < starts) | ((starts == low) & (low == bottom))) & (starts <= high)
         if inside.any():
             yield inside, orbit
@@ -70,12 +81,13 @@ class _OneByOne:
         codes = np.full((len(column.values), len(column.starts)), FATES.index(NOT_VALID), np.int8)
         for i, value in enumerate(column.values):
             try:
-                allowed = ~forbidden(column.family.at(value), column.starts)
+                system = member_at(column.family, value)
             except InputError:
                 continue
+            allowed = ~forbidden(system, column.starts)
             if allowed.any():
                 try:
-                    codes[i, allowed] = self.fates(manifold_at(column.family, value), column.starts[allowed])
+                    codes[i, allowed] = self.fates(manifold_of(system), column.starts[allowed])
                 except InputError:
                     codes[i, allowed] = _UNDECIDED  # this value may be what cannot be studied, and not the next one
         return codes
@@ -100,7 +112,7 @@ class SingularOneByOne(_OneByOne):
         found = np.zeros((len(column.values), len(column.starts)), dtype=bool)
         for i, value in enumerate(column.values):
             try:
-                manifold = manifold_at(column.family, value)
+                manifold = manifold_of(member_at(column.family, value))
             except InputError:
                 continue
             found[i] = not manifold.complete or _in_doubt(manifold, column)
@@ -112,11 +124,8 @@ def _in_doubt(manifold: CriticalManifold, column: Column) -> NDArray[np.bool_]:
 
     system = manifold.system
     assert isinstance(system, FormulaSystem)
-    thresholds = [
-        a.high
-        for a, b in itertools.pairwise(basins_of(SingularFlow(manifold)))
-        if fate_code(a.verdict) != fate_code(b.verdict)
-    ]
+    neighbours = itertools.pairwise(_orbits(manifold))
+    thresholds = [high for (_, high, a), (_, _, b) in neighbours if fate_code(a.verdict) != fate_code(b.verdict)]
     equilibria = [(point.x, point.y) for point in manifold.of_kind(Kind.EQUILIBRIUM)]
     return doubtful_formula_starts(system, equilibria, thresholds, column.starts)
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from fastslow.boundary.singular import SingularBoundary
 
 Method = Literal["exact", "singular", "ode"]
+LIMITS: tuple[Literal["singular", "ode"], ...] = ("singular", "ode")
 _COUNT = 100
 _MOST_NOTES = 20
 _CHUNK = 1_000_000
@@ -59,7 +60,8 @@ class PhaseMap:
     index : ndarray of int, shape (y.count, x.count)
         The index of each cell's fate in `fates`; row by row from the lowest y.
     notes : tuple of str
-        What is to be known about it: where the model is not valid and why, cells that were set aside.
+        What is to be known about it: remarks on formulas (kinks, invariant lines that are not resolved), where the
+        model is not valid and why, cells that were set aside.
     fields : dict of ndarray, shape (y.count, x.count)
         What else is known of each cell, by name. "doubtful", always with the method "singular": whether the full
         system may give another fate (``fastslow.boundary.doubt``). What was asked for: "loss", the energy (of a
@@ -116,7 +118,10 @@ class PhaseMap:
         }
 
     def boundaries(self) -> tuple[SingularBoundary | FullBoundary, ...]:
-        """Return the boundary curves of both limits in the plane of a parameter and the start, none in another."""
+        """Return the boundary curves of both limits in the plane of a parameter and the start, if they are known.
+
+        None in another plane, nor of formulas for which they cannot be followed.
+        """
         from fastslow.boundary.phase_boundary import phase_boundary
 
         starts = self.plane.start_axis
@@ -124,16 +129,28 @@ class PhaseMap:
             return ()
         axis = self.x if starts is self.y else self.y
         reach = (float(starts.low), float(starts.high))
-        return tuple(phase_boundary(self.system, axis, limit=limit, starts=reach) for limit in ("singular", "ode"))
+        found = []
+        for limit in LIMITS:
+            try:
+                found.append(phase_boundary(self.system, axis, limit=limit, starts=reach))
+            except InputError:
+                if not isinstance(self.system, FormulaSystem):
+                    raise
+        return tuple(found)
 
     def lines(self) -> tuple[CriticalLine, ...]:
-        """Return the curve of the full system in a plane of two parameters, none in another."""
+        """Return the curve of the full system in a plane of two parameters, as far as it is known."""
         from fastslow.boundary.plane import boundary_in_two
 
         if self.plane.start is None:
             return ()
         family = family_of(self.system, self.x.name, self.y.name)
-        return boundary_in_two(family, self.x, self.y, float(self.plane.start), tolerance=1e-6)
+        try:
+            return boundary_in_two(family, self.x, self.y, float(self.plane.start), tolerance=1e-6)
+        except InputError:
+            if isinstance(self.system, FormulaSystem):
+                return ()
+            raise
 
     def counts(self) -> dict[str, int]:
         """Return the number of cells of each fate."""
@@ -241,7 +258,8 @@ def phase_map(
     rank = np.zeros(len(FATES), np.int8)
     rank[occurring] = np.arange(len(occurring))
     fields = {name: result[name][...] for name in names}
-    notes = [*_not_valid(plane, codes), *(f"set aside: {error.message}" for error in result.errors)]
+    notes = [*(plane.system.notes if isinstance(plane.system, FormulaSystem) else ())]
+    notes += [*_not_valid(plane, codes), *(f"set aside: {error.message}" for error in result.errors)]
     notes += [
         *_doubts(fields, plane.system),
         *_undecided(plane, codes, _prepared(json.dumps(job))[1]),

@@ -6,6 +6,7 @@ over the rationals, then rigorous enclosures of the roots of each factor.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol
@@ -156,6 +157,49 @@ def roots_above(x: RealRoot, rows: tuple[Univariate, ...], bits: int) -> list[Ba
             raise CertificateError(f"{where} cannot be isolated; change a coefficient a little") from error
         # The polynomial is real, so an isolated root whose enclosure meets the axis lies on it.
         return sorted((r.real for r in roots if r.imag.contains(0)), key=lambda r: float(r.mid()))
+
+
+def shared_above(x: RealRoot, p: Sequence[Univariate], q: Sequence[Univariate]) -> tuple[Univariate, ...]:
+    """Return the greatest common divisor of sum_j p_j(x) y^j and sum_j q_j(x) y^j at an algebraic x; exact.
+
+    By Euclid's algorithm in the field Q(x), whose elements are polynomials modulo that of x.
+    """
+    modulus = flint.fmpq_poly(x.polynomial)
+
+    def reduced(rows: Sequence[Univariate]) -> list[Univariate]:
+        left = [row % modulus for row in rows]
+        while left and not left[-1]:
+            left.pop()
+        if not left:
+            return []
+        common, inverse, _ = left[-1].xgcd(modulus)
+        return [row * inverse * (1 / common[0]) % modulus for row in left]
+
+    a, b = reduced(p), reduced(q)
+    while b:
+        while len(a) >= len(b):
+            lead, shift = a[-1], len(a) - len(b)
+            a = [row - (lead * b[j - shift] if j >= shift else 0) for j, row in enumerate(a)][:-1]
+            a = [row % modulus for row in a]
+            while a and not a[-1]:
+                a.pop()
+        a, b = b, reduced(a)
+    return tuple(a)
+
+
+def simple_above(x: RealRoot, rows: Sequence[Univariate]) -> tuple[Univariate, ...]:
+    """Return a polynomial in y with the same roots as a given one above an algebraic x, each of them simple."""
+    repeated = shared_above(x, rows, [j * row for j, row in enumerate(rows)][1:])
+    if len(repeated) < 2:
+        return tuple(rows)
+    # the quotient by the divisor, which has leading coefficient 1
+    modulus, left = flint.fmpq_poly(x.polynomial), list(rows)
+    found: list[Univariate] = []
+    while len(left) >= len(repeated):
+        lead, shift = left[-1] % modulus, len(left) - len(repeated)
+        found.insert(0, lead)
+        left = [row - (lead * repeated[j - shift] if j >= shift else 0) for j, row in enumerate(left)][:-1]
+    return tuple(found)
 
 
 def real_roots(p: Univariate, lower: Fraction | None = None, upper: Fraction | None = None) -> list[RealRoot]:

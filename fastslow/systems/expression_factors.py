@@ -36,7 +36,7 @@ _MOST_GENERATORS = 12
 _MOST_TERMS = 1500
 
 
-class _TooLong(ArithmeticError):
+class TooLong(ArithmeticError):
     """A quotient with more terms than are worth multiplying out."""
 
 
@@ -114,9 +114,9 @@ def _line_in(e: Expression, names: Sequence[str], lines: Sequence[Fraction]) -> 
         return None
     for line in sorted(_candidates(e, names).union(lines), key=lambda c: (abs(c), c)):
         try:
-            if _Quotients(names).of(substituted(e, {names[0]: line}))[0] == 0:
+            if Quotients(names).of(substituted(e, {names[0]: line}))[0] == 0:
                 return line
-        except (_TooLong, BeyondDoubles, ZeroDivisionError):
+        except (TooLong, BeyondDoubles, ZeroDivisionError):
             continue
     return None
 
@@ -129,10 +129,10 @@ def _candidates(e: Expression, names: Sequence[str]) -> set[Fraction]:
     found = {Fraction(0)}
     for node in nodes(e):
         if isinstance(node, Call) and not is_constant(node):
-            quotient = _Quotients(names)
+            quotient = Quotients(names)
             try:
                 above, _ = quotient.of(node.argument)
-            except (_TooLong, BeyondDoubles, ZeroDivisionError):
+            except (TooLong, BeyondDoubles, ZeroDivisionError):
                 continue
             for part, _ in above.factor()[1]:
                 terms = {powers: fraction(value) for powers, value in part.to_dict().items()}
@@ -147,9 +147,9 @@ def _split(e: Expression, names: Sequence[str]) -> tuple[list[tuple[Expression, 
     if not isinstance(e, Sum):
         return [(e, 1)], ONE
     try:
-        quotient = _Quotients(names)
+        quotient = Quotients(names)
         above, below = quotient.of(e)
-    except (_TooLong, BeyondDoubles):
+    except (TooLong, BeyondDoubles):
         return [(e, 1)], ONE
     constant, parts = above.factor()
     if len(parts) == 1 and parts[0][1] == 1:
@@ -158,7 +158,7 @@ def _split(e: Expression, names: Sequence[str]) -> tuple[list[tuple[Expression, 
     return [(quotient.written(part), int(multiplicity)) for part, multiplicity in parts], unit
 
 
-class _Quotients:
+class Quotients:
     """Formulas as pairs (numerator, denominator) of polynomials without a common factor."""
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -215,7 +215,7 @@ class _Quotients:
     def generator(self, e: Call) -> Polynomial:
         if e not in self.calls:
             if len(self.calls) == _MOST_GENERATORS:
-                raise _TooLong
+                raise TooLong
             self.calls.append(e)
         return self.symbols[len(self.names) + self.calls.index(e)]
 
@@ -228,7 +228,7 @@ class _Quotients:
     @staticmethod
     def checked(p: Polynomial) -> Polynomial:
         if len(p) > _MOST_TERMS or p.total_degree() > LARGEST_DEGREE:
-            raise _TooLong
+            raise TooLong
         return p
 
     def written(self, p: Polynomial) -> Expression:
@@ -253,10 +253,10 @@ def polynomial_of(e: Expression, names: tuple[str, str]) -> Polynomial | None:
     found = as_polynomial(e, dict(zip(names, (x, y), strict=True)))
     if found is not None:
         return found
-    quotient = _Quotients(names)
+    quotient = Quotients(names)
     try:
         above, below = quotient.of(e)
-    except (_TooLong, BeyondDoubles, ZeroDivisionError):
+    except (TooLong, BeyondDoubles, ZeroDivisionError):
         return None
     if not below.is_constant() or any(degree > 0 for degree in above.degrees()[2:]):
         return None

@@ -6,7 +6,8 @@ from fractions import Fraction
 import pytest
 
 import fastslow as fs
-from fastslow.flow.generic_points import crossing_reports, excitable_equilibria, fold_reports
+from fastslow.flow.crossings import crossing_reports
+from fastslow.flow.generic_points import excitable_equilibria, fold_reports
 from fastslow.flow.relaxation import FIRST_AIRY_ZERO, relaxation_cycles
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.systems.system import Start

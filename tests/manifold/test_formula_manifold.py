@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 
 import numpy as np
 import pytest
@@ -113,6 +114,15 @@ def test_polynomial_systems_as_formulas_have_the_same_points(seed):
         assert len(met) == len(roots)
 
 
+def test_branch_points_at_irrational_places_are_proved():
+    m = manifold("y**2 - (x**2 - 2)**2*exp(x)*(x + 3) + sin(y)*y**3", "3 + x", ((-2, 2), ("-1/2", "1/2")))
+    assert m.complete
+    assert [(p.x, p.y, p.certified) for p in m.of_kind("crossing")] == [
+        (pytest.approx(s * math.sqrt(2), abs=1e-15), 0, True) for s in (-1, 1)
+    ]
+    check_structure(m)
+
+
 def test_isolas_are_found_each_with_its_folds():
     m = manifold("exp(x)*((x**2 - 1)**2 + (y**2 - 1)**2) - 1/10", "y - x*exp(x) - 3", ((-2, 2), (-2, 2)))
     assert m.complete
@@ -151,16 +161,45 @@ def test_close_pairs_tangencies_and_near_misses_are_told_apart(gap, equilibria, 
 
 
 def test_what_cannot_be_proved_is_listed():
-    # The cusp of the ab reaction, B = 16, is at D = exp(-2): no finite number of digits proves it.
-    m = manifold("y*(1-x)*exp(4*x) - x", "x - 1/4", ((0, 1), ("1/100", "1/5")))
+    # That log(exp(1)) is 1 is no identity of polynomials, and no finite number of digits proves it.
+    m = manifold("y - log(x)", "y*exp(1) - x", (("1/10", 5), (-2, 3)))
     assert not m.complete
     assert len(m.unmatched) == 1 and "double to 1024 bits" in m.unmatched[0]
-    (cusp,) = m.of_kind("fold")
-    assert (cusp.x, cusp.y, cusp.certified) == (pytest.approx(0.5), pytest.approx(math.exp(-2)), False)
-    # An exact cusp is proved.
-    exact = manifold("y - x**3*cosh(x)", "x + 1", ((-1, 2), (-2, 2)))
-    assert exact.complete
-    assert [(p.x, p.y, p.multiplicity["fold"]) for p in exact.of_kind("fold")] == [(0.0, 0.0, 2)]
+    apart = float(re.search(r"two less than (\S+) apart", m.unmatched[0])[1])
+    assert 2.0**-520 < apart < 1e-150
+    (point,) = m.of_kind("equilibrium")
+    assert (point.x, point.y, point.certified) == (pytest.approx(math.e), pytest.approx(1), False)
+
+
+@pytest.mark.parametrize(
+    ("f", "window", "x", "y"),
+    [
+        ("y - x**3*cosh(x)", ((-1, 2), (-2, 2)), 0, 0),  # both rational
+        ("y*(1-x)*exp(4*x) - x", ((0, 1), ("1/100", "1/5")), 1 / 2, math.exp(-2)),  # the ab reaction at B = 16
+        ("y - exp(x) + exp(1/3)*(x + (x - 1/3)**2/2)", ((0, 1), (-2, 2)), 1 / 3, math.exp(1 / 3) * 2 / 3),  # no square
+        ("y - x**3*sqrt(2) + 6*x**2 - 6*sqrt(2)*x", ((1, 2), (-9, 9)), math.sqrt(2), 4),
+        ("(x - y)**3 - (x + y - 1)*2/3 + 0*sin(y)", ((-1, 1), (-1, 1)), None, None),  # inflections only
+        ("x**3 - 2*y*x + x**2*y - y", ((-1, 1), (-1, "1/4")), 0, 0),  # a polynomial
+        ("exp(3*x) - 3*y*exp(x) + 2*y**2", ((-1, 1), ("1/2", 2)), None, None),
+    ],
+)
+def test_cusps_are_proved_by_exact_arithmetic(f, window, x, y):
+    m = manifold(f, "exp(x) + y**2", window)
+    assert m.complete
+    cusps = [(p.x, p.y) for p in m.of_kind("fold") if p.multiplicity["fold"] == 2]
+    assert cusps == ([] if x is None else [pytest.approx((x, y), abs=1e-15)])
+    assert all(p.certified for p in m.of_kind("fold"))
+    check_structure(m)
+
+
+def test_a_cusp_that_is_missed_by_a_hair_is_not_called_one():
+    text = "y*(1-x)*exp((4 + {})*x) - x"
+    for nearly, folds in (("1/10**20", [1, 1]), ("-1/10**20", []), ("-1/10**60", [])):
+        m = manifold(text.format(nearly), "x - 1/4", ((0, 1), ("1/100", "1/5")))
+        assert m.complete
+        assert [p.multiplicity["fold"] for p in m.of_kind("fold")] == folds
+    m = manifold(text.format("1/10**60"), "x - 1/4", ((0, 1), ("1/100", "1/5")))
+    assert not m.complete and re.search(r"at most two less than 1e-30 apart, too close for doubles", m.unmatched[0])
 
 
 def test_kinks_cut_the_window_and_corners_are_folds():
@@ -174,6 +213,47 @@ def test_kinks_cut_the_window_and_corners_are_folds():
     assert through.complete
     assert [p.kind for p in through.points] == ["equilibrium", "boundary", "boundary"]
     check_structure(through)
+
+
+@pytest.mark.parametrize(
+    ("f", "corners", "arcs", "curve"),
+    [
+        ("y - abs(x - y/2) - x/3", [(0, 0)], 4, lambda x: max(8 * x / 9, -4 * x / 3)),
+        ("max", [], 4, None),
+        ("abs(sin(3*x)) - y", [(-math.pi / 3, 0), (0, 0), (math.pi / 3, 0)], 8, lambda x: abs(math.sin(3 * x))),
+        ("relu(x - y) + x**2 - 1", [], 4, None),
+        ("y - x**3 + x + abs(x + y)/10", [], 4, None),
+        ("(y - abs(x - y/2) - x/3)*(x - 1/2 - y)", [(0, 0)], 6, None),
+    ],
+)
+def test_kinks_along_curves_are_followed_on_both_sides(f, corners, arcs, curve):
+    text = "(x + y)/2 + abs(x - y)/2 - x**2" if f == "max" else f
+    m = manifold(text, "y - 11/7 + x/5", ((-2, 2), (-2, 2)))
+    assert m.complete
+    assert [(p.x, p.y) for p in m.of_kind("fold") if "kink" in p.note] == [
+        pytest.approx(corner, abs=1e-15) for corner in corners
+    ]
+    assert len(m.arcs) == arcs
+    check_structure(m)
+    ends = {p.id for arc in m.arcs for p in (arc.start, arc.end)}
+    assert all(max(abs(p.x), abs(p.y)) == 2 for p in m.points if p.kind == "boundary") and len(ends) == len(m.points)
+    for arc in m.arcs if curve else ():
+        assert arc.y == pytest.approx([curve(x) for x in arc.x], abs=1e-12)
+
+
+def test_a_start_jumps_off_a_corner_along_a_curve():
+    """Y = |x - y/2| + x/3 attracts for x > 0 only, where x' = |x - y/2| + x/3 - y < 0 right of it."""
+    system = FormulaSystem("y - abs(x - y/2) - x/3", "-1", window=((-2, 2), (-2, 2)), slow_rate="1/100")
+    found = fs.analyze(system, starts=[("3/2", 1)])
+    (orbit,) = found.orbits
+    assert found.complete and orbit.verdict.singular == orbit.verdict.ode == "leaves the window of x"
+    assert [segment.kind for segment in orbit.segments] == ["jump", "slow", "jump"]
+    assert orbit.segments[1].end == (0, 0)
+
+
+def test_kinks_in_kinks_are_told():
+    m = manifold("y - abs(x - abs(x + y/3)/2)", "x - 1/3", ((-2, 2), (-2, 2)))
+    assert not m.complete and m.unmatched[-1].startswith("f has a kink along x - 0.5*abs(x + y/3) = 0")
 
 
 def test_lines_and_the_four_edges():
@@ -195,7 +275,7 @@ def test_bad_geometry_is_refused_in_words():
     with pytest.raises(fs.InputError, match="cannot be isolated"):
         manifold("y - sin(x)", "(y - sin(x))*exp(x)", ((-1, 1), (-2, 2)))
     with pytest.raises(fs.InputError, match="Move this edge"):
-        manifold("3*x*(1-x) - y*sin(5*x)", "1", ((0, 1), (0, 2)))
+        manifold("3*x*(1-x) - y*(erf(1 + 5*x) - erf(1))", "1", ((0, 1), (0, 2)))
 
 
 def test_a_short_arc_between_the_edge_and_a_fold_stays_short():

@@ -253,6 +253,14 @@ def test_bad_input_is_refused(call, field):
     assert error.value.field == field
 
 
+@pytest.mark.parametrize(("m", "d", "field"), [(0, 5, "m"), (3, 0, "d"), (2.5, 4, "m"), (True, 4, "m"), (3, "4", "d")])
+def test_random_overlaps_of_what_cannot_be_counted(m, d, field):
+    with pytest.raises(fs.InputError, match=rf"^{field} = .*whole number from 1"):
+        fs.random_overlaps(m, d)
+    with pytest.raises(fs.InputError, match="at least 3"):
+        fs.spread_growth(fs.finite_width("fig7", m=2), None)
+
+
 def test_random_overlaps_have_their_spread():
     gram = random_overlaps(60, 400, seed=2)
     values = gram[np.triu_indices(61, 1)]

@@ -22,8 +22,8 @@ from fastslow.systems.tapes import curve_parameters
 PLACES = np.array([-700.0, -31.0, -29.0, -3.0, -1e-3, -1e-9, 0.0, 1e-300, 1e-9, 0.5, 12.0, 29.0, 31.0, 300.0])
 
 
-def system(f, g="v", window=(("-1/20", "6/5"), ("1/1000", 2))):
-    return FormulaSystem(f, g, fast=("u",), slow=("v",), window=window, slow_rate="1/50")
+def system(f, g="v", window=(("-1/20", "6/5"), ("1/1000", 2)), **options):
+    return FormulaSystem(f, g, fast=("u",), slow=("v",), window=window, slow_rate="1/50", **options)
 
 
 def by_integral(order, x):
@@ -151,3 +151,18 @@ def test_lines_that_cannot_be_divided_out_are_told_and_no_solution_passes_them()
     # Where it attracts throughout, nothing is lost.
     s = system("sin(u)*(1/2 - v) - (erf(1 + u) - erf(1))*v", "v/10", window=(("-1/20", "6/5"), (1, 2)))
     assert fs.analyze(s, starts=[("1/2", "3/2")]).orbits[0].verdict.ode == "leaves the window of v"
+
+
+def test_maps_ensembles_and_cycles_know_lines_that_cannot_be_divided_out():
+    s = system("sin(u)*(1 - v) - (1 - cos(u))*v", "-v/10", start_fast="1/2")
+    assert s.undivided_lines == (0,)
+    rounding = "at the invariant line u = 0 f is rounding"
+    # The state of the first start is known; the other one comes within rounding of the line before it is repelled.
+    found = fs.ensemble(s, [0.5, 1.5], tau=1000)
+    assert np.isfinite(found.x[0]) and np.isnan(found.x[1]) and np.isnan(found.y[1])
+    assert list(found.fate) == ["undecided", f"undecided: {rounding}"]
+    assert fs.limit_cycles(s).notes == (f"cycles that come near are not resolved: {rounding}",)
+    for method in ("exact", "ode"):
+        mapped = fs.phase_map(s, "slow_rate=1/200:1/100:2", "v0=0.5:1.5:2", method=method)
+        assert [mapped.fates[k] for k in mapped.index[:, 1]] == ["leaves the window", "undecided"]
+        assert mapped.notes[0] == s.notes[0] and rounding in mapped.notes[-1]

@@ -1,0 +1,137 @@
+"""The boundary of the singular limit over a parameter, for families of formulas."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastslow.bifurcation.brackets import sign_change
+from fastslow.bifurcation.events import Event
+from fastslow.bifurcation.functions import Formula, values
+from fastslow.bifurcation.heights import HeightEvent
+from fastslow.bifurcation.loci import Role
+from fastslow.bifurcation.strands import clustered
+from fastslow.boundary.formula_strands import FormulaStrand, formula_strands, meetings
+from fastslow.boundary.pieces import Fate, Followed, Piece, fate_of, flow_at, sample_between
+from fastslow.flow.flow_graph import joined_basins, orbits_between
+from fastslow.systems.families import Axis, Family
+from fastslow.systems.formula_families import FormulaFamily, formulas_of
+from fastslow.systems.formula_system import FormulaSystem
+
+Values = NDArray[np.float64]
+
+_NODES = 48
+_BETWEEN = 129
+"""Places between two points at which f is looked at."""
+_SAME_HEIGHT, _SAME_VALUE = 1e-9, 1e-12
+_OPEN = ("fold", "crossing", "line of starts", "window's edge")
+
+
+def formula_pieces(
+    family: Family, axis: Axis, sample: FormulaSystem
+) -> tuple[list[Piece], list[Event], list[HeightEvent], list[FormulaStrand], list[str]]:
+    """Return the pieces of a singular boundary, local and non-local events, the special points, and what is unproved.
+
+    Local events, where special points begin, end or meet, are isolated by interval arithmetic. Parameters at which
+    two points that see each other along the fast direction have one height are found by evaluation.
+    """
+    formulas = formulas_of(family, sample)
+    bounds = [*formulas.window, (axis.low, axis.high)]
+    strands, cuts, notes = formula_strands(formulas, sample.start_fast, bounds)
+    events, unproved = meetings(formulas, sample.start_fast, bounds)
+    low, high = float(axis.low), float(axis.high)
+    events = _with_ends(events, cuts, strands)
+    local = _distinct([low, high, *(event.parameter for event in events)], high - low)
+    heights = [event for a, b in itertools.pairwise(local) for event in _heights(formulas, strands, a, b)]
+    ends = _distinct([*local, *(event.parameter for event in heights)], high - low)
+    pieces = [_piece(family, strands, a, b) for a, b in itertools.pairwise(ends)]
+    return pieces, events, heights, strands, [*notes, *unproved]
+
+
+def _with_ends(events: list[Event], cuts: Sequence[float], strands: Sequence[FormulaStrand]) -> list[Event]:
+    """Return the events with those at which a special point only begins or ends, in order."""
+    width = max([abs(value) for value in cuts], default=1.0)
+    found = list(events)
+    for value in cuts:
+        if any(abs(event.parameter - value) <= _SAME_VALUE * width for event in found):
+            continue
+        strand = next((t for t in strands if value in (t.low, t.high)), None)
+        x, y = (math.nan, math.nan) if strand is None else (float(v[0]) for v in strand.at(np.array([value])))
+        found.append(Event("special point begins or ends", value, abs(value) * 1e-15, x, y))
+    return sorted(found, key=lambda event: event.parameter)
+
+
+def _distinct(numbers: Sequence[float], width: float) -> list[float]:
+    kept: list[float] = []
+    for value in sorted(numbers):
+        if not kept or value - kept[-1] > _SAME_VALUE * width:
+            kept.append(value)
+    return kept
+
+
+def _heights(formulas: FormulaFamily, strands: Sequence[FormulaStrand], low: float, high: float) -> list[HeightEvent]:
+    """Return the parameters in an interval at which two points, one of them open to jumps, have one height."""
+    s = clustered(low, high, _NODES)
+    active = [strand for strand in strands if strand.spans(low, high) and strand.role is not Role.LINE]
+    rows = [strand.at(s)[1] for strand in active]
+    f = Formula(formulas.fast_field, formulas.names)
+    found = []
+    for (a, ya), (b, yb) in itertools.combinations(zip(active, rows, strict=True), 2):
+        if a.role not in _OPEN and b.role not in _OPEN:
+            continue
+        gap = ya - yb
+        for k in np.flatnonzero(gap[:-1] * gap[1:] < 0.0):
+            value = sign_change(partial(_gap, a, b), float(s[k]), float(s[k + 1]))
+            (xa,), (y,) = a.at(np.array([value]))
+            (xb,), _ = b.at(np.array([value]))
+            if _sees(f, value, float(y), float(xa), float(xb)):
+                kind = f"{a.role} and {b.role} at one height"
+                at = (float(xa), float(y))
+                found.append(HeightEvent(kind, value, abs(value) * 1e-15, *at, (), False, None, (), float(xb), ()))
+    return found
+
+
+def _gap(a: FormulaStrand, b: FormulaStrand, value: float) -> float:
+    here = np.array([value])
+    return float(a.at(here)[1][0] - b.at(here)[1][0])
+
+
+def _sees(f: Formula, s: float, y: float, a: float, b: float) -> bool:
+    """Whether f(., y) changes no sign between two fast coordinates, at places there; in doubt yes."""
+    if not math.isfinite(a) or not math.isfinite(b) or a == b:
+        return True
+    x = a + (b - a) * np.linspace(1e-3, 1.0 - 1e-3, _BETWEEN)
+    signs = np.sign(values(f, np.column_stack([x, np.full_like(x, y), np.full_like(x, s)]))[0])
+    return bool(np.all(signs >= 0.0) or np.all(signs <= 0.0))
+
+
+def _piece(family: Family, strands: Sequence[FormulaStrand], low: float, high: float) -> Piece:
+    """Return the thresholds between two neighbouring events, from the singular orbits of one member."""
+    sample = sample_between(low, high)
+    flow = flow_at(family, sample)
+    here = np.array([float(sample)])
+    active = [strand for strand in strands if strand.spans(low, high)]
+    heights = np.array([strand.at(here)[1][0] for strand in active])
+    nodes = {point.id: point for point in flow.manifold.points}
+    listed = list(orbits_between(flow))
+    delayed = any(segment.delayed for _, _, orbit in listed for segment in orbit.segments)
+    basins = joined_basins(flow, listed)
+    thresholds: list[Followed] = []
+    fates: list[Fate] = [fate_of(basins[0], nodes)]
+    unmatched = []
+    order = list(Role)
+    for below, above in itertools.pairwise(basins):
+        if (below.verdict, below.destination) == (above.verdict, above.destination):
+            continue
+        near = np.flatnonzero(np.abs(heights - above.low) <= _SAME_HEIGHT * (1.0 + abs(above.low)))
+        if not len(near):
+            unmatched.append(above.low)
+            continue
+        thresholds.append(min((active[k] for k in near), key=lambda strand: order.index(strand.role)))
+        fates.append(fate_of(above, nodes))
+    return Piece(low, high, sample, tuple(thresholds), tuple(fates), delayed, tuple(unmatched))

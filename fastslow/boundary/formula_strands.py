@@ -1,0 +1,207 @@
+"""Special points of a family of formulas followed in its parameter, and where two of them meet."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastslow.bifurcation.boxed_curves import Bounds, coordinates, curves_in, monotone_runs, zeros_of
+from fastslow.bifurcation.events import Event
+from fastslow.bifurcation.formula_curves import branches_of
+from fastslow.bifurcation.functions import Formula, restricted
+from fastslow.bifurcation.loci import Role
+from fastslow.systems.algebraic import nearest_double
+from fastslow.systems.formula_families import FormulaFamily
+from fastslow.systems.interval_tapes import Tape
+
+Values = NDArray[np.float64]
+
+_NEWTON = 8
+_NEAR = 0.02
+"""Largest distance, in units of the window, between a place on a traced curve and what Newton's method makes of it."""
+_SNAP = 1e-9
+"""Values of the parameter that agree so well, in units of its interval, are one."""
+
+
+@dataclass(frozen=True, eq=False)
+class FormulaStrand:
+    """A special point for all parameters between two values: x, or y, or both, solve formulas.
+
+    Attributes
+    ----------
+    role : Role
+        What it is.
+    low, high : float
+        The interval of the parameter.
+    also : tuple of Role
+        Nothing; other strands say what else is there.
+    """
+
+    role: Role
+    low: float
+    high: float
+    _points: Values = field(repr=False)
+    """Coordinates that are solved for and the parameter, shape (m + 1, n), the last row rising."""
+    _solved: Tape = field(repr=False)
+    """m formulas and their derivatives by the m coordinates."""
+    _fixed: tuple[float | None, float | None] = field(repr=False)
+    """x and y where they do not move; NaN for a point that is a whole line."""
+    _size: Values = field(repr=False)
+    also: tuple[Role, ...] = ()
+
+    def at(self, s: Values) -> tuple[Values, Values]:
+        """Return (x, y) at parameters in [low, high]."""
+        s = np.asarray(s, dtype=np.float64)
+        m = len(self._points) - 1
+        u = np.array([np.interp(s, self._points[-1], row) for row in self._points[:-1]])
+        first, known = u.copy(), u
+        least = np.full(s.shape, np.inf)
+        for _ in range(_NEWTON):
+            rows = [np.broadcast_to(v, s.shape) for v in self._solved.doubles([*u, s])]
+            value, matrix = np.stack(rows[:m], axis=1), np.stack(rows[m:], axis=1).reshape(-1, m, m)
+            with np.errstate(all="ignore"):
+                # At a double zero, an end of the interval, steps lead away.
+                better = np.abs(value).max(axis=1) < least
+                least, known = np.where(better, np.abs(value).max(axis=1), least), np.where(better, u, known)
+                regular = np.abs(np.linalg.det(matrix)) > 0.0
+                matrix[~regular] = np.eye(m)
+                step = np.linalg.solve(matrix, value[:, :, None])[:, :, 0].T
+                near = regular & np.all(np.abs(u - step - first) <= _NEAR * self._size[:, None], axis=0)
+            u = np.where(near, u - step, u)
+        moving = iter(known)
+        x, y = (next(moving) if fixed is None else np.full(s.shape, fixed) for fixed in self._fixed)
+        return x, y
+
+    def spans(self, low: float, high: float) -> bool:
+        """Whether it is there at all parameters of an interval."""
+        return self.low <= low and high <= self.high
+
+
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """Formulas whose common zeros are special points of one role, in a box that may lack x or y."""
+
+    role: Role
+    functions: list[Formula]
+    bounds: Bounds
+    fixed: tuple[float | None, float | None]
+
+
+def formula_strands(
+    formulas: FormulaFamily, start: Fraction, bounds: Bounds
+) -> tuple[list[FormulaStrand], list[float], list[str]]:
+    """Return all special points of a family as strands, where these begin or end, and what is not proved.
+
+    Parameters
+    ----------
+    start : Fraction
+        The fast coordinate of the line of starts.
+    bounds : sequence of pairs of Fraction
+        Of x, y and the parameter.
+    """
+    found: list[FormulaStrand] = []
+    cuts: list[float] = []
+    notes: list[str] = []
+    low, high = (float(end) for end in bounds[-1])
+    for source in _sources(formulas, start, bounds):
+        name = source.functions[0].names[-1]
+        boxed = curves_in(source.functions, {}, source.bounds, f"{source.role} points over {name}", turns=True)
+        notes += boxed.notes
+        own = [nearest_double(value) for value in boxed.critical]
+        cuts += own
+        m = len(source.bounds) - 1
+        solved = [*source.functions, *(p.derivative(k) for p in source.functions for k in range(m))]
+        tape = Tape([p.expression for p in solved], source.functions[0].names)
+        size = np.array([float(side[1] - side[0]) for side in source.bounds[:-1]])
+        for curve in boxed.traced:
+            for points in monotone_runs(curve):
+                first, last = (_snapped(float(points[k, -1]), [low, high, *own], high - low) for k in (0, -1))
+                if last - first > _SNAP * (high - low):
+                    rows = np.ascontiguousarray(points.T)
+                    found.append(FormulaStrand(source.role, first, last, rows, tape, source.fixed, size))
+    return found, cuts, notes
+
+
+def _snapped(value: float, places: Sequence[float], width: float) -> float:
+    near = min(places, key=lambda place: abs(place - value))
+    return near if abs(near - value) <= _SNAP * width else value
+
+
+def _sources(formulas: FormulaFamily, start: Fraction, bounds: Bounds) -> Iterator[_Source]:
+    names, moving = formulas.names, (None, None)
+    branches = branches_of(formulas, bounds)
+    for branch in branches:
+        q = branch.q
+        if not q.degrees()[0]:
+            yield _Source(Role.LINE, [restricted(q, 0, start)], [bounds[1], bounds[2]], (np.nan, None))
+            continue
+        for g in branch.slow_field.factors():
+            yield _Source(Role.EQUILIBRIUM, [q, g], bounds, moving)
+        for name, p in branch.others:
+            if name > branch.equation and p.degrees()[0]:
+                yield _Source(Role.CROSSING, [q, p], bounds, moving)
+        if not q.degrees()[1]:
+            continue
+        if not branch.repeated:
+            yield _Source(Role.FOLD, [q, q.derivative(0)], bounds, moving)
+        for role, x in ((Role.START, start), *((Role.EDGE, edge) for edge in bounds[0])):
+            on_line = restricted(q, 0, x)
+            if not on_line.is_constant():
+                yield _Source(role, [on_line], [bounds[1], bounds[2]], (float(x), None))
+    assert len(names) == len(bounds)
+
+
+def meetings(formulas: FormulaFamily, start: Fraction, bounds: Bounds) -> tuple[list[Event], list[str]]:
+    """Return the parameters at which special points of two kinds are one point, isolated, and what is not proved."""
+    found: list[Event] = []
+    notes: list[str] = []
+    for kind, functions, box, fixed in _meetings(formulas, start, bounds):
+        if any(p.is_constant() for p in functions):
+            continue
+        result = zeros_of(functions, box)
+        if result is None or result.undecided:
+            notes.append(f"Not shown: all parameters of this kind: {kind}.")
+        for zero in result.zeros if result is not None else ():
+            middle, balls = coordinates(zero)
+            x, y = (fixed, float(middle[0])) if fixed is not None else (float(middle[0]), float(middle[1]))
+            found.append(Event(kind, float(middle[-1]), float(balls[-1].rad()), x, y))
+    return found, notes
+
+
+def _meetings(
+    formulas: FormulaFamily, start: Fraction, bounds: Bounds
+) -> Iterator[tuple[str, list[Formula], Bounds, float | None]]:
+    for branch in branches_of(formulas, bounds):
+        q, parts = branch.q, branch.slow_field.factors()
+        q_x, q_y = q.derivative(0), q.derivative(1)
+        if q.degrees()[0] and q.degrees()[1] and not branch.repeated:
+            yield "cusp", [q, q_x, q_x.derivative(0)], bounds, None
+            yield "branch point", [q, q_x, q_y], bounds, None
+            for g in parts:
+                yield "canard point", [q, q_x, g], bounds, None
+            for _, p in branch.others:
+                yield "fold at crossing", [q, q_x, p], bounds, None
+            for kind, x in (("on the line of starts", start), *(("at the window's edge", e) for e in bounds[0])):
+                on_line = [restricted(p, 0, x) for p in (q, q_x)]
+                yield f"fold {kind}", on_line, [bounds[1], bounds[2]], float(x)
+                yield (
+                    f"vertical tangent {kind}",
+                    [on_line[0], on_line[0].derivative(0)],
+                    [bounds[1], bounds[2]],
+                    float(x),
+                )
+        for g in parts:
+            slow_x, slow_y = g.derivative(0), g.derivative(1)
+            yield "saddle-node", [q, g, q_x * slow_y - q_y * slow_x], bounds, None
+            for name, p in branch.others:
+                if name > branch.equation:
+                    yield "equilibrium at crossing", [q, p, g], bounds, None
+            on_line = [restricted(p, 0, start) for p in (q, g)]
+            yield "equilibrium on the line of starts", on_line, [bounds[1], bounds[2]], float(start)
+        for g, other in itertools.combinations(parts, 2):
+            yield "saddle-node", [q, g, other], bounds, None
