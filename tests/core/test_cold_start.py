@@ -38,5 +38,5 @@ def test_a_cold_command_equals_a_warm_one_and_fills_the_cache(tmp_path):
 
 def test_a_model_of_formulas_is_read_without_numba():
     """What is loaded before the command decides to run the kernels uncompiled must not load it."""
-    code = "import sys\nfrom fastslow.systems.presets import study_of\nstudy_of('morris_lecar')\nassert 'numba' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    code = "import sys; from fastslow.systems.presets import study_of; study_of('morris_lecar')"
+    subprocess.run([sys.executable, "-c", f"{code}; assert 'numba' not in sys.modules"], check=True)
