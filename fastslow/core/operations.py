@@ -10,3 +10,7 @@ FAMILY = 16
 """The order of a root quotient is its family times this, plus its order in the family."""
 CONSTANT, AFFINE, SUM, PRODUCT = range(FUNCTIONS, FUNCTIONS + 4)
 """The other operations."""
+HEAD = 2
+"""Numbers of a tape before those of its outputs, ..."""
+WIDTH = 6
+"""... and in each of its steps."""

@@ -23,11 +23,9 @@ from numba.extending import intrinsic, overload
 
 from fastslow.core.decorators import FUSED
 from fastslow.core.functions import function_and_slope, function_value
-from fastslow.core.operations import AFFINE, CONSTANT, PRODUCT, SUM
+from fastslow.core.operations import AFFINE, CONSTANT, HEAD, PRODUCT, SUM, WIDTH
 from fastslow.core.signatures import CURVE
 
-HEAD = 2
-WIDTH = 6
 ROOM = 192
 """Numbers that fit on the stack; an array would be made anew in each call, which takes as long as two exponentials."""
 

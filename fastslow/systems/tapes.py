@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.core import operations
+from fastslow.core.operations import HEAD, WIDTH
 from fastslow.systems.exponential_quotients import phi_order
 from fastslow.systems.expressions import (
     FUNCTIONS,
@@ -48,8 +49,20 @@ def tape(formulas: Sequence[Expression], names: Sequence[str]) -> FloatArray:
 
 
 def curve_parameters(formulas: Sequence[Expression], names: Sequence[str]) -> FloatArray:
-    """Return the parameters of ``core.tape.tape_curve``: n - 1 formulas in n variables, then its test operations."""
+    """Return the parameters of ``core.tape.tape_curve``: n - 1 formulas in n variables, then its test functions."""
     return np.concatenate(([float(len(names))], tape(formulas, names)))
+
+
+def member_tapes(steps: FloatArray, values: FloatArray) -> FloatArray:
+    """Return the tape for each value of its last variable, which becomes a step of its own; shape (n, size)."""
+    outputs = HEAD + int(steps[1])
+    own = np.tile(
+        np.concatenate((steps[:outputs], [operations.CONSTANT, *[0.0] * (WIDTH - 1)], steps[outputs:])),
+        (len(values), 1),
+    )
+    own[:, 0] += 1.0
+    own[:, outputs + 3] = values
+    return own
 
 
 @dataclass(frozen=True)
