@@ -33,7 +33,7 @@ from fastslow.systems.formula_families import formulas_of
 from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.interval_tapes import Tape
 from fastslow.systems.system import FastSlowSystem
-from fastslow.systems.tapes import at_values, curve_parameters, tape
+from fastslow.systems.tapes import curve_parameters, member_tapes, tape
 
 FloatArray = NDArray[np.float64]
 
@@ -101,10 +101,7 @@ class FormulaMembers:
         return np.broadcast_to(np.asarray(rate, dtype=np.float64), values.shape).copy()
 
     def fields(self, values: FloatArray, chart: Chart, direction: float) -> FloatArray:
-        """Return the parameters of ``core.polynomial.polynomial_field`` at each value, shape (n, np).
-
-        The parameter is the first register after x and y, set by a step of its own.
-        """
+        """Return the parameters of ``core.polynomial.polynomial_field`` at each value, shape (n, np)."""
         lines = [line for k in range(len(self.parts)) if (line := self._line(k)) is not None and line[0] in chart.lines]
         constant = Number(line_constant(lines, chart))
         left = [
@@ -113,7 +110,7 @@ class FormulaMembers:
             if (line := self._line(k)) is None or line[0] not in chart.lines
         ]
         f = multiply(self._formulas.factors.unit, constant, *left)
-        own = at_values(tape([f, self.slow_field.expression], self.names), values)
+        own = member_tapes(tape([f, self.slow_field.expression], self.names), values)
         head = np.zeros((len(values), 7))
         head[:, :6] = [direction, 0.0, *map(float, (chart.kind, chart.origin, chart.size, chart.scaled))]
         head[:, 1], head[:, 6] = self.slow_rates(values), -1.0

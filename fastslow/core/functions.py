@@ -3,16 +3,32 @@
 import math
 
 from fastslow.core.decorators import FUSED, INLINED
+from fastslow.core.operations import (
+    ABS,
+    ATAN,
+    COS,
+    COSH,
+    ERF,
+    EXP,
+    FAMILY,
+    GELU,
+    HERMITE,
+    LEAKY_RELU,
+    LOG,
+    PHI,
+    POWER,
+    RELU,
+    ROOT_QUOTIENT,
+    SIGMOID,
+    SIGN,
+    SIN,
+    SINH,
+    SOFTPLUS,
+    SQRT,
+    TAN,
+    TANH,
+)
 from fastslow.core.root_quotients import root_quotient, root_quotient_and_slope
-
-FUNCTIONS = 23
-(
-    EXP, LOG, SQRT, SIN, COS, TAN, SINH, COSH, TANH, ATAN,
-    ERF, ABS, SIGN, RELU, SIGMOID, SOFTPLUS, GELU, SILU, LEAKY_RELU, PHI, POWER, HERMITE, ROOT_QUOTIENT,
-) = range(FUNCTIONS)  # fmt: skip
-"""Numbers of the functions; the last four have an order."""
-FAMILY = 16
-"""The order of a root quotient is its family times this, plus its order in the family."""
 
 _PADE = 0.5
 """Below this |z| the rational function for tanh z is as good as rounding."""

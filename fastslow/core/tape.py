@@ -22,14 +22,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from fastslow.core.decorators import FUSED
-from fastslow.core.functions import FUNCTIONS, function_and_slope, function_value
+from fastslow.core.functions import function_and_slope, function_value
+from fastslow.core.operations import AFFINE, CONSTANT, HEAD, PRODUCT, SUM, WIDTH
 from fastslow.core.signatures import CURVE
 
-CONSTANT, AFFINE, SUM, PRODUCT = range(FUNCTIONS, FUNCTIONS + 4)
-"""Operations; smaller numbers are functions."""
-HEAD = 2
-WIDTH, NUMBERS = 6, 3
-"""Length of a step, and where its numbers begin."""
 ROOM = 192
 """Numbers that fit on the stack; an array would be made anew in each call, which takes as long as two exponentials."""
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.core import functions
-from fastslow.core import tape as core
+from fastslow.core import operations
+from fastslow.core.operations import HEAD, WIDTH
 from fastslow.systems.exponential_quotients import phi_order
 from fastslow.systems.expressions import (
     FUNCTIONS,
@@ -27,7 +27,7 @@ from fastslow.systems.root_quotients import FAMILIES, root_quotient_of
 
 FloatArray = NDArray[np.float64]
 
-_OPERATIONS = {name: int(getattr(functions, name.upper())) for name in FUNCTIONS}
+_OPERATIONS = {name: int(getattr(operations, name.upper())) for name in FUNCTIONS}
 _SMALLEST, _LARGEST = 1e-150, 1e150
 """Beyond these, numbers are not taken out of a product, which could overflow."""
 
@@ -53,15 +53,16 @@ def curve_parameters(formulas: Sequence[Expression], names: Sequence[str]) -> Fl
     return np.concatenate(([float(len(names))], tape(formulas, names)))
 
 
-def at_values(steps: FloatArray, values: FloatArray) -> FloatArray:
-    """Return, for each value of a tape's last variable, the tape in the others; a step of its own sets the value."""
-    outputs = core.HEAD + int(steps[1])
-    rows = np.tile(
-        np.concatenate((steps[:outputs], [core.CONSTANT, *[0.0] * (core.WIDTH - 1)], steps[outputs:])), (len(values), 1)
+def member_tapes(steps: FloatArray, values: FloatArray) -> FloatArray:
+    """Return the tape for each value of its last variable, which becomes a step of its own; shape (n, size)."""
+    outputs = HEAD + int(steps[1])
+    own = np.tile(
+        np.concatenate((steps[:outputs], [operations.CONSTANT, *[0.0] * (WIDTH - 1)], steps[outputs:])),
+        (len(values), 1),
     )
-    rows[:, 0] += 1.0
-    rows[:, outputs + core.NUMBERS] = values
-    return rows
+    own[:, 0] += 1.0
+    own[:, outputs + 3] = values
+    return own
 
 
 @dataclass(frozen=True)
@@ -125,10 +126,10 @@ class _Writer:
     def register(self, term: _Term) -> int:
         """Return a register with the value of a term."""
         if term.register is None:
-            return self.step(core.CONSTANT, 0, 0, term.after, 0.0, 0.0)
+            return self.step(operations.CONSTANT, 0, 0, term.after, 0.0, 0.0)
         if (term.scale, term.before, term.after) == (1.0, 0.0, 0.0):
             return term.register
-        return self.step(core.AFFINE, term.register, 0, term.scale, term.before, term.after)
+        return self.step(operations.AFFINE, term.register, 0, term.scale, term.before, term.after)
 
     def term(self, node: Expression) -> _Term:
         match node:
@@ -141,16 +142,16 @@ class _Writer:
             case Product(parts):
                 return self.product([self.known[id(part)] for part in parts])
             case Power(base, exponent):
-                return self.function(functions.POWER, exponent, self.known[id(base)])
+                return self.function(operations.POWER, exponent, self.known[id(base)])
             case Call(function, argument):
                 inner = self.known[id(argument)]
                 if (order := hermite_order(function)) is not None:
-                    return self.function(functions.HERMITE, order, inner)
+                    return self.function(operations.HERMITE, order, inner)
                 if (order := phi_order(function)) is not None:
-                    return self.function(functions.PHI, order, inner)
+                    return self.function(operations.PHI, order, inner)
                 if (quotient := root_quotient_of(function)) is not None:
-                    number = functions.FAMILY * FAMILIES.index(quotient[0]) + quotient[1]
-                    return self.function(functions.ROOT_QUOTIENT, number, inner)
+                    number = operations.FAMILY * FAMILIES.index(quotient[0]) + quotient[1]
+                    return self.function(operations.ROOT_QUOTIENT, number, inner)
                 return self.function(_OPERATIONS[function], 0, inner)
         raise TypeError(f"{node!r} is no expression")
 
@@ -171,7 +172,7 @@ class _Writer:
             a, s, v = total
             b, t, more = self.summand(other)
             v += more + (number if k == len(others) - 2 else 0.0)
-            total = self.step(core.SUM, a, b, s, t, v), 1.0, 0.0
+            total = self.step(operations.SUM, a, b, s, t, v), 1.0, 0.0
         return _Term(total[0])
 
     def summand(self, term: _Term) -> tuple[int, float, float]:
@@ -196,5 +197,5 @@ class _Writer:
         total, *rest = sorted(factors)
         for other in rest:
             (a, s), (b, t) = sorted((total, other))
-            total = self.step(core.PRODUCT, a, b, s, t, 0.0), 0.0
+            total = self.step(operations.PRODUCT, a, b, s, t, 0.0), 0.0
         return _Term(total[0], number)

@@ -34,3 +34,9 @@ def test_a_cold_command_equals_a_warm_one_and_fills_the_cache(tmp_path):
         # Compiled kernels fuse multiplications with additions: the steps, chosen by error estimates near
         # rounding, are a little longer or shorter, the states at their ends follow.
         assert a["trajectory"]["R"] == pytest.approx(b["trajectory"]["R"], rel=1e-4)
+
+
+def test_a_model_of_formulas_is_read_without_numba():
+    """What is loaded before the command decides to run the kernels uncompiled must not load it."""
+    code = "import sys; from fastslow.systems.presets import study_of; study_of('morris_lecar')"
+    subprocess.run([sys.executable, "-c", f"{code}; assert 'numba' not in sys.modules"], check=True)

@@ -5,13 +5,14 @@ import pytest
 from numba import njit
 
 import fastslow as fs
-from fastslow.core import functions
+from fastslow.core import operations
 from fastslow.core.functions import function_and_slope, function_value
+from fastslow.core.operations import WIDTH
 from fastslow.core.polynomial import polynomial_field
-from fastslow.core.tape import ROOM, WIDTH, tape_curve
+from fastslow.core.tape import ROOM, tape_curve
 from fastslow.systems.expressions import FUNCTIONS, Expression, derivative, evaluate
 from fastslow.systems.formulas import parse_expression
-from fastslow.systems.tapes import curve_parameters, tape
+from fastslow.systems.tapes import curve_parameters, member_tapes, tape
 
 NAMES = ("x", "y")
 
@@ -76,7 +77,7 @@ def value_slope_and_value(code, order, x):
 
 @pytest.mark.parametrize("name", [*sorted(FUNCTIONS), "phi", "power", "hermite"])
 def test_values_alone_are_those_beside_derivatives(name):
-    code, order = getattr(functions, name.upper()), 3
+    code, order = getattr(operations, name.upper()), 3
     for x in (-800.0, -31.0, -2.5, -0.49, 0.0, 1e-9, 0.51, 1.0, 4.0, 40.0, 800.0, np.inf, -np.inf):
         value, slope, again = value_slope_and_value(code, order, x)
         np.testing.assert_allclose(again, value, rtol=4e-16)
@@ -84,3 +85,13 @@ def test_values_alone_are_those_beside_derivatives(name):
             h = 1e-6 * abs(x)
             ends = [value_slope_and_value(code, order, x + side * h)[2] for side in (1, -1)]
             assert (ends[0] - ends[1]) / (2 * h) == pytest.approx(slope, rel=1e-6, abs=1e-8)
+
+
+def test_the_last_variable_can_be_a_number_of_each_member():
+    steps = tape(
+        [parse_expression(text, ("x", "y", "p")) for text in ("p*x + tanh(p - y)", "x*y/(p + 3)")], ("x", "y", "p")
+    )
+    head, du, jacobian = [1.0, 1.0, 0.0, 0.0, 1.0, 0.0, -1.0], np.empty(2), np.empty((2, 2))
+    for value, own in zip((0.5, -2.0), member_tapes(steps, np.array([0.5, -2.0])), strict=True):
+        assert polynomial_field(np.array([1.5, 0.25]), np.concatenate((head, own)), du, jacobian, True) == 0
+        np.testing.assert_allclose(du, [1.5 * value + np.tanh(value - 0.25), 0.375 / (value + 3)], rtol=1e-14)
