@@ -20,6 +20,7 @@ from fastslow.manifold.formula_points import Geometry, bounds_of, edge_points, f
 from fastslow.manifold.implicit_branch import Chain, End, components, fine_points
 from fastslow.manifold.isolation import confirmed
 from fastslow.manifold.kinks import Cuts, Glue, kinks_of, on_side, pieces
+from fastslow.manifold.kinks import given as _number
 from fastslow.manifold.plane_field import PlaneField
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.manifold.tubes import Patch, Tubes, point_between
@@ -57,11 +58,11 @@ def formula_manifold(system: FormulaSystem) -> CriticalManifold:
     cuts = kinks_of(system)
     cut = plain = _attempt(system, cuts)
     if cuts.curves and (isinstance(cut, InputError) or cut.unmatched):
-        plain = _attempt(system, replace(cuts, curves=[]))  # many a kink along a curve does not matter
+        plain = _attempt(system, replace(cuts, curves=[]))  # many a kink does not matter
     built = [found for found in (cut, plain) if not isinstance(found, InputError)]
-    if isinstance(cut, InputError) and not built:
+    if not built and isinstance(cut, InputError):
         raise cut
-    whole = min(built, key=lambda found: len(found.unmatched))
+    whole = min(built, key=lambda m: len(m.unmatched))
     if not whole.branches and whole.complete:
         raise InputError("f", system.formula()[0], "has no zero in the window", "Widen the window")
     return replace(whole, unmatched=_told(whole.unmatched, [*cuts.curves, *cuts.left]))
@@ -393,8 +394,3 @@ def _hull(ends: Array) -> Ball:
     low, high = (Fraction(float(v)) for v in (ends.min(), ends.max()))
     slack = Fraction(1, 2**50) * max(abs(low), abs(high))
     return flint.arb(rational(low - slack)).union(flint.arb(rational(high + slack)))
-
-
-def _number(number: Number | None) -> Number:
-    assert number is not None
-    return number

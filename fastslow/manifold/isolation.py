@@ -166,8 +166,7 @@ def _tight(tape: Tape, box: Array, share: float) -> list[Ball] | None:
 
     Newton's method leads from the middle to its middle; it is 1/2, 1/8, ... of the box wide, at least `share`.
     """
-    n = len(box)
-    middle, side = box.mean(axis=1), np.ptp(box, axis=1)
+    n, middle, side = len(box), box.mean(axis=1), np.ptp(box, axis=1)
     for _ in range(8):
         values = np.array([float(v) for v in tape.doubles(list(middle))])
         with np.errstate(all="ignore"):
@@ -325,10 +324,9 @@ class _Search:
         """Return the zeros in the box, each once."""
         kept: list[Zero] = []
         for zero in self.zeros:
-            if not any(other.holds(zero.balls()) for other in kept):
-                kept.append(zero)
+            kept += [] if any(other.holds(zero.balls()) for other in kept) else [zero]
         points = (_point(zero, self.values.expressions) for zero in kept)
-        return [point for point in points if all(map(self.inside, point, self.bounds))]
+        return [p for p in points if all(map(self.inside, p, self.bounds))]
 
     def inside(self, value: Coordinate, bounds: tuple[Fraction, Fraction]) -> bool:
         """Whether a coordinate lies within bounds, or cannot be told from one of them."""

@@ -64,7 +64,7 @@ class Cuts:
         if not self.curves:
             return False
         with flint.ctx.workprec(_BITS):
-            numbers = (_number(point.exact_x), _number(point.exact_y))
+            numbers = (given(point.exact_x), given(point.exact_y))
             at = {name: number.ball(_BITS) for name, number in zip(self.names, numbers, strict=True)}
             return any(enclosed(k, at).contains(0) for k in self.curves)
 
@@ -310,15 +310,16 @@ def _towards(arc: Arc, group: list[SpecialPoint], last: bool) -> Arc:
 def _same_place(a: SpecialPoint, b: SpecialPoint) -> bool:
     if abs(a.x - b.x) > _NEAR * (1 + abs(a.x)) or abs(a.y - b.y) > _NEAR * (1 + abs(a.y)):
         return False
-    return compare(_number(a.exact_x), _number(b.exact_x)) == 0 and compare(_number(a.exact_y), _number(b.exact_y)) == 0
+    return compare(given(a.exact_x), given(b.exact_x)) == 0 and compare(given(a.exact_y), given(b.exact_y)) == 0
 
 
 def _same_curve(a: Curve, b: Curve) -> bool:
     if a.shape is not b.shape or a.factor != b.factor:
         return False
-    return a.shape is Shape.IMPLICIT or compare(_number(a.position), _number(b.position)) == 0
+    return a.shape is Shape.IMPLICIT or compare(given(a.position), given(b.position)) == 0
 
 
-def _number(number: Number | None) -> Number:
+def given(number: Number | None) -> Number:
+    """Return a coordinate that is known to be there."""
     assert number is not None
     return number
