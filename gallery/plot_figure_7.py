@@ -8,8 +8,8 @@ networks; thick: their mean, in a band of one standard deviation. Dots: the diff
 Dashes: that of width m with the noise of its batches.
 
 First the scale of the paper, n = d = 10^4, m = 500 and 1000, exact in law by the Gram matrix and kept every 100
-steps. m = 500: seed 7 in float64 (35 minutes of processor time) and seed 8 in float32 (19 minutes), 10^4 steps. m =
-1000: seed 7 in float32; its title tells how many of the 10^4 steps are kept. The band is the spread of R over the
+steps. m = 500: seed 7 in float64 (35 minutes of processor time) and seed 8 in float32 (19 minutes). m = 1000: seed 7
+in float32 (about 75 minutes). The band is the spread of R over the
 neurons of a network, averaged over the runs. The last panel shows 16 networks at a tenth of it, n = d = 1000, m = 50,
 over τ = 20; the band is the spread over networks. Width and batch noise hold R and a back. The paper does not give
 the initial scale and the noise: here a0 = 1 and 0.
