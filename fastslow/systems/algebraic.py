@@ -262,7 +262,10 @@ def compare(a: Number, b: Number, bits: int = MOST_BITS) -> int:
 def nearest_double(number: Number) -> float:
     """Return the double nearest to the number."""
     value = getattr(number, "exact", None)
-    return float(value) if value is not None else float(number.ball().mid())
+    if value is not None:
+        return float(value)
+    ball = number.ball()
+    return 0.0 if ball.contains(0) else float(ball.mid())  # where 0 cannot be told apart, it is the simplest
 
 
 def rational_in(ball: Ball) -> Fraction | None:
