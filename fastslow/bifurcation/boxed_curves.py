@@ -30,6 +30,8 @@ from fastslow.systems.expressions import Number as Exact
 
 Bounds = Sequence[tuple[Fraction, Fraction]]
 
+NEWTON, NEAR = 8, 0.02
+"""Steps of Newton's method from a place on a traced curve, and how far they may lead, in units of the window."""
 _SPARE_SECTIONS = 8
 """Values of the parameter at which points are isolated, where the critical ones are not known."""
 _SAME_BITS = 512

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.bifurcation.boxed_curves import coordinates, monotone_runs, zeros_of
+from fastslow.bifurcation.boxed_curves import NEAR, NEWTON, coordinates, monotone_runs, zeros_of
 from fastslow.bifurcation.equations import tangency
 from fastslow.bifurcation.formula_curves import branches_of
 from fastslow.bifurcation.functions import Formula, restricted, values
@@ -37,9 +37,6 @@ from fastslow.systems.tapes import curve_parameters, member_tapes, tape
 
 FloatArray = NDArray[np.float64]
 
-_NEWTON = 8
-_NEAR = 0.02
-"""Largest distance, in units of the window, between a place on a traced curve and what Newton's method makes of it."""
 _ON_LEVEL = 1e-12
 """Distance from an invariant line y = c, in units of the window, within which an equilibrium is on it."""
 _TOUCH = 1e-12
@@ -158,13 +155,13 @@ class FormulaMembers:
         system = self._pairs[part]
         x, y = (np.interp(values, known[2], known[k], left=np.nan, right=np.nan) for k in (0, 1))
         first = x, y
-        for _ in range(_NEWTON):
+        for _ in range(NEWTON):
             q, g, q_x, q_y, g_x, g_y = (np.broadcast_to(v, x.shape) for v in system.doubles([x, y, values]))
             with np.errstate(all="ignore"):
                 det = q_x * g_y - q_y * g_x
                 x, y = x - (q * g_y - q_y * g) / det, y - (q_x * g - q * g_x) / det
         size = [float(high - low) for low, high in self.bounds[:2]]
-        lost = ~(np.hypot((x - first[0]) / size[0], (y - first[1]) / size[1]) <= _NEAR)
+        lost = ~(np.hypot((x - first[0]) / size[0], (y - first[1]) / size[1]) <= NEAR)
         for level in self._levels:
             y = np.where(np.abs(y - level) <= _ON_LEVEL * size[1], level, y)
         return Path(part, values, np.where(lost, np.nan, x), np.where(lost, np.nan, y))
@@ -223,12 +220,12 @@ class FormulaMembers:
             known = self._traced[key]
             u = first = np.interp(values, known[1], known[0], left=np.nan, right=np.nan)
             tape = Tape([function.expression, function.derivative(0).expression], function.names)
-            for _ in range(_NEWTON):
+            for _ in range(NEWTON):
                 value, slope = (np.broadcast_to(v, u.shape) for v in tape.doubles([u, values]))
                 with np.errstate(all="ignore"):
                     u = u - value / slope
             size = float(self.bounds[along][1] - self.bounds[along][0])
-            place[along] = np.where(np.abs(u - first) <= _NEAR * size, u, np.nan)
+            place[along] = np.where(np.abs(u - first) <= NEAR * size, u, np.nan)
         return Path(part, values, place[0], place[1])
 
     def jacobians(self, path: Path) -> FloatArray:

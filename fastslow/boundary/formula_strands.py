@@ -10,7 +10,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.bifurcation.boxed_curves import Bounds, coordinates, curves_in, monotone_runs, zeros_of
+from fastslow.bifurcation.boxed_curves import NEAR, NEWTON, Bounds, coordinates, curves_in, monotone_runs, zeros_of
+from fastslow.bifurcation.equations import tangency
 from fastslow.bifurcation.events import Event
 from fastslow.bifurcation.formula_curves import branches_of
 from fastslow.bifurcation.functions import Formula, restricted
@@ -21,9 +22,6 @@ from fastslow.systems.interval_tapes import Tape
 
 Values = NDArray[np.float64]
 
-_NEWTON = 8
-_NEAR = 0.02
-"""Largest distance, in units of the window, between a place on a traced curve and what Newton's method makes of it."""
 _SNAP = 1e-9
 """Values of the parameter that agree so well, in units of its interval, are one."""
 
@@ -61,7 +59,7 @@ class FormulaStrand:
         u = np.array([np.interp(s, self._points[-1], row) for row in self._points[:-1]])
         first, known = u.copy(), u
         least = np.full(s.shape, np.inf)
-        for _ in range(_NEWTON):
+        for _ in range(NEWTON):
             rows = [np.broadcast_to(v, s.shape) for v in self._solved.doubles([*u, s])]
             value, matrix = np.stack(rows[:m], axis=1), np.stack(rows[m:], axis=1).reshape(-1, m, m)
             with np.errstate(all="ignore"):
@@ -71,7 +69,7 @@ class FormulaStrand:
                 regular = np.abs(np.linalg.det(matrix)) > 0.0
                 matrix[~regular] = np.eye(m)
                 step = np.linalg.solve(matrix, value[:, :, None])[:, :, 0].T
-                near = regular & np.all(np.abs(u - step - first) <= _NEAR * self._size[:, None], axis=0)
+                near = regular & np.all(np.abs(u - step - first) <= NEAR * self._size[:, None], axis=0)
             u = np.where(near, u - step, u)
         moving = iter(known)
         x, y = (next(moving) if fixed is None else np.full(s.shape, fixed) for fixed in self._fixed)
@@ -133,9 +131,9 @@ def _snapped(value: float, places: Sequence[float], width: float) -> float:
 
 
 def _sources(formulas: FormulaFamily, start: Fraction, bounds: Bounds) -> Iterator[_Source]:
-    names, moving = formulas.names, (None, None)
-    branches = branches_of(formulas, bounds)
-    for branch in branches:
+    assert len(formulas.names) == len(bounds)
+    moving = (None, None)
+    for branch in branches_of(formulas, bounds):
         q = branch.q
         if not q.degrees()[0]:
             yield _Source(Role.LINE, [restricted(q, 0, start)], [bounds[1], bounds[2]], (np.nan, None))
@@ -153,7 +151,6 @@ def _sources(formulas: FormulaFamily, start: Fraction, bounds: Bounds) -> Iterat
             on_line = restricted(q, 0, x)
             if not on_line.is_constant():
                 yield _Source(role, [on_line], [bounds[1], bounds[2]], (float(x), None))
-    assert len(names) == len(bounds)
 
 
 def meetings(formulas: FormulaFamily, start: Fraction, bounds: Bounds) -> tuple[list[Event], list[str]]:
@@ -196,8 +193,7 @@ def _meetings(
                     float(x),
                 )
         for g in parts:
-            slow_x, slow_y = g.derivative(0), g.derivative(1)
-            yield "saddle-node", [q, g, q_x * slow_y - q_y * slow_x], bounds, None
+            yield "saddle-node", [q, g, tangency(q, g)], bounds, None
             for name, p in branch.others:
                 if name > branch.equation:
                     yield "equilibrium at crossing", [q, p, g], bounds, None
