@@ -1,8 +1,8 @@
-"""Where a function changes sign, to the last digits, without the time that scipy.optimize takes to import."""
+"""Where a function changes sign, without the time that scipy.optimize takes to import; and the nearest known place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 def sign_change(function: Callable[[float], float], low: float, high: float) -> float:
@@ -36,3 +36,9 @@ def sign_change(function: Callable[[float], float], low: float, high: float) -> 
         if high - low <= 2.3e-16 * (abs(low) + abs(high)):
             break
     return 0.5 * (low + high)
+
+
+def snapped(value: float, places: Sequence[float], least: float) -> float:
+    """Return the place nearest to a value where it is within `least` of it, else the value."""
+    near = min(places, key=lambda place: abs(place - value))
+    return near if abs(near - value) <= least else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.bifurcation.boxed_curves import NEAR, NEWTON, Bounds, coordinates, curves_in, monotone_runs, zeros_of
+from fastslow.bifurcation.brackets import snapped
 from fastslow.bifurcation.equations import tangency
 from fastslow.bifurcation.events import Event
 from fastslow.bifurcation.formula_curves import branches_of
@@ -106,6 +107,7 @@ def formula_strands(
     cuts: list[float] = []
     notes: list[str] = []
     low, high = (float(end) for end in bounds[-1])
+    least = _SNAP * (high - low)
     for source in _sources(formulas, start, bounds):
         name = source.functions[0].names[-1]
         boxed = curves_in(source.functions, {}, source.bounds, f"{source.role} points over {name}", turns=True)
@@ -118,16 +120,11 @@ def formula_strands(
         size = np.array([float(side[1] - side[0]) for side in source.bounds[:-1]])
         for curve in boxed.traced:
             for points in monotone_runs(curve):
-                first, last = (_snapped(float(points[k, -1]), [low, high, *own], high - low) for k in (0, -1))
-                if last - first > _SNAP * (high - low):
+                first, last = (snapped(float(points[k, -1]), [low, high, *own], least) for k in (0, -1))
+                if last - first > least:
                     rows = np.ascontiguousarray(points.T)
                     found.append(FormulaStrand(source.role, first, last, rows, tape, source.fixed, size))
     return found, cuts, notes
-
-
-def _snapped(value: float, places: Sequence[float], width: float) -> float:
-    near = min(places, key=lambda place: abs(place - value))
-    return near if abs(near - value) <= _SNAP * width else value
 
 
 def _sources(formulas: FormulaFamily, start: Fraction, bounds: Bounds) -> Iterator[_Source]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fastslow.bifurcation.brackets import snapped
 from fastslow.boundary.interpolants import Piece, Variable, fitted, lobatto, piecewise
 from fastslow.boundary.warm import ROUGH_RTOL, HalfKey, Warm
 from fastslow.flow.flow_graph import forbidden
@@ -368,8 +369,8 @@ class _Job:
         for (half, order), pieces in self.pieces.items():
             pieces.sort(key=lambda piece: piece.variable.low)
             for run in _runs(pieces, least):
-                low = _snapped(run[0].variable.low, changes, least)
-                high = _snapped(run[-1].variable.high, changes, least)
+                low = snapped(run[0].variable.low, changes, least)
+                high = snapped(run[-1].variable.high, changes, least)
                 result.append(Sheet(half, order, low, high, run))
         return result
 
@@ -384,11 +385,6 @@ def _runs(pieces: Sequence[Piece], least: float) -> list[list[Piece]]:
         else:
             runs.append([piece])
     return runs
-
-
-def _snapped(p: float, places: Sequence[float], least: float) -> float:
-    near = min(places, key=lambda place: abs(place - p))
-    return near if abs(near - p) <= least else p
 
 
 def _counts(rows: FloatArray) -> NDArray[np.int64]:
