@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
+from fastslow.bifurcation.functions import Formula
 from fastslow.errors import InputError
 from fastslow.manifold.special_points import Kind, SpecialPoint
 from fastslow.systems.exact import exact
+from fastslow.systems.expressions import evaluate
 from fastslow.systems.families import Family, family_of, parameters_of
-from fastslow.systems.polynomial_system import PolynomialSystem
+from fastslow.systems.formula_families import formulas_of
+from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.system import FastSlowSystem
 
+_Partial = Callable[[str, int, int, float, float], float]
+"""The partial derivative of "f" or "g" so many times by x and by y, at x and y."""
+_Member = Callable[[float], _Partial | None]
+"""The derivatives at a value of a parameter, None where the model is not valid."""
+
 _MOST_PARAMETERS, _MOST_FOLDS, _MOST_STEPS = 6, 6, 15
-_MOST_OF_FORMULAS = 2
-"""Parameters of a model of formulas that are varied."""
 _STEP, _REACHED = 1e-4, 1e-10
 """Step of difference quotients, and of Newton's method at its end, in units of the parameter or of 1."""
 _ZERO = 1e-9
@@ -82,9 +90,8 @@ class CanardPoint:
 def canard_points(system: FastSlowSystem, points: tuple[SpecialPoint, ...]) -> tuple[CanardPoint, ...]:
     """Return the canard points to which the folds of a model come when one of its own parameters is varied.
 
-    A parameter that does not reach one within twice its size (or 2) is left out, so are folded saddles. Of a model of
-    formulas the first two parameters are varied, and the fold next to an equilibrium is followed. A system with an
-    energy has none.
+    A parameter that does not reach one within twice its size (or 2) is left out, so are folded saddles. A system with
+    an energy has none.
 
     Parameters
     ----------
@@ -98,36 +105,80 @@ def canard_points(system: FastSlowSystem, points: tuple[SpecialPoint, ...]) -> t
     known = parameters_of(system)
     names = [name for name in system.parameters if name in known and name != "slow_rate"]
     folds = [p for p in points if p.is_a(Kind.FOLD) and p.multiplicity.get(Kind.FOLD, 1) == 1]
-    rests = [p.x for p in points if p.is_a(Kind.EQUILIBRIUM)]
-    if not folds or not rests:
+    if not folds or not any(p.is_a(Kind.EQUILIBRIUM) for p in points):
         return ()
-    if not isinstance(system, PolynomialSystem):
-        # Each value of a parameter is a new model of formulas, whose domain is proved again.
-        names, folds = names[:_MOST_OF_FORMULAS], [min(folds, key=lambda p: min(abs(p.x - x) for x in rests))]
-    found = []
+    found: dict[tuple[str, ...], tuple[float, CanardPoint]] = {}
     for name in names[:_MOST_PARAMETERS]:
-        family, value = family_of(system, name), exact(system.parameters[name], name)
+        member = _members(system, name)
+        start = float(exact(system.parameters[name], name))
         for fold in folds[:_MOST_FOLDS]:
-            point = _canard_point(family, name, float(value), fold)
-            if point is not None and system.lower <= point.x <= system.upper:
-                found.append(point)
-    return tuple(found)
+            point = _canard_point(member, float(system.slow_rate), name, start, fold)
+            if point is None or not system.lower <= point.x <= system.upper:
+                continue
+            # Folds that meet on the way come to one place: it belongs to the one that is nearer.
+            place = (name, *(f"{number:.8g}" for number in (point.value, point.x, point.y)))
+            away = abs(point.x - fold.x)
+            if place not in found or away < found[place][0]:
+                found[place] = away, point
+    return tuple(point for _, point in found.values())
 
 
-def _canard_point(family: Family, name: str, start: float, fold: SpecialPoint) -> CanardPoint | None:
+def _members(system: FastSlowSystem, name: str) -> _Member:
+    """Return the members of the family in one parameter by their derivatives.
+
+    Each value of a parameter of formulas would be a new model, whose domain is proved again: their derivatives are
+    taken with the parameter as a variable.
+    """
+    family = family_of(system, name)
+    return _of_formulas(family, system) if isinstance(system, FormulaSystem) else _of_polynomials(family)
+
+
+def _of_polynomials(family: Family) -> _Member:
+    def member(value: float) -> _Partial | None:
+        try:
+            system = family.at(Fraction(value))
+        except InputError:
+            return None
+        return lambda of, i, j, x, y: float(system.partial(of, i, j, x, y))
+
+    return member
+
+
+def _of_formulas(family: Family, system: FormulaSystem) -> _Member:
+    try:
+        formulas = formulas_of(family, system)
+    except InputError:  # a parameter that only the slow rate depends on, or none does
+        return lambda value: None
+    fields = {"f": Formula(formulas.fast_field, formulas.names), "g": Formula(formulas.slow_field, formulas.names)}
+
+    @cache
+    def derivative(of: str, i: int, j: int) -> Formula:
+        return (
+            derivative(of, i - 1, j).derivative(0) if i else derivative(of, 0, j - 1).derivative(1) if j else fields[of]
+        )
+
+    def member(value: float) -> _Partial:
+        return lambda of, i, j, x, y: float(
+            evaluate(derivative(of, i, j).expression, dict(zip(formulas.names, (x, y, value), strict=True)))
+        )
+
+    return member
+
+
+def _canard_point(member: _Member, slow_rate: float, name: str, start: float, fold: SpecialPoint) -> CanardPoint | None:
     """Return the canard point by the secant method for g = 0 on the fold."""
     size = max(1.0, abs(start))
     before, now = start, start + _STEP * size
-    place = _fold_of(family, start, fold.x, fold.y)
+    place = _fold_of(member, start, fold.x, fold.y)
     if place is None:
         return None
-    g, x, y = place[0].g(*place[1:]), *place[1:]
+    g, x, y = place[0]("g", 0, 0, *place[1:]), *place[1:]
     for _ in range(_MOST_STEPS):
-        place = _fold_of(family, now, x, y)
+        place = _fold_of(member, now, x, y)
         if place is None:
             return None
         x, y = place[1:]
-        last, g = g, place[0].g(x, y)
+        last, g = g, place[0]("g", 0, 0, x, y)
         if g == last:
             return None
         step = -g * (now - before) / (g - last)
@@ -138,29 +189,26 @@ def _canard_point(family: Family, name: str, start: float, fold: SpecialPoint) -
             break
     else:
         return None
-    place, slope = _fold_of(family, now, x, y), _slope(family, now, x, y, _STEP * size)
+    place, slope = _fold_of(member, now, x, y), _slope(member, now, x, y, _STEP * size)
     if place is None or slope is None or slope == 0.0:
         return None
-    return _normal_form(place[0], fold.id, name, (start, now), *place[1:], slope)
+    return _normal_form(place[0], slow_rate, fold.id, name, (start, now), *place[1:], slope)
 
 
-def _slope(family: Family, value: float, x: float, y: float, step: float) -> float | None:
+def _slope(member: _Member, value: float, x: float, y: float, step: float) -> float | None:
     """Return dg / d parameter along the folds at a parameter."""
-    sides = [_fold_of(family, value + k * step, x, y) for k in (1, -1)]
-    values = [side[0].g(*side[1:]) for side in sides if side is not None]
+    sides = [_fold_of(member, value + k * step, x, y) for k in (1, -1)]
+    values = [side[0]("g", 0, 0, *side[1:]) for side in sides if side is not None]
     return (values[0] - values[1]) / (2.0 * step) if len(values) == 2 else None
 
 
-def _fold_of(family: Family, value: float, x: float, y: float) -> tuple[FastSlowSystem, float, float] | None:
-    """Return the system at a parameter and its fold f = f_x = 0 beside (x, y), by Newton's method."""
-    try:
-        system = family.at(Fraction(value))
-    except InputError:
+def _fold_of(member: _Member, value: float, x: float, y: float) -> tuple[_Partial, float, float] | None:
+    """Return the derivatives at a parameter and its fold f = f_x = 0 beside (x, y), by Newton's method."""
+    partial = member(value)
+    if partial is None:
         return None
     for _ in range(20):
-        f, f_x, f_y, f_xx, f_xy = (
-            float(system.partial("f", *o, x, y)) for o in ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1))
-        )
+        f, f_x, f_y, f_xx, f_xy = (partial("f", *o, x, y) for o in ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1)))
         determinant = f_x * f_xy - f_y * f_xx
         if determinant == 0.0 or not math.isfinite(determinant):
             return None
@@ -168,11 +216,18 @@ def _fold_of(family: Family, value: float, x: float, y: float) -> tuple[FastSlow
         x, y = x + dx, y + dy
         if abs(dx) + abs(dy) <= 1e-14 * (1.0 + abs(x) + abs(y)):
             break
-    return (system, x, y) if abs(f) + abs(f_x) < 1e-6 else None
+    return (partial, x, y) if abs(f) + abs(f_x) < 1e-6 else None
 
 
 def _normal_form(
-    system: FastSlowSystem, fold: str, name: str, values: tuple[float, float], x: float, y: float, slope: float
+    partial: _Partial,
+    slow_rate: float,
+    fold: str,
+    name: str,
+    values: tuple[float, float],
+    x: float,
+    y: float,
+    slope: float,
 ) -> CanardPoint | None:
     """Return the canard point with what its normal form says; None where it is none.
 
@@ -182,7 +237,7 @@ def _normal_form(
     """
 
     def at(of: str, i: int, j: int) -> float:
-        return float(system.partial(of, i, j, x, y))
+        return partial(of, i, j, x, y)
 
     f_xx, f_y, g_x = at("f", 2, 0), at("f", 0, 1), at("g", 1, 0)
     if not f_y * g_x < 0.0 or f_xx == 0.0:
@@ -197,4 +252,4 @@ def _normal_form(
     # l = -(dg / d parameter) f_xx / (2 g_x) times the parameter; e = -f_y g_x slow_rate.
     scale = 2.0 * g_x * f_y * g_x / (slope * f_xx)
     hopf, canard = -a_5 / 2.0 * scale, -(a_5 / 2.0 + number / 8.0) * scale
-    return CanardPoint(fold, name, *values, x, y, number, hopf, canard, float(system.slow_rate))
+    return CanardPoint(fold, name, *values, x, y, number, hopf, canard, slow_rate)

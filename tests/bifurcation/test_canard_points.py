@@ -61,6 +61,51 @@ def test_the_singular_hopf_point_and_its_kind(tmp_path):
         assert point.kind == hopf.note
 
 
+OREGONATOR = """
+fast = "x"
+slow = "z"
+f = "x*(1 - x) - h*z*(x - q)/(x + q)"
+g = "x - z"
+slow_rate = 0.01
+window = [[0, "6/5"], [0, "6/5"]]
+
+[parameters]
+k = 1
+l = 2
+h = 0.8
+q = 0.002
+"""
+
+
+def test_each_fold_of_formulas_in_each_parameter(tmp_path):
+    """All that isolation finds along h, wherever h stands in the list; h = (1 - x) (x + q) / (x - q) at the folds."""
+    (path := tmp_path / "oregonator.toml").write_text(OREGONATOR)
+    points = found(system_of(str(path)), "h")
+    _, known = followed(str(path), "h=0.3:3", "canard point")
+    assert len(known) == len(points) == 2
+    for point, other in zip(sorted(points, key=lambda p: p.value), known, strict=True):
+        assert point.value == pytest.approx(other.parameters[0], rel=1e-9)
+        assert point.value == pytest.approx((1 - point.x) * (point.x + 0.002) / (point.x - 0.002), rel=1e-9)
+
+
+def test_folds_that_meet_on_the_way_do_not_give_one_canard_point_twice(tmp_path):
+    """The two folds of a sigmoid meet where its slope is 1: the secants of both end at one place."""
+    text = """
+fast = "e"
+slow = "i"
+f = "-e + 1/(1 + exp(-(c*e - 12*i + 1.25 - 4)*1.2)) - 0.008"
+g = "-i + 1/(1 + exp(-(15*e - 3*i - 3.7)*2))"
+slow_rate = 0.05
+window = [[-0.2, 1.2], [-0.2, 1.2]]
+
+[parameters]
+c = 16
+"""
+    (path := tmp_path / "wilson_cowan.toml").write_text(text)
+    points = found(system_of(str(path)), "c")
+    assert len({round(p.value, 6) for p in points}) == len(points) > 0
+
+
 def test_folded_saddles_and_models_with_an_energy_have_none():
     faux = fs.FastSlowSystem(["y + x - x**3/3"], "x - 1", parameters={})
     assert not canard_points(faux, fs.critical_manifold(faux).points)
