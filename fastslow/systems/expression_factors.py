@@ -114,11 +114,20 @@ def _line_in(e: Expression, names: Sequence[str], lines: Sequence[Fraction]) -> 
         return None
     for line in sorted(_candidates(e, names).union(lines), key=lambda c: (abs(c), c)):
         try:
-            if Quotients(names).of(substituted(e, {names[0]: line}))[0] == 0:
-                return line
-        except (TooLong, BeyondDoubles, ZeroDivisionError):
+            there = substituted(e, {names[0]: line})
+        except (BeyondDoubles, ZeroDivisionError):
             continue
+        if vanishes(there, names):
+            return line
     return None
+
+
+def vanishes(e: Expression, names: Sequence[str]) -> bool:
+    """Whether a formula is 0 identically, as far as multiplying out tells."""
+    try:
+        return bool(Quotients(names).of(e)[0] == 0)
+    except (TooLong, BeyondDoubles, ZeroDivisionError):
+        return False
 
 
 def _is_power(e: Expression) -> bool:

@@ -114,6 +114,11 @@ def parse_expression(
     return _Parser(text, tuple(names), field, dict(constants or {}), frozenset(exponents)).parse()
 
 
+def names_in(text: str) -> set[str]:
+    """Return the names of variables, numbers and functions that occur in the text of a formula."""
+    return {token for token in _TOKEN.findall(text) if token[0].isalpha() or token[0] == "_"}
+
+
 @dataclass(frozen=True)
 class _Token:
     text: str

@@ -15,10 +15,9 @@ from fastslow.errors import MISSING, InputError
 from fastslow.systems.algebraic import Ball, Number
 from fastslow.systems.balls import enclosed
 from fastslow.systems.chart import Chart, chart_at, line_constant
-from fastslow.systems.expression_factors import Factored, factored, polynomial_of, written
+from fastslow.systems.expression_factors import Factored, factored, polynomial_of, vanishes, written
 from fastslow.systems.expression_facts import nodes
 from fastslow.systems.expressions import (
-    ZERO,
     Call,
     Expression,
     Variable,
@@ -39,6 +38,8 @@ from fastslow.systems.tapes import tape
 _CHECK_BITS = 64
 _MOST_BOXES = 400
 """Into which the window is cut to prove that f and g are finite in it."""
+_LARGEST = 1e300
+"""Beyond this a product of two values is no double."""
 _SIGN_BITS = (128, 512, 1024)
 _KINKED = ("abs", "relu", "leaky_relu")
 
@@ -93,10 +94,10 @@ class FormulaSystem(FastSlowSystem):
         entries = [self._read(entry, f"factors[{i}]", constants) for i, entry in enumerate(listed)]
         self.slow_expression = self._read(slow_field, "slow_field", constants)
         self._entries = tuple(entries)
-        if self.slow_expression == ZERO:
+        if vanishes(self.slow_expression, self.names):
             raise InputError("slow_field", "0", "must not vanish identically", "Without slow flow nothing moves")
         for i, entry in enumerate(entries):
-            if entry == ZERO:
+            if vanishes(entry, self.names):
                 raise InputError(f"factors[{i}]", "0", "must not vanish identically", "Then every point is at rest")
         self._check_finite([*entries, self.slow_expression])
         found = factored(entries, self.names, (self.lower, self.upper))
@@ -145,7 +146,7 @@ class FormulaSystem(FastSlowSystem):
                 jumps = isinstance(node, Call) and node.function == "sign"
                 if jumps and not self._holds(children(node)[0], lambda ball: not ball.contains(0)):
                     raise InputError("f, g", str(node), "jumps in the window", "Use tanh(k*x) with a large k")
-            where = self._first_box(e, lambda ball: ball.is_finite())
+            where = self._first_box(e, lambda ball: ball.is_finite() and abs(ball) < _LARGEST)
             if where is not None:
                 x, y = where
                 rule = f"is not proved to have finite values near {self.fast[0]} = {x:.6g}, {self.slow[0]} = {y:.6g}"

@@ -13,6 +13,7 @@ from typing import Any
 from fastslow.errors import MISSING, InputError
 from fastslow.systems.classics import fitzhugh_nagumo, van_der_pol
 from fastslow.systems.exact import exact, exact_list, plain
+from fastslow.systems.expression_text import names_in
 from fastslow.systems.expressions import FUNCTIONS, hermite_order
 from fastslow.systems.formulas import parse_formula
 from fastslow.systems.networks import two_layer
@@ -168,9 +169,12 @@ def _formulas(kind: str) -> Callable[[dict[str, Any]], Study]:
             if not isinstance(text, str):
                 raise InputError("g" if i == len(factors) else f"f[{i}]", text, "must be text", 'Quote it: "x - y"')
         formulas = [parse_formula(text, (fast, slow), f"f[{i}]", values) for i, text in enumerate(factors)]
+        slow_field = parse_formula(table["g"], (fast, slow), "g", values)
+        for key in values.keys() - set().union(*map(names_in, [*factors, table["g"]])):
+            raise InputError(f"parameters.{key}", plain(values[key]), "is used in neither f nor g", "Use it or drop it")
         system = {"polynomial": PolynomialSystem, "formula": FastSlowSystem}[kind](
             formulas,
-            parse_formula(table["g"], (fast, slow), "g", values),
+            slow_field,
             fast=(fast,),
             slow=(slow,),
             slow_rate=table.get("slow_rate", "1/100"),
@@ -206,6 +210,8 @@ def _parameters(table: Any, variables: tuple[str, str]) -> tuple[dict[str, Fract
             raise InputError("parameters", name, "is the name of a variable", "Rename it")
         if name in FUNCTIONS or name == "pi" or hermite_order(name) is not None:
             raise InputError("parameters", name, "is the name of a function or constant of formulas", "Rename it")
+        if name in ("slow_rate", *(f"{variable}0" for variable in variables)):
+            raise InputError("parameters", name, "is what the slow rate or a start is called on axes", "Rename it")
         if not isinstance(entry, dict):
             values[name] = exact(entry, field)
             written[name] = plain(values[name])

@@ -65,13 +65,13 @@ OREGONATOR = """
 fast = "x"
 slow = "z"
 f = "x*(1 - x) - h*z*(x - q)/(x + q)"
-g = "x - z"
+g = "k*x - l*z"
 slow_rate = 0.01
 window = [[0, "6/5"], [0, "6/5"]]
 
 [parameters]
 k = 1
-l = 2
+l = 1
 h = 0.8
 q = 0.002
 """

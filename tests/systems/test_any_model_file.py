@@ -1,7 +1,9 @@
 """Model files of valid and broken parts: each is read or refused in words, never anything else, and quickly."""
 
 import time
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -75,3 +77,44 @@ def test_any_model_file_is_read_or_refused(tmp_path, text):
         refusal = error
     assert refusal is None or (refusal.field and refusal.rule)
     assert time.process_time() - before < 5.0
+
+
+VALID = {
+    "fast": '"u"',
+    "slow": '"v"',
+    "f": '"exp(u) - 1 - u*v"',
+    "g": '"u*(1 - u) - v"',
+    "window": "[[0, 1], [0, 1]]",
+    "slow_rate": "0.01",
+    "starts": "[[0.5, 0.5]]",
+}
+
+
+def with_lines(entry):
+    """Return a valid model file whose keys are replaced by those of an entry, "key = value | [table] | key = value"."""
+    lines = entry.split(" | ") if entry else []
+    kept = [f"{key} = {value}" for key, value in VALID.items() if key not in {line.split(" =")[0] for line in lines}]
+    return "\n".join([*kept, *lines])
+
+
+def test_broken_files_are_refused_at_once_with_their_own_sentence(tmp_path):
+    path, rule, rules, count = tmp_path / "model.toml", "", set(), 0
+    path.write_text(with_lines(""))
+    study_of(str(path))
+    for line in (Path(__file__).parent / "hostile_files.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("==> "):
+            rule = line[4:]
+            continue
+        path.write_text(with_lines(line), encoding="utf-8")
+        seconds = []
+        for _ in range(3):
+            before = time.thread_time()
+            with pytest.raises(InputError) as refused:
+                study_of(str(path))
+            seconds.append(time.thread_time() - before)
+        assert rule in refused.value.rule, (line, str(refused.value))
+        assert refused.value.field and refused.value.way_out
+        assert min(seconds) < 0.05, (line, min(seconds))
+        rules.add(rule)
+        count += 1
+    assert count >= 180 and len(rules) >= 30
