@@ -28,6 +28,7 @@ from fastslow.systems.expressions import (
     evaluate,
     multiply,
     negative,
+    once_each,
     power,
 )
 from fastslow.systems.polynomials import Polynomial, fraction
@@ -141,14 +142,9 @@ def values(p: Polynomial | Formula, points: ArrayLike) -> tuple[Array, Array]:
 
 def _sized(p: Formula, at: Array) -> tuple[Array, Array]:
     given = {name: at[..., k] for k, name in enumerate(p.names)}
-    known: dict[int, tuple[Any, Any]] = {}
 
+    @once_each
     def of(e: Expression) -> tuple[Any, Any]:
-        if id(e) not in known:
-            known[id(e)] = find(e)
-        return known[id(e)]
-
-    def find(e: Expression) -> tuple[Any, Any]:
         match e:
             case Sum(terms):
                 pairs = [of(term) for term in terms]

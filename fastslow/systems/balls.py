@@ -19,6 +19,7 @@ from fastslow.systems.expressions import (
     Variable,
     hermite_order,
     hermite_rows,
+    once_each,
 )
 from fastslow.systems.polynomials import rational
 from fastslow.systems.root_quotients import ROOT_QUOTIENTS, root_quotient_ball
@@ -84,14 +85,9 @@ def enclosed(e: Expression, balls: Mapping[str, Ball]) -> Ball:
     balls : mapping
         An interval for each variable.
     """
-    known: dict[int, Ball] = {}
 
+    @once_each
     def at(node: Expression) -> Ball:
-        if id(node) not in known:
-            known[id(node)] = value(node)
-        return known[id(node)]
-
-    def value(node: Expression) -> Ball:
         match node:
             case Number(number):
                 return flint.arb(rational(number))

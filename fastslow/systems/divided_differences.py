@@ -21,6 +21,7 @@ from fastslow.systems.expressions import (
     add,
     multiply,
     negative,
+    once_each,
     power,
 )
 
@@ -47,17 +48,12 @@ def divided_difference(e: Expression, variable: str, at: Fraction) -> Expression
     at : Fraction
         c.
     """
-    known: dict[int, Expression] = {}
-
-    def of(node: Expression) -> Expression:
-        if id(node) not in known:
-            known[id(node)] = divide(node)
-        return known[id(node)]
 
     def there(node: Expression) -> Expression:
         return substituted(node, {variable: at})
 
-    def divide(node: Expression) -> Expression:
+    @once_each
+    def of(node: Expression) -> Expression:
         match node:
             case Variable(name):
                 return ONE if name == variable else ZERO

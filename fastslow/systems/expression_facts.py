@@ -29,6 +29,7 @@ from fastslow.systems.expressions import (
     hermite_order,
     hermite_rows,
     multiply,
+    once_each,
     power,
 )
 from fastslow.systems.polynomials import rational
@@ -173,14 +174,9 @@ def exact_value(e: Expression, values: Mapping[str, Fraction | None]) -> Fractio
 
     Functions count where their value is plainly rational, such as exp(0) and sqrt(4); a product with a factor 0 is 0.
     """
-    known: dict[int, Fraction | None] = {}
 
+    @once_each
     def at(node: Expression) -> Fraction | None:
-        if id(node) not in known:
-            known[id(node)] = value(node)
-        return known[id(node)]
-
-    def value(node: Expression) -> Fraction | None:
         match node:
             case Number(number):
                 return number
@@ -226,13 +222,11 @@ def rebuilt(e: Expression, new: Callable[[Expression], Expression | None]) -> Ex
     new : callable
         Returns the formula that takes the place of a node, None where it stays; seen from the leaves upwards.
     """
-    known: dict[int, Expression] = {}
 
+    @once_each
     def at(node: Expression) -> Expression:
-        if id(node) not in known:
-            again = rebuild(node)
-            known[id(node)] = new(again) or again
-        return known[id(node)]
+        again = rebuild(node)
+        return new(again) or again
 
     def rebuild(node: Expression) -> Expression:
         match node:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,7 @@ from fastslow.systems.exponential_quotients import LARGEST_PHI, phi, phi_order
 from fastslow.systems.root_quotients import LARGEST_ROOT_QUOTIENT, ROOT_QUOTIENTS, root_quotient, root_quotient_of
 
 FloatArray = NDArray[np.float64]
+Found = TypeVar("Found")
 
 LARGEST_HERMITE = 40
 """The functions he1, ..., he40 are the probabilists' Hermite polynomials."""
@@ -258,6 +259,18 @@ def hermite_rows(x: Any, order: int) -> Iterator[Any]:
         before, now = now, x * now - k * before
 
 
+def once_each(find: Callable[[Expression], Found]) -> Callable[[Expression], Found]:
+    """Return a function of the nodes of one formula with a memory: parts that occur often are gone through once."""
+    known: dict[int, tuple[Expression, Found]] = {}
+
+    def of(node: Expression) -> Found:
+        if id(node) not in known:
+            known[id(node)] = node, find(node)  # the node too, whose number might else be given to another
+        return known[id(node)][1]
+
+    return of
+
+
 def evaluate(e: Expression, values: Mapping[str, ArrayLike]) -> FloatArray:
     """Return the values of a formula, NaN or infinite where it has no finite real value.
 
@@ -269,14 +282,9 @@ def evaluate(e: Expression, values: Mapping[str, ArrayLike]) -> FloatArray:
         Arrays for its variables, which are broadcast.
     """
     arrays = {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
-    known: dict[int, FloatArray] = {}
 
+    @once_each
     def at(node: Expression) -> FloatArray:
-        if id(node) not in known:
-            known[id(node)] = value(node)
-        return known[id(node)]
-
-    def value(node: Expression) -> FloatArray:
         match node:
             case Number(number):
                 return np.asarray(float(number))
