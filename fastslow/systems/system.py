@@ -62,7 +62,7 @@ class FastSlowSystem:
     window : pair of numbers, or pair of pairs, optional
         Bounds of the fast variable, or of the fast and the slow variable.
     start_fast : number, optional
-        Fast coordinate of starts for which only the slow coordinate is given: 0, or the middle of a window without 0.
+        Fast coordinate of starts for which only the slow coordinate is given: 0, or the middle of a window without 0 inside.
     parameters : mapping, optional
         Numbers that the text of f and g may name; and what else the system was made from, for records and the reader.
     name, title : str, optional
@@ -135,7 +135,7 @@ class FastSlowSystem:
             raise InputError("slow_rate", slow_rate, "must be positive", "The singular limit is slow_rate -> 0")
         self._set_window(window)
         if start_fast is None:
-            start_fast = 0 if self.lower <= 0 <= self.upper else (self.lower + self.upper) / 2
+            start_fast = 0 if self.lower < 0 < self.upper else (self.lower + self.upper) / 2
         self.start_fast = exact(start_fast, "start_fast")
         if not self.lower <= self.start_fast <= self.upper:
             raise InputError("start_fast", start_fast, "must lie inside the window", "Widen the window")
