@@ -125,6 +125,8 @@ def _frame(analysis: Analysis, width: float) -> Frame:
             heights.append(1.5 * orbit.start[1])
         elif math.isfinite(orbit.trajectory.final[1]):
             outer += [min(orbit.trajectory.y), max(orbit.trajectory.y)]
+    stable = [cycle for cycle in analysis.limit_cycles.cycles if cycle.stability == "stable"]
+    heights += [y for cycle in stable for y in (min(cycle.y), max(cycle.y))]
     # What only leaves the picture, or overshoots it, may widen it but not crush the rest.
     room = 0.6 * (max(heights) - min(heights))
     heights += [min(max(y, min(heights) - room), max(heights) + room) for y in outer]
@@ -146,6 +148,7 @@ def _frame(analysis: Analysis, width: float) -> Frame:
     elif widths and not analysis.system.invariant_window:
         # Of a window that the orbits do not fill, the part in which something happens.
         seen = [x for orbit in analysis.orbits for x in orbit.trajectory.x]
+        seen += [x for cycle in stable for x in cycle.x]
         seen += [p.x for p in analysis.points if p.finite and p.kind in ("fold", "equilibrium") and low <= p.y <= high]
         near, far = min(widths + seen), max(widths + seen)
         left, right = max(left, near - _BESIDE * (far - near)), min(right, far + _BESIDE * (far - near))

@@ -52,6 +52,8 @@ def load_study(path: Path) -> Study:
         if isinstance(error, InputError):
             raise
         raise InputError("MODEL", str(path), f"is no TOML: {error}", "See the README for an example") from None
+    if "f" in table:
+        table.setdefault("name", path.stem)
     return study_from(table, str(path))
 
 
