@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastslow.systems.algebraic import Ball
 from fastslow.systems.balls import enclosed
-from fastslow.systems.expression_factors import factored
+from fastslow.systems.expression_factors import factored, vanishes
 from fastslow.systems.expression_facts import nodes, substituted
 from fastslow.systems.expressions import (
     ZERO,
@@ -110,13 +110,17 @@ class Formula:
 
     def line(self, place: int) -> tuple[Fraction, Fraction] | None:
         """Return (c, slope) where it is slope (u - c), u the variable at a place, None where it is not."""
-        slope = self.derivative(place)
-        if self.variables != {self.names[place]} or not isinstance(slope.expression, Number):
+        slope = self.derivative(place).expression
+        if self.variables != {self.names[place]} or not isinstance(slope, Number) or not slope.value:
             return None
         at_zero = substituted(self.expression, {self.names[place]: Fraction(0)})
         if not isinstance(at_zero, Number):
             return None
-        return -at_zero.value / slope.expression.value, slope.expression.value
+        # The derivative of u + sign(u - 1) is 1 too.
+        line = add(at_zero, multiply(slope, Variable(self.names[place])))
+        if not vanishes(add(self.expression, negative(line)), self.names):
+            return None
+        return -at_zero.value / slope.value, slope.value
 
     def factors(self) -> list[Formula]:
         """Return the different factors that have variables, without denominators."""

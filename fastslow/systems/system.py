@@ -62,7 +62,7 @@ class FastSlowSystem:
     window : pair of numbers, or pair of pairs, optional
         Bounds of the fast variable, or of the fast and the slow variable.
     start_fast : number, optional
-        Fast coordinate of starts for which only the slow coordinate is given: 0, or the middle of a window without 0 inside.
+        Fast coordinate of starts for which only the slow coordinate is given: 0, or the middle of a window without it.
     parameters : mapping, optional
         Numbers that the text of f and g may name; and what else the system was made from, for records and the reader.
     name, title : str, optional

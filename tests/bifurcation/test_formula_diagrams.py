@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import fastslow as fs
+from fastslow.bifurcation.functions import Formula
+from fastslow.systems.formulas import parse_formula
 
 HIDDEN = "(sin(x)**2 + cos(x)**2)"
 """A factor 1 that is not recognised."""
@@ -279,3 +281,33 @@ def test_a_pole_and_a_kink_are_not_called_complete(tmp_path):
         )
         found = continued(str(path), "p=-1:1")
         assert not found.complete and any(note.startswith("Not shown") for note in found.notes)
+
+
+def test_lines_among_formulas():
+    """Formulas with kinks have constant derivatives without being lines."""
+
+    def line(text, place=0):
+        names = ("x", "y")
+        return Formula(parse_formula(text, names, "f"), names).line(place)
+
+    assert line("3*x - 2 + x") == (Fraction(1, 2), 4)
+    assert line("2*y - 1", 1) == (Fraction(1, 2), 2)
+    for text in ("sign(x - 1)", "x + sign(x - 1)", "abs(x - 1)", "x + y", "x**2", "exp(x) - 1", "2*y - 1", "3"):
+        assert line(text) is None, text
+
+
+def test_a_field_with_kinks_has_a_boundary(tmp_path):
+    (path := tmp_path / "mckean.toml").write_text("""
+f = "-x + abs(x + 1/2) - abs(x - 1/2) - y + current"
+g = "x - 3*y/10"
+slow_rate = 0.05
+window = [[-3, 3], [-3, 3]]
+
+[parameters]
+current = 0.1
+""")
+    found = fs.phase_boundary(str(path), "current=0:0.2")
+    assert {curve.kind for curve in found.curves} == {"window's edge"}
+    # the equations are odd: f(-x, -y; -I) = -f(x, y; I)
+    edges = sorted((curve.y[0], curve.y[-1]) for curve in found.curves)
+    assert edges[0][0] == pytest.approx(-edges[-1][0], abs=1e-8)
