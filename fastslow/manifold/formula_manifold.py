@@ -354,6 +354,8 @@ def _midpoint(plane: PlaneField, a: SpecialPoint, b: SpecialPoint, at: Array) ->
     if np.abs(ends - at).max() > 2 * _TOO_CLOSE:
         return
     _, gradient = plane.at(at)
+    if not np.isfinite(gradient).all() or not gradient.any():
+        return
     along = [Fraction(float(v)) for v in np.array([-gradient[1], gradient[0]]) / plane.width]
     with flint.ctx.workprec(_SIGN_BITS):
         total = flint.arb(0)

@@ -145,6 +145,8 @@ def point_between(plane: PlaneField, tubes: Tubes, places: tuple[float, float], 
     """Return a point of the curve between two ends that are closer than its points, none where that is not sure."""
     guess = ends.mean(axis=0)
     _, gradient = plane.at(guess)
+    if not np.linalg.norm(gradient) > 0:
+        return np.empty((0, 2))
     point = plane.on_curve(guess, gradient / np.linalg.norm(gradient))
     s, n = (v[0] for v in tubes.coordinates(point[None]))
     inside = (np.abs(n) <= tubes.width) & (np.abs(s) <= tubes.half * (1 + 1e-9))

@@ -100,6 +100,8 @@ class FormulaSystem(FastSlowSystem):
                 raise InputError(f"factors[{i}]", "0", "must not vanish identically", "Then every point is at rest")
         self._check_finite([*entries, self.slow_expression])
         found = factored(entries, self.names, (self.lower, self.upper))
+        if found.unit == ZERO:
+            raise InputError("f", " * ".join(map(str, entries)), "vanishes identically", "Then every point is at rest")
         zero_free = [self._has_no_zero(part) for part in found.parts]
         self.unit = multiply(found.unit, *_powers(found, zero_free))
         kept = [i for i, free in enumerate(zero_free) if not free]

@@ -315,3 +315,43 @@ def test_zeros_whose_first_boxes_are_wide_are_refined():
     m = manifold("8/3*x + y*atan(y + 2/3) - 6/5*x**2", "-4*tanh(2*y + 1/3) - 3/2*atan(x + y)", ((-2, 2), (-2, 2)))
     assert m.complete
     assert all(p.exact_y.ball(300).rel_accuracy_bits() > 250 for p in m.of_kind("fold"))
+
+
+@pytest.mark.parametrize(
+    ("f", "g", "expected"),
+    [
+        ("y*(1 + exp(x))", "(x + x)**3", [(0, 0, 3)]),
+        ("y - tanh(x)", "(x - y/2)**2*(y - 1/3)*exp(x)", [(0, 0, 2), (math.atanh(1 / 3), 1 / 3, 1)]),
+        ("exp(x) - y", "tanh(x**3)", [(0, 1, 3)]),
+        ("y - exp(x) + 1", "(x - y)**2", [(0, 0, 4)]),
+    ],
+)
+def test_equilibria_at_repeated_factors_of_g(f, g, expected):
+    m = manifold(f, g, ((-2, 2), (-2, 2)))
+    assert m.complete
+    found = [(e.x, e.y, e.multiplicity["equilibrium"]) for e in m.of_kind("equilibrium")]
+    np.testing.assert_allclose(found, expected, atol=1e-15)
+    assert all(e.certified for e in m.of_kind("equilibrium"))
+    # The sign of g changes at odd zeros only.
+    check_structure(m)
+
+
+def test_factors_of_g_that_vanish_together_are_not_taken_for_one():
+    m = manifold("y - exp(x) + 1", "x*y**2", ((-2, 2), (-2, 2)))
+    (point,) = m.of_kind("equilibrium")
+    assert not m.complete and not point.certified
+
+
+def test_a_line_of_fast_equilibria_that_no_factor_shows():
+    m = manifold("tanh(y) - x*y", "x - 1/3 + y", ((-2, 2), (-2, 2)))
+    assert m.complete
+    (crossing,) = m.of_kind("crossing")
+    assert (crossing.x, crossing.y) == (1, 0)
+    assert sorted(arc.stability for arc in m.arcs) == ["attracting"] + ["neutral"] * 3 + ["repelling"] * 2
+
+
+def test_variables_that_cancel_do_not_count():
+    m = manifold("exp(sin(y) - erf(y)) - (x - x + y*y)", "x*y + x", ((-2, 2), (-2, 2)))
+    assert m.complete
+    assert {arc.stability for arc in m.arcs} == {"neutral"}
+    assert len(m.branches) == 2
