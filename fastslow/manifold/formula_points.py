@@ -200,10 +200,12 @@ class _Search:
             proved = self.vanishes(e, x, y)
             if proved is None:
                 continue
-            patch = patch_about(plane, plane.scaled(np.array([nearest_double(x), nearest_double(y)])))
+            level = self.known_zero(derivative(e, self.names[0], 2), x, y)
+            patch = patch_about(plane, plane.scaled(np.array([nearest_double(x), nearest_double(y)])), level)
             if patch is None or not patch.no_fold:
                 continue
-            candidate = Candidate(x, y, {Kind.CROSSING: 1}, [curve], proved)
+            kinds = {Kind.CROSSING: 1} | ({Kind.FOLD: 1} if patch.fold else {})
+            candidate = Candidate(x, y, kinds, [curve], proved)
             join(self.found, candidate)
             self.branch.append((curve, patch, next(c for c in self.found if c.same_place(candidate))))
             if not proved:
@@ -227,15 +229,19 @@ class _Search:
 
     def vanishes(self, e: Expression, x: Coordinate, y: Coordinate) -> bool | None:
         """Whether a formula is zero at a point: True where that is proved, None where it is not zero."""
-        if x.exact is not None and y.exact is not None:
-            value = exact_value(e, dict(zip(self.names, (x.exact, y.exact), strict=True)))
-            if value is not None:
-                return True if value == 0 else None
+        if self.known_zero(e, x, y):
+            return True
         if self.on_hidden_line(e, x, y) or vanishes_at_critical_point(e, self.names, x.zero.box, (x, y)):
             return True
         with flint.ctx.workprec(_BRANCH_BITS):
             value = enclosed(e, dict(zip(self.names, (x.ball(_BRANCH_BITS), y.ball(_BRANCH_BITS)), strict=True)))
             return False if value.contains(0) else None
+
+    def known_zero(self, e: Expression, x: Coordinate, y: Coordinate) -> bool:
+        """Whether a formula is zero at a rational point."""
+        if x.exact is None or y.exact is None:
+            return False
+        return exact_value(e, dict(zip(self.names, (x.exact, y.exact), strict=True))) == 0
 
     def on_hidden_line(self, e: Expression, x: Coordinate, y: Coordinate) -> bool:
         """Whether a critical point lies on a line x = c or y = c on which the formula is zero throughout.

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import fastslow as fs
+from fastslow.flow.crossings import crossing_reports
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.polynomial_system import PolynomialSystem
@@ -355,3 +356,43 @@ def test_variables_that_cancel_do_not_count():
     assert m.complete
     assert {arc.stability for arc in m.arcs} == {"neutral"}
     assert len(m.branches) == 2
+
+
+@pytest.mark.parametrize(
+    ("f", "passage"),
+    [
+        ("sinh(x)**3 - x*y - y**2*tanh(y + 1)/5", "gains stability"),
+        ("x**3 - 8*x*y - y**2*(3 - tanh(x)) + x*y*(5 + x)/10", "loses its stability"),
+        ("x**3/100000 - x*y + y**2/10 + sin(y)**3", "gains stability"),
+    ],
+)
+def test_a_pitchfork_in_one_factor(f, passage):
+    """One branch has its fold where the other passes through: x^3 - x y + ... with no factor x."""
+    m = manifold(f, "1 + x/9" if passage[0] == "g" else "x/9 - 1/2", ((-2, 2), (-2, 2)))
+    assert m.complete
+    (point,) = [p for p in m.of_kind("crossing") if (p.x, p.y) == (0, 0)]
+    assert point.is_a("fold") and point.certified and "a fold at a crossing" in point.note
+    (report,) = crossing_reports(m.system, (point,))
+    assert report.kind == "pitchfork point"
+    meeting = [arc for arc in m.arcs if point in (arc.start, arc.end)]
+    assert len(meeting) == 4
+    # Both halves of the branch with the fold lie on its side of it.
+    up = [arc for arc in meeting if (arc.y[len(arc.y) // 2] > 0)]
+    assert len(up) in (1, 3)
+    check_structure(m)
+
+
+def test_folds_beside_a_branch_point_are_not_taken_for_one_at_it():
+    """The branch y ~ x^3 + ... has an inflection there, no fold: nothing is claimed."""
+    m = manifold("x**4 - x*y + y**2*exp(x)/10", "exp(x)", ((-2, 2), (-2, 2)))
+    assert not m.complete and not any(p.certified for p in m.of_kind("fold"))
+
+
+def test_an_extremum_beyond_the_smallest_double_is_said_in_words():
+    m = manifold(
+        "(sin(y*10000) - (x/10000)**3)*((x/10000 + 7/10)**2 + (y*10000 - 7/5)**2 - 1e-8)",
+        "(x/10000)**2 + x/10000",
+        ((-20000, 20000), ("-0.0002", "0.0002")),
+    )
+    assert not m.complete
+    assert "zero and double to 1024 bits" in m.unmatched[0]
