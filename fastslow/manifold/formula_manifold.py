@@ -78,11 +78,11 @@ def _attempt(system: FormulaSystem, cuts: Cuts) -> CriticalManifold | InputError
 def _in_pieces(system: FormulaSystem, cuts: Cuts) -> CriticalManifold:
     if not (cuts.x or cuts.y or cuts.curves):
         return _Builder(system, formula_geometry(system)).build()
-    parts = [
-        on_side(_Builder(piece, formula_geometry(piece, [k for k, _ in sides])).build(), sides)
-        for piece, sides in pieces(system, cuts)
-    ]
-    return Glue(system, cuts, parts).whole()
+    parts, every = [], Cuts(system.names)
+    for piece, sides in pieces(system, cuts):
+        parts.append(on_side(_Builder(piece, formula_geometry(piece, [k for k, _ in sides])).build(), sides))
+        every.add(piece, sides, system)
+    return Glue(system, every, parts).whole()
 
 
 def _told(sentences: Sequence[str], kinks: Sequence[Expression]) -> tuple[str, ...]:

@@ -265,9 +265,47 @@ def test_thousands_of_loops_are_refused_at_once():
     assert time.perf_counter() - begin < 10
 
 
-def test_kinks_in_kinks_are_told():
+@pytest.mark.parametrize(
+    ("f", "corners"),
+    [
+        # For x > 0, y > 0: y = x - (x + y/3)/2 = x/2 - y/6, y = 3x/7; for x < 0: y = -x + |x + y/3|/2 = -9x/7.
+        ("y - abs(x - abs(x + y/3)/2)", [(0, 0)]),
+        ("y - abs(x - abs(y)/2 + y) + 1/2", [(3 / 4, -1 / 2)]),
+        ("abs(abs(abs(x) - 1) - 1/2) - y", [(k / 2, (k % 2 == 0) / 2) for k in range(-3, 4)]),
+        ("tanh(x - abs(x + y/3)/2) - abs(y - abs(x))", [(0, 0)]),
+    ],
+)
+def test_kinks_in_kinks(f, corners):
+    m = manifold(f, "x - 1/3 + y/9", ((-2, 2), (-2, 2)))
+    assert m.complete
+    assert places(m.of_kind("fold")) == pytest.approx(np.array(corners), abs=1e-15)
+    assert {p.note for p in m.of_kind("fold")} == {"corner at a kink"}
+    check_structure(m)
+
+
+def test_a_curve_between_nested_kinks_is_where_it_is():
     m = manifold("y - abs(x - abs(x + y/3)/2)", "x - 1/3", ((-2, 2), (-2, 2)))
-    assert not m.complete and m.unmatched[-1].startswith("f has a kink along x - 0.5*abs(x + y/3) = 0")
+    for arc in m.arcs:
+        np.testing.assert_allclose(arc.y, np.where(arc.x > 0, 3 / 7, -9 / 7) * arc.x, atol=1e-14)
+    (equilibrium,) = m.of_kind("equilibrium")
+    assert equilibrium.y == pytest.approx(1 / 7, abs=1e-15)
+
+
+def test_more_curves_of_kinks_than_are_followed_are_told():
+    f = "y - abs(x + y/3)/9 - abs(x + y/4)/9 - abs(x + y/5)/9 - abs(x + y/6)/9"
+    m = manifold(f, "x - 1/3", ((-2, 2), (-2, 2)))
+    assert not m.complete and any("f has a kink along x + y/6 = 0" in sentence for sentence in m.unmatched)
+
+
+def test_four_arcs_that_meet_at_a_kink_are_a_crossing():
+    m = manifold("abs(x) - abs(y)", "x - 1/3", ((-2, 2), (-2, 2)))
+    assert m.complete
+    (point,) = m.of_kind("crossing")
+    assert (point.x, point.y, point.note) == (0, 0, "4 arcs meet at a kink")
+    meeting = [arc for arc in m.arcs if point in (arc.start, arc.end)]
+    assert sorted(arc.stability for arc in meeting) == ["attracting"] * 2 + ["repelling"] * 2
+    assert crossing_reports(m.system, (point,))[0].kind == "degenerate"
+    check_structure(m)
 
 
 def test_lines_and_the_four_edges():
