@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import flint
@@ -70,6 +71,19 @@ class Tubes:
 
     def hold(self, boxes: Array) -> NDArray[np.bool_]:
         """Return for each box whether it is seen to lie in one tube; only tubes near its middle are looked at."""
+        low, high = self._ends
+        found = np.all((boxes[:, :, 0] >= low) & (boxes[:, :, 1] <= high), axis=1)
+        if found.any():
+            found[found] = self._hold(boxes[found])
+        return found
+
+    @cached_property
+    def _ends(self) -> tuple[Array, Array]:
+        """The least and the largest coordinates in the tubes."""
+        size = np.abs(self.along) * (_OVERLAP * self.half)[:, None] + np.abs(self.across) * self.width[:, None]
+        return (self.centre - size).min(axis=0), (self.centre + size).max(axis=0)
+
+    def _hold(self, boxes: Array) -> NDArray[np.bool_]:
         middle, size = boxes.mean(axis=2), (boxes[:, :, 1] - boxes[:, :, 0]) / 2
         near = self._nearest(middle)
         away = middle[:, None, :] - self.centre[near]
