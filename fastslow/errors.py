@@ -19,7 +19,10 @@ class InputError(FastSlowError, ValueError):
 
     def __init__(self, field: str, value: object, rule: str, way_out: str = "") -> None:
         self.field, self.value, self.rule, self.way_out = field, value, rule, way_out
-        shown = repr(str(value)) if isinstance(value, Fraction) else repr(value)
+        try:
+            shown = repr(str(value)) if isinstance(value, Fraction) else repr(value)
+        except RecursionError:
+            shown = f"a {type(value).__name__} in many others"
         if len(shown) > 120:
             shown = shown[:117] + "..."
         text = f"{field}: {rule}" if value is MISSING else f"{field} = {shown}: {rule}"

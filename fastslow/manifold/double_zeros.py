@@ -31,6 +31,7 @@ _REACHES = (1e-6, 1e-5, 1e-4)
 """Half lengths of the arcs that are tried, in units of the window."""
 _BITS = 1024
 _SHARE = 1e-6
+_LEAST = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,9 +146,10 @@ def _by_extremum(
         balls = dict(zip(names, (v.ball(_BITS) for v in at), strict=True))
         height = enclosed(g, balls)
         # In the time of (-F_y, F_x) from the extremum G = 0 is at most (2 |G| / |E|)^(1/2) away.
-        speed = sum((enclosed(derivative(f, name), region) ** 2 for name in names), flint.arb(0)).sqrt()
-        reach = (2 * height.abs_upper() / turn.abs_lower()).sqrt() * speed.upper()
-        pair_within = f"two less than 1e{math.ceil(math.log10(2 * float(reach.upper())))} apart"
+        slopes = [enclosed(derivative(f, name), region) for name in names]
+        speed = sum((v * v for v in slopes), flint.arb(0)).abs_upper().sqrt()  # v**2 of a ball with 0 in it is NaN
+        reach = (2 * height.abs_upper() / turn.abs_lower()).sqrt() * speed
+        pair_within = f"two less than 1e{math.ceil(math.log10(max(2 * float(reach.upper()), _LEAST)))} apart"
         if height.contains(0):
             doubt = f"zero and double to {_BITS} bits, which is either one double point, or {pair_within}, or none"
             return Resolved(doubtful=at, doubt=doubt)

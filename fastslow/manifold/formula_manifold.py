@@ -78,11 +78,11 @@ def _attempt(system: FormulaSystem, cuts: Cuts) -> CriticalManifold | InputError
 def _in_pieces(system: FormulaSystem, cuts: Cuts) -> CriticalManifold:
     if not (cuts.x or cuts.y or cuts.curves):
         return _Builder(system, formula_geometry(system)).build()
-    parts = [
-        on_side(_Builder(piece, formula_geometry(piece, [k for k, _ in sides])).build(), sides)
-        for piece, sides in pieces(system, cuts)
-    ]
-    return Glue(system, cuts, parts).whole()
+    parts, every = [], Cuts(system.names)
+    for piece, sides in pieces(system, cuts):
+        parts.append(on_side(_Builder(piece, formula_geometry(piece, [k for k, _ in sides])).build(), sides))
+        every.add(piece, sides, system)
+    return Glue(system, every, parts).whole()
 
 
 def _told(sentences: Sequence[str], kinks: Sequence[Expression]) -> tuple[str, ...]:
@@ -354,6 +354,8 @@ def _midpoint(plane: PlaneField, a: SpecialPoint, b: SpecialPoint, at: Array) ->
     if np.abs(ends - at).max() > 2 * _TOO_CLOSE:
         return
     _, gradient = plane.at(at)
+    if not np.isfinite(gradient).all() or not gradient.any():
+        return
     along = [Fraction(float(v)) for v in np.array([-gradient[1], gradient[0]]) / plane.width]
     with flint.ctx.workprec(_SIGN_BITS):
         total = flint.arb(0)

@@ -20,8 +20,9 @@ from fastslow.manifold.special_points import Candidate, Kind, SpecialPoint, clas
 from fastslow.manifold.tubes import Patch, patch_about
 from fastslow.systems.algebraic import FIRST_BITS, Ball, Number, Rational, compare, nearest_double, rational_in
 from fastslow.systems.balls import enclosed
+from fastslow.systems.expression_factors import factored
 from fastslow.systems.expression_facts import exact_value, nodes, substituted
-from fastslow.systems.expressions import ZERO, Expression, Variable, derivative
+from fastslow.systems.expressions import ZERO, Expression, Variable, derivative, multiply
 from fastslow.systems.formula_system import FormulaSystem
 
 Array = NDArray[np.float64]
@@ -199,10 +200,12 @@ class _Search:
             proved = self.vanishes(e, x, y)
             if proved is None:
                 continue
-            patch = patch_about(plane, plane.scaled(np.array([nearest_double(x), nearest_double(y)])))
+            level = self.known_zero(derivative(e, self.names[0], 2), x, y)
+            patch = patch_about(plane, plane.scaled(np.array([nearest_double(x), nearest_double(y)])), level)
             if patch is None or not patch.no_fold:
                 continue
-            candidate = Candidate(x, y, {Kind.CROSSING: 1}, [curve], proved)
+            kinds = {Kind.CROSSING: 1} | ({Kind.FOLD: 1} if patch.fold else {})
+            candidate = Candidate(x, y, kinds, [curve], proved)
             join(self.found, candidate)
             self.branch.append((curve, patch, next(c for c in self.found if c.same_place(candidate))))
             if not proved:
@@ -226,15 +229,19 @@ class _Search:
 
     def vanishes(self, e: Expression, x: Coordinate, y: Coordinate) -> bool | None:
         """Whether a formula is zero at a point: True where that is proved, None where it is not zero."""
-        if x.exact is not None and y.exact is not None:
-            value = exact_value(e, dict(zip(self.names, (x.exact, y.exact), strict=True)))
-            if value is not None:
-                return True if value == 0 else None
+        if self.known_zero(e, x, y):
+            return True
         if self.on_hidden_line(e, x, y) or vanishes_at_critical_point(e, self.names, x.zero.box, (x, y)):
             return True
         with flint.ctx.workprec(_BRANCH_BITS):
             value = enclosed(e, dict(zip(self.names, (x.ball(_BRANCH_BITS), y.ball(_BRANCH_BITS)), strict=True)))
             return False if value.contains(0) else None
+
+    def known_zero(self, e: Expression, x: Coordinate, y: Coordinate) -> bool:
+        """Whether a formula is zero at a rational point."""
+        if x.exact is None or y.exact is None:
+            return False
+        return exact_value(e, dict(zip(self.names, (x.exact, y.exact), strict=True))) == 0
 
     def on_hidden_line(self, e: Expression, x: Coordinate, y: Coordinate) -> bool:
         """Whether a critical point lies on a line x = c or y = c on which the formula is zero throughout.
@@ -258,26 +265,42 @@ class _Search:
     def meetings(self, kind: Kind, group: list[Curve], other: Expression, curves: list[Curve]) -> None:
         e = _expression(group[0])
         what = f"{e} = 0 together with {other} = 0"
-        result = self.isolated([e, other], self.names, self.bounds, what)
+        parts = _powers(other, self.names)
+        radical = multiply(*(part for part, _ in parts))
+        result = self.isolated([e, radical], self.names, self.bounds, what)
         for x, y in result.zeros:
             here = [curve for curve in curves if _lies_on(curve, x, y)]
-            join(self.found, Candidate(x, y, {kind: 1}, here, True))
+            # The product of the parts is zero once, so that one of them is.
+            times = {n for _, n in self.zero_in(parts, x, y)}
+            join(self.found, Candidate(x, y, {kind: max(times)}, here, len(times) == 1))
         for box in result.undecided:
             middle = [Blurred(flint.arb(float(low)).union(flint.arb(float(high)))) for low, high in box]
             here = [curve for curve in curves if _lies_on(curve, *middle)]
-            if not self.resolved(kind, here, e, other, box):
+            near = self.zero_in(parts, *middle)
+            part, n = near[0] if len(near) == 1 else (radical, 0)
+            if here and near and not (n and self.resolved(kind, here, e, part, box, n)):
                 self.undecided(kind, here, box)
 
-    def resolved(self, kind: Kind, curves: list[Curve], f: Expression, g: Expression, box: Array) -> bool:
-        """Settle a small box with a double zero, a close pair, or an extremum close to zero, where that is proved."""
+    def zero_in(self, parts: list[tuple[Expression, int]], x: Number, y: Number) -> list[tuple[Expression, int]]:
+        """Return the parts that are not told from zero at a place."""
+        at = dict(zip(self.names, (x.ball(), y.ball()), strict=True))
+        return [(part, n) for part, n in parts if enclosed(part, at).contains(0)] if len(parts) > 1 else parts
+
+    def resolved(
+        self, kind: Kind, curves: list[Curve], f: Expression, g: Expression, box: Array, times: int = 1
+    ) -> bool:
+        """Settle a small box with a double zero, a close pair, or an extremum close to zero, where that is proved.
+
+        Multiplicities are those of zeros of g, `times` as often.
+        """
         result = resolved(f, g, self.names, self.bounds, box)
         if result is None:
             return False
         for x, y in result.single:
-            join(self.found, Candidate(x, y, {kind: 1}, list(curves), True))
+            join(self.found, Candidate(x, y, {kind: times}, list(curves), True))
         if result.double is not None:
             x, y = result.double
-            join(self.found, Candidate(x, y, {kind: 2}, list(curves), True))
+            join(self.found, Candidate(x, y, {kind: 2 * times}, list(curves), True))
         if result.doubtful is not None:
             x, y = result.doubtful
             self.doubtful(kind, curves, x, y, result.doubt)
@@ -336,6 +359,14 @@ def lost_box(plane: PlaneField, point: SpecialPoint) -> Array:
     """Return the box of the unit square round a singular point without proof, in which the curve is not followed."""
     centre = plane.scaled(np.array([point.x, point.y]))
     return np.stack([centre - _LOST, centre + _LOST], axis=1)
+
+
+def _powers(e: Expression, names: Sequence[str]) -> list[tuple[Expression, int]]:
+    """Return the factors of a formula and how often they occur where one does more than once, else the formula."""
+    found = factored([e], names)
+    if max(found.multiplicities, default=1) == 1:
+        return [(e, 1)]
+    return list(zip(found.parts, found.multiplicities, strict=True))
 
 
 def _expression(curve: Curve) -> Expression:

@@ -2,6 +2,7 @@
 
 A kink at a rational value of one variable cuts the window. Along a curve k(x, y) = 0 the formula is followed in the
 whole window once for each sign of k, its curves are cut where they meet k = 0, and the parts on the right side kept.
+Kinks in kinks, as of abs(x - abs(x + y)), are found in the pieces, in which the inner ones are gone.
 """
 
 from __future__ import annotations
@@ -53,6 +54,17 @@ class Cuts:
     y: list[Fraction] = field(default_factory=list)
     curves: list[Expression] = field(default_factory=list)
     left: list[Expression] = field(default_factory=list)
+    nested: bool = False
+
+    def add(self, piece: FormulaSystem, sides: Sides, whole: FormulaSystem) -> None:
+        """Take in the edges of a piece and the curves at its sides."""
+        for own, low, high, ends in (
+            (self.x, piece.lower, piece.upper, (whole.lower, whole.upper)),
+            (self.y, piece.slow_lower, piece.slow_upper, (whole.slow_lower, whole.slow_upper)),
+        ):
+            own += [v for v in (low, high) if v is not None and v not in ends and v not in own]
+        known = {str(k) for k in self.curves}
+        self.curves += [k for k, _ in sides if str(k) not in known]
 
     def on_cut(self, point: SpecialPoint) -> bool:
         """Whether a point lies on a cut, as far as it can be told."""
@@ -69,10 +81,10 @@ class Cuts:
             return any(enclosed(k, at).contains(0) for k in self.curves)
 
 
-def kinks_of(system: FormulaSystem) -> Cuts:
-    """Return where the window has to be cut for f and g to be smooth in its pieces.
+def kinks_of(system: FormulaSystem, known: int = 0) -> Cuts:
+    """Return where the window has to be cut for f and g to be smooth in its pieces, apart from kinks in kinks.
 
-    Kinks in kinks, and more than some curves, stay.
+    More than some curves stay, the number of `known` ones included.
     """
     cuts = Cuts(system.names)
     assert system.slow_lower is not None and system.slow_upper is not None
@@ -93,8 +105,10 @@ def kinks_of(system: FormulaSystem) -> Cuts:
                     ]
                     continue
             if e is not system.slow_expression and e is not system.unit and not _is_known(node.argument, cuts):
-                nested = any(isinstance(part, Call) and part.function in _SLOPES for part in nodes(node.argument))
-                (cuts.left if nested or len(cuts.curves) == _MOST_CURVES else cuts.curves).append(node.argument)
+                if any(isinstance(part, Call) and part.function in _SLOPES for part in nodes(node.argument)):
+                    cuts.nested = True
+                else:
+                    (cuts.left if len(cuts.curves) + known == _MOST_CURVES else cuts.curves).append(node.argument)
     cuts.x.sort()
     cuts.y.sort()
     return cuts
@@ -115,8 +129,23 @@ def _side(e: Expression, k: Expression, names: tuple[str, str]) -> int:
     return (1 if ratio > 0 else -1) if p == q * ratio else 0
 
 
-def pieces(system: FormulaSystem, cuts: Cuts) -> Iterator[tuple[FormulaSystem, Sides]]:
-    """Yield the system in each piece of the window and on each side of the curves, its formulas smooth there."""
+def pieces(system: FormulaSystem, cuts: Cuts, around: Sides = ()) -> Iterator[tuple[FormulaSystem, Sides]]:
+    """Yield the system in each piece of the window and on each side of the curves, its formulas smooth there.
+
+    What is left of kinks in kinks is added to `cuts`; `around` are sides that are known before.
+    """
+    for piece, own in _pieces(system, cuts):
+        sides = (*around, *own)
+        inner = kinks_of(piece, len(sides)) if cuts.nested else Cuts(system.names)
+        if inner.x or inner.y or inner.curves:
+            yield from pieces(piece, inner, sides)
+            cuts.left += [k for k in inner.left if k not in cuts.left]
+        else:
+            cuts.left += [k for k in inner.left if k not in cuts.left]
+            yield piece, sides
+
+
+def _pieces(system: FormulaSystem, cuts: Cuts) -> Iterator[tuple[FormulaSystem, Sides]]:
     assert system.slow_lower is not None and system.slow_upper is not None
     for low, high in itertools.pairwise([system.lower, *cuts.x, system.upper]):
         for below, above in itertools.pairwise([system.slow_lower, *cuts.y, system.slow_upper]):
@@ -273,6 +302,10 @@ class Glue:
                 return []
             if pair is not None:
                 first = replace(first, kind=Kind.FOLD, multiplicity={Kind.FOLD: 1}, note="corner at a kink")
+            elif len(ends) > 2 and all(_is_rational(point) for point in group):
+                # Then it is exact that they end at one place.
+                note = f"{len(ends)} arcs meet at a kink"
+                first = replace(first, kind=Kind.CROSSING, multiplicity={Kind.CROSSING: 1}, note=note)
             else:
                 where = f"({first.x:.9g}, {first.y:.9g})"
                 self.unmatched.append(f"{len(ends)} arcs end at the kink at {where}, which was not decided")
@@ -311,6 +344,10 @@ def _same_place(a: SpecialPoint, b: SpecialPoint) -> bool:
     if abs(a.x - b.x) > _NEAR * (1 + abs(a.x)) or abs(a.y - b.y) > _NEAR * (1 + abs(a.y)):
         return False
     return compare(given(a.exact_x), given(b.exact_x)) == 0 and compare(given(a.exact_y), given(b.exact_y)) == 0
+
+
+def _is_rational(point: SpecialPoint) -> bool:
+    return all(getattr(number, "exact", None) is not None for number in (point.exact_x, point.exact_y))
 
 
 def _same_curve(a: Curve, b: Curve) -> bool:

@@ -93,9 +93,9 @@ class SpecialPoint:
     exact_x: Number | None = field(default=None, repr=False)
     exact_y: Number | None = field(default=None, repr=False)
 
-    def is_a(self, kind: Kind) -> bool:
+    def is_a(self, kind: Kind | str) -> bool:
         """Whether the point is of this kind, first of all or also."""
-        return kind is self.kind or kind in self.also
+        return kind in (self.kind, *self.also)
 
     def __repr__(self) -> str:
         return f"<{self.id} {self.kind} ({self.x:.9g}, {self.y:.9g}){' ' + self.stability if self.stability else ''}>"

@@ -12,12 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import flint
 import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.manifold.plane_field import PlaneField
+from fastslow.systems.balls import enclosed
+from fastslow.systems.expressions import derivative
 from fastslow.systems.intervals import Interval, added, multiplied
 
 Array = NDArray[np.float64]
@@ -67,6 +71,19 @@ class Tubes:
 
     def hold(self, boxes: Array) -> NDArray[np.bool_]:
         """Return for each box whether it is seen to lie in one tube; only tubes near its middle are looked at."""
+        low, high = self._ends
+        found: NDArray[np.bool_] = np.all((boxes[:, :, 0] >= low) & (boxes[:, :, 1] <= high), axis=1)
+        if found.any():
+            found[found] = self._hold(boxes[found])
+        return found
+
+    @cached_property
+    def _ends(self) -> tuple[Array, Array]:
+        """The least and the largest coordinates in the tubes."""
+        size = np.abs(self.along) * (_OVERLAP * self.half)[:, None] + np.abs(self.across) * self.width[:, None]
+        return (self.centre - size).min(axis=0), (self.centre + size).max(axis=0)
+
+    def _hold(self, boxes: Array) -> NDArray[np.bool_]:
         middle, size = boxes.mean(axis=2), (boxes[:, :, 1] - boxes[:, :, 0]) / 2
         near = self._nearest(middle)
         away = middle[:, None, :] - self.centre[near]
@@ -145,6 +162,8 @@ def point_between(plane: PlaneField, tubes: Tubes, places: tuple[float, float], 
     """Return a point of the curve between two ends that are closer than its points, none where that is not sure."""
     guess = ends.mean(axis=0)
     _, gradient = plane.at(guess)
+    if not np.linalg.norm(gradient) > 0:
+        return np.empty((0, 2))
     point = plane.on_curve(guess, gradient / np.linalg.norm(gradient))
     s, n = (v[0] for v in tubes.coordinates(point[None]))
     inside = (np.abs(n) <= tubes.width) & (np.abs(s) <= tubes.half * (1 + 1e-9))
@@ -224,12 +243,15 @@ class Patch:
         Half length of its sides.
     no_fold : bool
         Whether F_x vanishes on the curve in it at the centre only.
+    fold : bool
+        Whether then one of the branches has its fold there.
     """
 
     centre: Array
     directions: Array
     size: float
     no_fold: bool
+    fold: bool = False
 
     def coordinates(self, points: Array) -> Array:
         """Return points in units of the two directions."""
@@ -252,10 +274,11 @@ class Patch:
         return int(u < 0) if abs(u) > abs(v) else 2 + int(v < 0)
 
 
-def patch_about(field: PlaneField, centre: Array) -> Patch | None:
+def patch_about(field: PlaneField, centre: Array, level: bool = False) -> Patch | None:
     """Return the largest patch about a critical point with F = 0 that is proved, None where there is none.
 
-    There is none where the second derivative is definite (an isolated point) or degenerate.
+    There is none where the second derivative is definite (an isolated point) or degenerate. With `level` it is known
+    that F_xx = 0 there: the branch with this slope has its fold at the point, if no derivative says otherwise.
     """
     (a, b), (_, d) = field.hessian_at(centre)
     root = b * b - a * d
@@ -283,17 +306,43 @@ def patch_about(field: PlaneField, centre: Array) -> Patch | None:
         slope = (1 - math.sqrt(1 - ratio**2)) / ratio * (1 + 1e-9) if ratio > 1e-8 else ratio
         fan = (-slope, slope)
         # F_x / u on the arcs along u, and F_x / v on those along v
-        clear = True
+        clear = []
         for one, other in ((uu, vv), (vv, uu)):
             along, across = (inverse[0, 0], inverse[1, 0]) if one is uu else (inverse[1, 0], inverse[0, 0])
             low, high = added(
                 _thin(along, added(one, multiplied(uv, fan))), _thin(across, added(uv, multiplied(other, fan)))
             )
-            clear &= bool(low > 1e-12 * least or high < -1e-12 * least)
-        if clear:
+            clear.append(bool(low > 1e-12 * least or high < -1e-12 * least))
+        if all(clear):
             return Patch(centre, directions, size, True)
+        if level and any(clear) and _folds_once(field, centre, directions, clear.index(False), size, slope):
+            return Patch(centre, directions, size, True, True)
         found = found or Patch(centre, directions, size, False)
     return found
+
+
+def _folds_once(field: PlaneField, centre: Array, directions: Array, axis: int, size: float, slope: float) -> bool:
+    """Whether the branch with the slope 0 at a branch point has no other fold in the patch.
+
+    With y = w x, both from the branch point, F / x^2 = G(x, w), and the branch is a graph w(x), w(0) = 0, as G_w is not
+    zero. Where G_x is not zero either, w' keeps its sign, and y' = w + x w' is zero at x = 0 only. G_x is a mean of
+    (F_xxx + 3 w F_xxy + 3 w^2 F_xyy + w^3 F_yyy) / 6, and G_w one of F_xy + w F_yy.
+    """
+    u, v = np.abs(directions[:, axis]), np.abs(directions[:, 1 - axis])
+    if not u[0] - slope * v[0] > 0:
+        return False
+    steepest = (u[1] + slope * v[1]) / (u[0] - slope * v[0]) * (1 + 1e-9) + 1e-14
+    reach = size * (u + slope * v) * (1 + 1e-9) + 1e-12
+    low, high = field.real(np.maximum(centre - reach, 0.0)), field.real(np.minimum(centre + reach, 1.0))
+    at = {name: flint.arb(a).union(flint.arb(b)) for name, a, b in zip(field.names, low, high, strict=True)}
+    w = flint.arb(0, steepest * float(field.width[1]) / float(field.width[0]) * (1 + 1e-9))
+    x, y = field.names
+    f_xx, f_yy = (derivative(field.expression, name, 2) for name in (x, y))
+    third = [derivative(f_xx, x), derivative(f_xx, y), derivative(f_yy, x), derivative(f_yy, y)]
+    a, b, c, d = (enclosed(e, at) for e in third)
+    across = enclosed(derivative(derivative(field.expression, x), y), at) + w * enclosed(f_yy, at)
+    along = a + w * (3 * b + w * (3 * c + w * d))  # flint's square of an interval with 0 in it is NaN
+    return all(value > 0 or value < 0 for value in (across, along))
 
 
 def _thin(value: float, interval: Interval) -> Interval:

@@ -66,8 +66,9 @@ def factored(entries: Sequence[Expression], names: Sequence[str], lines: Sequenc
     """Return a product of formulas as a product of distinct factors that cannot be taken apart further.
 
     A formula that has no factors is kept as it is written, so that it keeps its digits; one that is too long to be
-    multiplied out counts as one that has none. One that vanishes on a line x = c, x the first name, without a factor
-    that shows it, as x + exp(x) - 1 does, is divided by x - c; `lines` are values of c that are tried beside others.
+    multiplied out counts as one that has none. One that vanishes on a line x = c or y = c without a factor that shows
+    it, as x + exp(x) - 1 does, is divided by x - c; `lines` are values of c of the first variable that are tried beside
+    others.
     """
     undivided: set[Fraction] = set()
     found: dict[str, tuple[Expression, int]] = {}
@@ -86,13 +87,11 @@ def factored(entries: Sequence[Expression], names: Sequence[str], lines: Sequenc
                 parts, unit = _split(e, names)
                 units += [power(unit, times)] if unit != ONE else []
                 for part, multiplicity in parts:
-                    c = _line_in(part, names, lines)
-                    quotient = None if c is None else divided_difference(part, names[0], c)
-                    if c is not None and quotient is not None:
-                        line = add(Variable(names[0]), Number(-c))
-                        stack += [(quotient, times * multiplicity), (line, times * multiplicity)]
+                    hidden = _without_line(part, names, lines)
+                    if hidden and hidden.factors:
+                        stack += [(factor, times * multiplicity) for factor in hidden.factors]
                         continue
-                    undivided |= set() if c is None else {c}
+                    undivided |= {hidden.at} if hidden and hidden.name == names[0] else set()
                     text = str(part)
                     before = found.get(text, (part, 0))[1]
                     found[text] = (part, before + times * multiplicity)
@@ -102,6 +101,25 @@ def factored(entries: Sequence[Expression], names: Sequence[str], lines: Sequenc
         multiply(*units),
         tuple(sorted(undivided)),
     )
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line on which a formula vanishes, and what the formula is divided into; nothing where it is not divided."""
+
+    name: str
+    at: Fraction
+    factors: tuple[Expression, ...]
+
+
+def _without_line(e: Expression, names: Sequence[str], lines: Sequence[Fraction]) -> _Line | None:
+    for k, name in enumerate(names):
+        c = _line_in(e, [name, *names[:k], *names[k + 1 :]], lines if k == 0 else ())
+        if c is not None:
+            quotient = divided_difference(e, name, c)
+            line = add(Variable(name), Number(-c))
+            return _Line(name, c, () if quotient is None else (quotient, line))
+    return None
 
 
 def _line_in(e: Expression, names: Sequence[str], lines: Sequence[Fraction]) -> Fraction | None:
@@ -158,13 +176,17 @@ def _split(e: Expression, names: Sequence[str]) -> tuple[list[tuple[Expression, 
     try:
         quotient = Quotients(names)
         above, below = quotient.of(e)
-    except (TooLong, BeyondDoubles):
+    except (TooLong, BeyondDoubles, ZeroDivisionError):
         return [(e, 1)], ONE
     constant, parts = above.factor()
-    if len(parts) == 1 and parts[0][1] == 1:
+    if len(parts) == 1 and parts[0][1] == 1 and _names_in(e) <= _names_in(quotient.written(parts[0][0])):
         return [(e, 1)], ONE
     unit = multiply(Number(fraction(constant)), power(quotient.written(below), -1))
     return [(quotient.written(part), int(multiplicity)) for part, multiplicity in parts], unit
+
+
+def _names_in(e: Expression) -> set[str]:
+    return {node.name for node in nodes(e) if isinstance(node, Variable)}
 
 
 class Quotients:
@@ -204,6 +226,8 @@ class Quotients:
                 return above, below
             case Power(base, exponent):
                 above, below = self.of(base)
+                if exponent < 0 and above == 0:
+                    raise ZeroDivisionError
                 above, below = (self.powered(p, abs(exponent)) for p in (above, below))
                 return (above, below) if exponent > 0 else (below, above)
             case Call(function, argument):

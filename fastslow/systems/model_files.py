@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from fastslow.systems.system import FastSlowSystem, Start
 from fastslow.systems.two_layer import TwoLayer
 
 _LARGEST_FILE = 1_000_000
+_NESTED = re.compile(r"(?<![^\n=,.\[\]{}#])(?:[^\n=,.\[\]{}#]+\.){20}")
+"""Twenty names joined by dots: a model has two at most, and readers of TOML take minutes for thousands."""
+_LONGEST_TITLE = 200
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,14 @@ def load_study(path: Path) -> Study:
         If the file is missing, too large, no TOML, or has a key or value that cannot be used.
     """
     try:
-        if path.stat().st_size > _LARGEST_FILE:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)  # a device may have no end
+        if len(content) > _LARGEST_FILE:
             raise InputError("MODEL", str(path), f"is larger than {_LARGEST_FILE} bytes", "A model file is a few lines")
-        table = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=_number_text)
+        text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        if _NESTED.search(text):
+            raise InputError("MODEL", str(path), "has names in names in names", "Write a table as [parameters]")
+        table = tomllib.loads(text, parse_float=_number_text)
     except OSError as error:
         raise InputError("MODEL", str(path), f"cannot be read ({error.strerror})", "Check the path") from None
     except UnicodeDecodeError:
@@ -182,8 +191,8 @@ def _formulas(kind: str) -> Callable[[dict[str, Any]], Study]:
             slow_rate=table.get("slow_rate", "1/100"),
             window=_window(table.get("window", [-3, 3])),
             start_fast=table.get("start_fast"),
-            name=str(table.get("name", kind)),
-            title=str(table.get("title", "")),
+            name=_text(table.get("name", kind), "name"),
+            title=_text(table.get("title", ""), "title"),
             parameters={key: plain(value) for key, value in values.items()},
             kind=kind,
             source={"f": factors, "g": table["g"], "parameters": written},
@@ -210,10 +219,10 @@ def _parameters(table: Any, variables: tuple[str, str]) -> tuple[dict[str, Fract
         name, field = _name(key, "parameters"), f"parameters.{key}"
         if name in variables:
             raise InputError("parameters", name, "is the name of a variable", "Rename it")
+        if name in ("slow_rate", "start_fast", *(f"{variable}0" for variable in variables)):
+            raise InputError("parameters", name, "is what an axis calls the slow rate or a start", "Rename it")
         if name in FUNCTIONS or name == "pi" or hermite_order(name) is not None:
             raise InputError("parameters", name, "is the name of a function or constant of formulas", "Rename it")
-        if name in ("slow_rate", *(f"{variable}0" for variable in variables)):
-            raise InputError("parameters", name, "is what the slow rate or a start is called on axes", "Rename it")
         if not isinstance(entry, dict):
             values[name] = exact(entry, field)
             written[name] = plain(values[name])
@@ -236,6 +245,14 @@ def _window(window: Any) -> Any:
     if not isinstance(window, list) or len(window) != 2:
         raise InputError("window", window, "must be a pair of numbers", "Write window = [-3, 3]")
     return window
+
+
+def _text(value: Any, field: str) -> str:
+    """Return a line for the reader, which must not steer the terminal that shows it."""
+    if not isinstance(value, str) or len(value) > _LONGEST_TITLE or not value.isprintable():
+        rule = f"must be a line of at most {_LONGEST_TITLE} printable characters"
+        raise InputError(field, value, rule, f'Write {field} = "a few words"')
+    return value
 
 
 def _name(value: Any, field: str) -> str:

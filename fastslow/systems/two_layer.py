@@ -74,6 +74,11 @@ class TwoLayer(PolynomialSystem):
         source: Mapping[str, Any] | None = None,
         remarks: Sequence[str] = (),
     ) -> None:
+        for values, name in ((c, "c"), (c_star, "c_star")):
+            count = values.count(",") + 1 if isinstance(values, str) else getattr(values, "__len__", int)()
+            if count > MOST_COEFFICIENTS:
+                rule = f"more than {MOST_COEFFICIENTS} cannot be certified"
+                raise InputError(name, f"{count} coefficients", rule, "Truncate")
         self.c, self.c_star = exact_list(c, "c"), exact_list(c_star, "c_star")
         self.noise = exact(noise, "noise")
         self.normalised = bool(normalised)
@@ -141,13 +146,6 @@ class TwoLayer(PolynomialSystem):
                 f"{len(c)} and {len(c_star)} coefficients",
                 "must have the same length",
                 f"Pad the shorter with zeros: {name} = {','.join(padded)}",
-            )
-        if len(c) > MOST_COEFFICIENTS:
-            raise InputError(
-                "c",
-                f"{len(c)} coefficients",
-                f"more than {MOST_COEFFICIENTS} cannot be certified",
-                "Truncate",
             )
         if c[0] == 0:
             raise InputError(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import fastslow as fs
+from fastslow.flow.crossings import crossing_reports
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.polynomial_system import PolynomialSystem
@@ -264,9 +265,47 @@ def test_thousands_of_loops_are_refused_at_once():
     assert time.perf_counter() - begin < 10
 
 
-def test_kinks_in_kinks_are_told():
+@pytest.mark.parametrize(
+    ("f", "corners"),
+    [
+        # For x > 0, y > 0: y = x - (x + y/3)/2 = x/2 - y/6, y = 3x/7; for x < 0: y = -x + |x + y/3|/2 = -9x/7.
+        ("y - abs(x - abs(x + y/3)/2)", [(0, 0)]),
+        ("y - abs(x - abs(y)/2 + y) + 1/2", [(3 / 4, -1 / 2)]),
+        ("abs(abs(abs(x) - 1) - 1/2) - y", [(k / 2, (k % 2 == 0) / 2) for k in range(-3, 4)]),
+        ("tanh(x - abs(x + y/3)/2) - abs(y - abs(x))", [(0, 0)]),
+    ],
+)
+def test_kinks_in_kinks(f, corners):
+    m = manifold(f, "x - 1/3 + y/9", ((-2, 2), (-2, 2)))
+    assert m.complete
+    assert places(m.of_kind("fold")) == pytest.approx(np.array(corners), abs=1e-15)
+    assert {p.note for p in m.of_kind("fold")} == {"corner at a kink"}
+    check_structure(m)
+
+
+def test_a_curve_between_nested_kinks_is_where_it_is():
     m = manifold("y - abs(x - abs(x + y/3)/2)", "x - 1/3", ((-2, 2), (-2, 2)))
-    assert not m.complete and m.unmatched[-1].startswith("f has a kink along x - 0.5*abs(x + y/3) = 0")
+    for arc in m.arcs:
+        np.testing.assert_allclose(arc.y, np.where(arc.x > 0, 3 / 7, -9 / 7) * arc.x, atol=1e-14)
+    (equilibrium,) = m.of_kind("equilibrium")
+    assert equilibrium.y == pytest.approx(1 / 7, abs=1e-15)
+
+
+def test_more_curves_of_kinks_than_are_followed_are_told():
+    f = "y - abs(x + y/3)/9 - abs(x + y/4)/9 - abs(x + y/5)/9 - abs(x + y/6)/9"
+    m = manifold(f, "x - 1/3", ((-2, 2), (-2, 2)))
+    assert not m.complete and any("f has a kink along x + y/6 = 0" in sentence for sentence in m.unmatched)
+
+
+def test_four_arcs_that_meet_at_a_kink_are_a_crossing():
+    m = manifold("abs(x) - abs(y)", "x - 1/3", ((-2, 2), (-2, 2)))
+    assert m.complete
+    (point,) = m.of_kind("crossing")
+    assert (point.x, point.y, point.note) == (0, 0, "4 arcs meet at a kink")
+    meeting = [arc for arc in m.arcs if point in (arc.start, arc.end)]
+    assert sorted(arc.stability for arc in meeting) == ["attracting"] * 2 + ["repelling"] * 2
+    assert crossing_reports(m.system, (point,))[0].kind == "degenerate"
+    check_structure(m)
 
 
 def test_lines_and_the_four_edges():
@@ -315,3 +354,83 @@ def test_zeros_whose_first_boxes_are_wide_are_refined():
     m = manifold("8/3*x + y*atan(y + 2/3) - 6/5*x**2", "-4*tanh(2*y + 1/3) - 3/2*atan(x + y)", ((-2, 2), (-2, 2)))
     assert m.complete
     assert all(p.exact_y.ball(300).rel_accuracy_bits() > 250 for p in m.of_kind("fold"))
+
+
+@pytest.mark.parametrize(
+    ("f", "g", "expected"),
+    [
+        ("y*(1 + exp(x))", "(x + x)**3", [(0, 0, 3)]),
+        ("y - tanh(x)", "(x - y/2)**2*(y - 1/3)*exp(x)", [(0, 0, 2), (math.atanh(1 / 3), 1 / 3, 1)]),
+        ("exp(x) - y", "tanh(x**3)", [(0, 1, 3)]),
+        ("y - exp(x) + 1", "(x - y)**2", [(0, 0, 4)]),
+    ],
+)
+def test_equilibria_at_repeated_factors_of_g(f, g, expected):
+    m = manifold(f, g, ((-2, 2), (-2, 2)))
+    assert m.complete
+    found = [(e.x, e.y, e.multiplicity["equilibrium"]) for e in m.of_kind("equilibrium")]
+    np.testing.assert_allclose(found, expected, atol=1e-15)
+    assert all(e.certified for e in m.of_kind("equilibrium"))
+    # The sign of g changes at odd zeros only.
+    check_structure(m)
+
+
+def test_factors_of_g_that_vanish_together_are_not_taken_for_one():
+    m = manifold("y - exp(x) + 1", "x*y**2", ((-2, 2), (-2, 2)))
+    (point,) = m.of_kind("equilibrium")
+    assert not m.complete and not point.certified
+
+
+def test_a_line_of_fast_equilibria_that_no_factor_shows():
+    m = manifold("tanh(y) - x*y", "x - 1/3 + y", ((-2, 2), (-2, 2)))
+    assert m.complete
+    (crossing,) = m.of_kind("crossing")
+    assert (crossing.x, crossing.y) == (1, 0)
+    assert sorted(arc.stability for arc in m.arcs) == ["attracting"] + ["neutral"] * 3 + ["repelling"] * 2
+
+
+def test_variables_that_cancel_do_not_count():
+    m = manifold("exp(sin(y) - erf(y)) - (x - x + y*y)", "x*y + x", ((-2, 2), (-2, 2)))
+    assert m.complete
+    assert {arc.stability for arc in m.arcs} == {"neutral"}
+    assert len(m.branches) == 2
+
+
+@pytest.mark.parametrize(
+    ("f", "passage"),
+    [
+        ("sinh(x)**3 - x*y - y**2*tanh(y + 1)/5", "gains stability"),
+        ("x**3 - 8*x*y - y**2*(3 - tanh(x)) + x*y*(5 + x)/10", "loses its stability"),
+        ("x**3/100000 - x*y + y**2/10 + sin(y)**3", "gains stability"),
+    ],
+)
+def test_a_pitchfork_in_one_factor(f, passage):
+    """One branch has its fold where the other passes through: x^3 - x y + ... with no factor x."""
+    m = manifold(f, "1 + x/9" if passage[0] == "g" else "x/9 - 1/2", ((-2, 2), (-2, 2)))
+    assert m.complete
+    (point,) = [p for p in m.of_kind("crossing") if (p.x, p.y) == (0, 0)]
+    assert point.is_a("fold") and point.certified and "a fold at a crossing" in point.note
+    (report,) = crossing_reports(m.system, (point,))
+    assert report.kind == "pitchfork point"
+    meeting = [arc for arc in m.arcs if point in (arc.start, arc.end)]
+    assert len(meeting) == 4
+    # Both halves of the branch with the fold lie on its side of it.
+    up = [arc for arc in meeting if (arc.y[len(arc.y) // 2] > 0)]
+    assert len(up) in (1, 3)
+    check_structure(m)
+
+
+def test_folds_beside_a_branch_point_are_not_taken_for_one_at_it():
+    """The branch y ~ x^3 + ... has an inflection there, no fold: nothing is claimed."""
+    m = manifold("x**4 - x*y + y**2*exp(x)/10", "exp(x)", ((-2, 2), (-2, 2)))
+    assert not m.complete and not any(p.certified for p in m.of_kind("fold"))
+
+
+def test_an_extremum_beyond_the_smallest_double_is_said_in_words():
+    m = manifold(
+        "(sin(y*10000) - (x/10000)**3)*((x/10000 + 7/10)**2 + (y*10000 - 7/5)**2 - 1e-8)",
+        "(x/10000)**2 + x/10000",
+        ((-20000, 20000), ("-0.0002", "0.0002")),
+    )
+    assert not m.complete
+    assert "zero and double to 1024 bits" in m.unmatched[0]

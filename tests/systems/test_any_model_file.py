@@ -1,5 +1,7 @@
 """Model files of valid and broken parts: each is read or refused in words, never anything else, and quickly."""
 
+import contextlib
+import re
 import time
 from pathlib import Path
 
@@ -118,3 +120,63 @@ def test_broken_files_are_refused_at_once_with_their_own_sentence(tmp_path):
         rules.add(rule)
         count += 1
     assert count >= 180 and len(rules) >= 30
+
+
+BASE = 'f = "y - a*x"\ng = "x - y/2"\nwindow = [[-1, 1], [-1, 1]]\n[parameters]\na = 1\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    {
+        "dotted key": (".".join(["a"] * 20_000) + " = 1", "names in names"),
+        "dotted table": ("[" + ".".join(["a"] * 20_000) + "]", "names in names"),
+        "quoted names": ('"a b" . ' * 5000 + "c = 1", "names in names"),
+        "arrays in arrays": ("starts = " + "[" * 5000 + "]" * 5000, "is no TOML"),
+        "tables in tables": ("g = " + "{a = " * 3000 + "1" + "}" * 3000, "is no TOML"),
+        "many coefficients": ("c = [" + "1," * 8000 + "]\nc_star = [1]", "cannot be certified"),
+        "unused parameter": (BASE + "b = 1\n", "parameters.b = 1: is used in neither"),
+        "a parameter inside a word": (BASE.replace("a*x", "tanh(x)"), "parameters.a = 1: is used in neither"),
+        "a start as parameter": (BASE.replace("a*x", "y0*x").replace("a = 1", "y0 = 1"), "what an axis calls"),
+        "the slow rate as parameter": (BASE.replace("a*x", "slow_rate*x").replace("a = 1", "slow_rate = 1"), "an axis"),
+        "an escape sequence": ('title = "\\u001b[2J"\n' + BASE, "printable"),
+        "a list as name": ('name = ["a"]\n' + BASE, "printable"),
+        "no bytes of UTF-8": (b'title = "\xe9"', "is no UTF-8"),
+        "UTF-16": (BASE.encode("utf-16"), "is no UTF-8"),
+        "twice": (BASE + "a = 2\n", "is no TOML"),
+        "divided by nothing": (BASE.replace("y - a*x", "a*y/(x - x)"), "finite"),
+        "a power of nothing": (BASE.replace("y - a*x", "a/(x - x)"), "finite"),
+        "nothing times something": (
+            BASE.replace("y - a*x", "(x + a*tanh(y))**2 - x**2 - 2*x*tanh(y) - tanh(y)**2"),
+            "vanish",
+        ),
+    }.values(),
+)
+def test_hostile_files_are_refused_at_once(tmp_path, content, says):
+    path = tmp_path / "model.toml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    if "c_star" in str(content):
+        path.write_text('model = "two_layer"\n' + str(content))
+    with contextlib.suppress(InputError):
+        study_of(str(path))  # what is imported at first use
+    before = time.thread_time()
+    with pytest.raises(InputError, match=re.escape(says)):
+        study_of(str(path))
+    assert time.thread_time() - before < 0.05
+
+
+def test_endless_files_are_not_read_to_their_end(tmp_path):
+    link = tmp_path / "model.toml"
+    link.symlink_to("/dev/zero")
+    with pytest.raises(InputError, match="is larger than"):
+        study_of(str(link))
+    (tmp_path / "round.toml").symlink_to(tmp_path / "round.toml")
+    for path in (tmp_path / "round.toml", tmp_path / "none.toml", tmp_path):
+        with pytest.raises(InputError, match="cannot be read"):
+            study_of(f"{path}/" if path is tmp_path else str(path))
+
+
+@pytest.mark.parametrize("change", [lambda b: b"\xef\xbb\xbf" + b, lambda b: b.replace(b"\n", b"\r\n")])
+def test_what_editors_on_windows_write_is_read(tmp_path, change):
+    path = tmp_path / "model.toml"
+    path.write_bytes(change(BASE.encode()))
+    assert study_of(str(path)).system.parameters == {"a": 1}
