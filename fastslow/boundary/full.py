@@ -51,7 +51,7 @@ _BISECTED, _CORNER = 1e-6, 1e-9
 _TOUCHES = 1e-6
 """Distance, relative, at which a start on an orbit that touches the window's edge is one of a curve."""
 _THIN, _TIGHT_RTOL = 1e-4, 1e-12
-_MEETS = 1e-3
+_MEETS, _ON_LEVEL = 1e-3, 1e-15
 _INSIDE, _UNDECIDED = Fraction(31, 83), ("undecided", "")
 
 
@@ -351,6 +351,7 @@ def _change_at(at: float, sheets: Sequence[Sheet], warm: Warm, unresolved: list[
         x = float(path.x[0]) if path is not None else math.nan
         rests = [point.y for point in warm.points if point.x == float(warm.system.start_fast)]
         rest = next((r for r in rests if abs(r - y) <= _MEETS * warm.height), None)
+        level = next((c for c in warm.members.levels if abs(y - c) <= _ON_LEVEL * warm.height), None)
         if meets and warm.is_touch(sheet.half):
             kind = "orbits that touch the window's edge meet"
         elif meets or rest is not None:
@@ -359,6 +360,8 @@ def _change_at(at: float, sheets: Sequence[Sheet], warm: Warm, unresolved: list[
             kind = "critical start at infinity"
         elif abs(y) <= _MEETS * warm.height and forbidden(warm.system, 0.0):
             kind, y = "critical start at rest", 0.0
+        elif level is not None:
+            kind, y = "critical start comes to an invariant line", level
         else:
             kind = "unresolved change"
             unresolved.append(f"at {at:.12g} a curve of critical starts ends at {y:.9g} for no reason that was found")
