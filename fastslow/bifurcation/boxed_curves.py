@@ -30,8 +30,6 @@ from fastslow.systems.expressions import Number as Exact
 
 Bounds = Sequence[tuple[Fraction, Fraction]]
 
-NEWTON, NEAR = 8, 0.02
-"""Steps of Newton's method from a place on a traced curve, and how far they may lead, in units of the window."""
 _SPARE_SECTIONS = 8
 """Values of the parameter at which points are isolated, where the critical ones are not known."""
 _SAME_BITS = 512
@@ -78,6 +76,18 @@ def _isolated(functions: Sequence[Expression], names: Sequence[str], bounds: Bou
     except CertificateError:
         return None
     return found if found.finished else None
+
+
+def every_zero(functions: Sequence[Formula], bounds: Bounds) -> tuple[list[tuple[Array, tuple[Ball, ...]]], bool]:
+    """Return the common zeros that could be isolated, middles with enclosures, and whether these are proved to be all.
+
+    Where a function is constant there are none: conditions that vanish identically are not meant.
+    """
+    if any(p.is_constant() for p in functions):
+        return [], True
+    result = zeros_of(functions, bounds)
+    zeros = [] if result is None else [coordinates(zero) for zero in result.zeros]
+    return zeros, result is not None and not result.undecided
 
 
 def curves_in(

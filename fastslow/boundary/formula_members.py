@@ -10,10 +10,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.bifurcation.boxed_curves import NEAR, NEWTON, coordinates, monotone_runs, zeros_of
+from fastslow.bifurcation.boxed_curves import every_zero, monotone_runs
 from fastslow.bifurcation.equations import tangency
 from fastslow.bifurcation.formula_curves import branches_of
-from fastslow.bifurcation.functions import Formula, restricted, values
+from fastslow.bifurcation.functions import Formula, enclose, restricted, values
+from fastslow.bifurcation.over_parameter import ZeroOverParameter
 from fastslow.boundary.cuts import Cut
 from fastslow.boundary.members import Path, Touch
 from fastslow.core.polynomial_events import SECTION
@@ -25,6 +26,7 @@ from fastslow.manifold.many_boxes import has_no_zero
 from fastslow.manifold.on_line import touched_ends
 from fastslow.manifold.special_points import Kind
 from fastslow.separatrices.halves import touched_from_inside
+from fastslow.systems.algebraic import Ball
 from fastslow.systems.chart import Chart, line_constant
 from fastslow.systems.expression_facts import substituted
 from fastslow.systems.expressions import Call, Expression, Number, Variable, add, multiply, negative, power
@@ -85,7 +87,7 @@ class FormulaMembers:
         everything = [self.fast_field, self.slow_field]
         self._slopes = Tape([p.derivative(k).expression for p in everything for k in (0, 1)], self.names)
         self._rate = Tape([self._formulas.slow_rate], self.names)
-        self._traced: dict[tuple[int, float, float, float], FloatArray] = {}
+        self._traced: dict[tuple[object, ...], ZeroOverParameter] = {}
 
     @property
     def chart(self) -> Chart | None:
@@ -136,56 +138,43 @@ class FormulaMembers:
 
     def part_of(self, x: float, y: float, p: float) -> int:
         """Return the number of the factor of f that vanishes at a point."""
-        at = np.array([[x, y, p]])
-
-        def size(k: int) -> float:
-            part = self.parts[k][0]
-            value, by_x, by_y = (
-                float(values(each, at)[0][0]) for each in (part, part.derivative(0), part.derivative(1))
-            )
-            return abs(value) / (float(np.hypot(by_x, by_y)) or 1e-300)
-
-        return min(range(len(self.parts)), key=size)
+        return min(range(len(self.parts)), key=lambda k: _distance(self.parts[k][0], x, y, p))
 
     def follow(
         self, part: int, place: tuple[float, float], origin: float, values: FloatArray, unit: FloatArray
     ) -> Path:
         """Return the equilibrium at `place` for p = origin at sorted values of p; NaN where it is lost."""
-        known = self._way(part, place, origin)
-        system = self._pairs[part]
-        x, y = (np.interp(values, known[2], known[k], left=np.nan, right=np.nan) for k in (0, 1))
-        first = x, y
-        for _ in range(NEWTON):
-            q, g, q_x, q_y, g_x, g_y = (np.broadcast_to(v, x.shape) for v in system.doubles([x, y, values]))
-            with np.errstate(all="ignore"):
-                det = q_x * g_y - q_y * g_x
-                x, y = x - (q * g_y - q_y * g) / det, y - (q_x * g - q * g_x) / det
-        size = [float(high - low) for low, high in self.bounds[:2]]
-        lost = ~(np.hypot((x - first[0]) / size[0], (y - first[1]) / size[1]) <= NEAR)
-        for level in self._levels:
-            y = np.where(np.abs(y - level) <= _ON_LEVEL * size[1], level, y)
-        return Path(part, values, np.where(lost, np.nan, x), np.where(lost, np.nan, y))
+        x, y = self._zero(
+            [self.parts[part][0], self._slow_factor(*place, origin)], self.bounds, [*place, origin], values
+        )
+        height = float(self.bounds[1][1] - self.bounds[1][0])
+        for level in self.levels:
+            y = np.where(np.abs(y - level) <= _ON_LEVEL * height, level, y)
+        return Path(part, values, x, y)
 
     @cached_property
-    def _levels(self) -> list[float]:
+    def _slow_factors(self) -> list[Formula]:
+        return self.slow_field.factors()
+
+    @cached_property
+    def levels(self) -> list[float]:
         """The c for which y = c is invariant: an orbit that begins on it exactly stays on it."""
-        return [float(line[0]) for part in self.slow_field.factors() if (line := part.line(1)) is not None]
+        return [float(line[0]) for part in self._slow_factors if (line := part.line(1)) is not None]
 
-    @cached_property
-    def _pairs(self) -> list[Tape]:
-        """For each factor q of f the formulas q, g and their derivatives by x and y."""
-        g = self.slow_field
-        return [
-            Tape([p.expression for p in (q, g, *(each.derivative(k) for each in (q, g) for k in (0, 1)))], self.names)
-            for q, _ in self.parts
-        ]
+    def _slow_factor(self, x: float, y: float, p: float) -> Formula:
+        """Return the factor of g that vanishes at a point: beside a crossing of two of them g has a double zero."""
+        return min(self._slow_factors, key=lambda part: _distance(part, x, y, p))
 
-    def _way(self, part: int, place: tuple[float, float], origin: float) -> FloatArray:
-        """Return x, y and p along the equilibrium from p = origin both ways until p turns back, shape (3, n)."""
-        key = (part, *place, origin)
+    def _zero(
+        self, functions: list[Formula], bounds: list[tuple[Fraction, Fraction]], place: list[float], values: FloatArray
+    ) -> FloatArray:
+        """Return the zero of formulas that is at a place at sorted values of p, NaN where it is lost."""
+        key = (*map(str, functions), *place)
         if key not in self._traced:
-            self._traced[key] = _monotone([self.parts[part][0], self.slow_field], self.bounds, [*place, origin])
-        return self._traced[key]
+            size = np.array([float(high - low) for low, high in bounds[:-1]])
+            self._traced[key] = ZeroOverParameter(functions, _monotone(functions, bounds, place), size)
+        found, known = self._traced[key].at(values)
+        return np.where(known, found, np.nan)
 
     # Edges of the window ------------------------------------------------------------------------------------
 
@@ -214,18 +203,7 @@ class FormulaMembers:
             along = 1 - touch.across
             touched = self.parts[part][0] if touch.across == 0 else self.slow_field
             (function,), bounds = self._on(touch.across, Fraction(touch.place[touch.across]), [touched])
-            key = (-1 - touch.across, *touch.place, origin)
-            if key not in self._traced:
-                self._traced[key] = _monotone([function], bounds, [touch.place[along], origin])
-            known = self._traced[key]
-            u = first = np.interp(values, known[1], known[0], left=np.nan, right=np.nan)
-            tape = Tape([function.expression, function.derivative(0).expression], function.names)
-            for _ in range(NEWTON):
-                value, slope = (np.broadcast_to(v, u.shape) for v in tape.doubles([u, values]))
-                with np.errstate(all="ignore"):
-                    u = u - value / slope
-            size = float(self.bounds[along][1] - self.bounds[along][0])
-            place[along] = np.where(np.abs(u - first) <= NEAR * size, u, np.nan)
+            (place[along],) = self._zero([function], bounds, [touch.place[along], origin], values)
         return Path(part, values, place[0], place[1])
 
     def jacobians(self, path: Path) -> FloatArray:
@@ -245,17 +223,21 @@ class FormulaMembers:
         found: list[Cut] = []
         low, high = float(self.axis.low), float(self.axis.high)
         for kind, functions, bounds in self._conditions():
-            if any(p.is_constant() for p in functions):
-                continue
-            result = zeros_of(functions, bounds)
-            if result is None or result.undecided:
+            zeros, known = every_zero(functions, bounds)
+            if not known:
                 unresolved.append(f"not all values of {self.axis.name} are known at which: {kind}")
-            for zero in result.zeros if result is not None else ():
-                middle, balls = coordinates(zero)
+            for middle, balls in zeros:
+                if kind == "Hopf point" and self._is_saddle(balls):
+                    continue
                 value = float(middle[-1])
                 if low < value < high and all(abs(value - cut.value) > 1e-13 * max(1.0, abs(value)) for cut in found):
                     found.append(Cut(kind, value, float(balls[-1].rad())))
         return sorted(found, key=lambda cut: cut.value)
+
+    def _is_saddle(self, balls: tuple[Ball, ...]) -> bool:
+        """Whether it is shown that an equilibrium is a saddle; where its trace vanishes too nothing changes."""
+        f, g = self.fast_field, self.slow_field
+        return bool(enclose(f.derivative(0) * g.derivative(1) - f.derivative(1) * g.derivative(0), *balls) < 0)
 
     def _conditions(self) -> Iterator[tuple[str, list[Formula], list[tuple[Fraction, Fraction]]]]:
         """Yield formulas whose common zeros are cuts, with their box, and what happens there."""
@@ -264,7 +246,7 @@ class FormulaMembers:
             q, parts = branch.q, branch.slow_field.factors()
             for g in parts:
                 yield "equilibria collide", [q, g, tangency(q, g)], self.bounds
-                yield "trace vanishes", [q, g, branch.trace], self.bounds
+                yield "Hopf point", [q, g, branch.trace], self.bounds
                 for name, p in branch.others:
                     if name > branch.equation:
                         yield "crossing meets equilibrium", [q, p, g], self.bounds
@@ -293,6 +275,13 @@ class FormulaMembers:
         """Return functions on a side of the box, and the box that is left."""
         on_side = [restricted(p, place, value) for p in functions]
         return on_side, [self.bounds[k] for k in range(3) if k != place]
+
+
+def _distance(part: Formula, x: float, y: float, p: float) -> float:
+    """Return the distance of a point from the zeros of a formula in the plane, to first order."""
+    at = np.array([[x, y, p]])
+    value, by_x, by_y = (float(values(each, at)[0][0]) for each in (part, part.derivative(0), part.derivative(1)))
+    return abs(value) / (float(np.hypot(by_x, by_y)) or 1e-300)
 
 
 def _monotone(equations: list[Formula], bounds: list[tuple[Fraction, Fraction]], place: list[float]) -> FloatArray:

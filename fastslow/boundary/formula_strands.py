@@ -10,16 +10,16 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.bifurcation.boxed_curves import NEAR, NEWTON, Bounds, coordinates, curves_in, monotone_runs, zeros_of
+from fastslow.bifurcation.boxed_curves import Bounds, curves_in, every_zero, monotone_runs
 from fastslow.bifurcation.brackets import snapped
 from fastslow.bifurcation.equations import tangency
 from fastslow.bifurcation.events import Event
 from fastslow.bifurcation.formula_curves import branches_of
 from fastslow.bifurcation.functions import Formula, restricted
 from fastslow.bifurcation.loci import Role
+from fastslow.bifurcation.over_parameter import ZeroOverParameter
 from fastslow.systems.algebraic import nearest_double
 from fastslow.systems.formula_families import FormulaFamily
-from fastslow.systems.interval_tapes import Tape
 
 Values = NDArray[np.float64]
 
@@ -44,34 +44,16 @@ class FormulaStrand:
     role: Role
     low: float
     high: float
-    _points: Values = field(repr=False)
-    """Coordinates that are solved for and the parameter, shape (m + 1, n), the last row rising."""
-    _solved: Tape = field(repr=False)
-    """m formulas and their derivatives by the m coordinates."""
+    _moving: ZeroOverParameter = field(repr=False)
+    """The coordinates that move."""
     _fixed: tuple[float | None, float | None] = field(repr=False)
     """x and y where they do not move; NaN for a point that is a whole line."""
-    _size: Values = field(repr=False)
     also: tuple[Role, ...] = ()
 
     def at(self, s: Values) -> tuple[Values, Values]:
         """Return (x, y) at parameters in [low, high]."""
         s = np.asarray(s, dtype=np.float64)
-        m = len(self._points) - 1
-        u = np.array([np.interp(s, self._points[-1], row) for row in self._points[:-1]])
-        first, known = u.copy(), u
-        least = np.full(s.shape, np.inf)
-        for _ in range(NEWTON):
-            rows = [np.broadcast_to(v, s.shape) for v in self._solved.doubles([*u, s])]
-            value, matrix = np.stack(rows[:m], axis=1), np.stack(rows[m:], axis=1).reshape(-1, m, m)
-            with np.errstate(all="ignore"):
-                # At a double zero, an end of the interval, steps lead away.
-                better = np.abs(value).max(axis=1) < least
-                least, known = np.where(better, np.abs(value).max(axis=1), least), np.where(better, u, known)
-                regular = np.abs(np.linalg.det(matrix)) > 0.0
-                matrix[~regular] = np.eye(m)
-                step = np.linalg.solve(matrix, value[:, :, None])[:, :, 0].T
-                near = regular & np.all(np.abs(u - step - first) <= NEAR * self._size[:, None], axis=0)
-            u = np.where(near, u - step, u)
+        known, _ = self._moving.at(s)
         moving = iter(known)
         x, y = (next(moving) if fixed is None else np.full(s.shape, fixed) for fixed in self._fixed)
         return x, y
@@ -114,16 +96,13 @@ def formula_strands(
         notes += boxed.notes
         own = [nearest_double(value) for value in boxed.critical]
         cuts += own
-        m = len(source.bounds) - 1
-        solved = [*source.functions, *(p.derivative(k) for p in source.functions for k in range(m))]
-        tape = Tape([p.expression for p in solved], source.functions[0].names)
         size = np.array([float(side[1] - side[0]) for side in source.bounds[:-1]])
         for curve in boxed.traced:
             for points in monotone_runs(curve):
                 first, last = (snapped(float(points[k, -1]), [low, high, *own], least) for k in (0, -1))
                 if last - first > least:
-                    rows = np.ascontiguousarray(points.T)
-                    found.append(FormulaStrand(source.role, first, last, rows, tape, source.fixed, size))
+                    moving = ZeroOverParameter(source.functions, np.ascontiguousarray(points.T), size)
+                    found.append(FormulaStrand(source.role, first, last, moving, source.fixed))
     return found, cuts, notes
 
 
@@ -155,13 +134,10 @@ def meetings(formulas: FormulaFamily, start: Fraction, bounds: Bounds) -> tuple[
     found: list[Event] = []
     notes: list[str] = []
     for kind, functions, box, fixed in _meetings(formulas, start, bounds):
-        if any(p.is_constant() for p in functions):
-            continue
-        result = zeros_of(functions, box)
-        if result is None or result.undecided:
+        zeros, known = every_zero(functions, box)
+        if not known:
             notes.append(f"Not shown: all parameters of this kind: {kind}.")
-        for zero in result.zeros if result is not None else ():
-            middle, balls = coordinates(zero)
+        for middle, balls in zeros:
             x, y = (fixed, float(middle[0])) if fixed is not None else (float(middle[0]), float(middle[1]))
             found.append(Event(kind, float(middle[-1]), float(balls[-1].rad()), x, y))
     return found, notes

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,44 +13,29 @@ from numpy.typing import NDArray
 from fastslow.bifurcation.events import is_valid
 from fastslow.boundary.curves import Corner, FullBoundary, Strip, check_line_at_rest
 from fastslow.boundary.cuts import Cut, cuts_of
+from fastslow.boundary.fates import BISECTED, THIN, Fates, by_cycles, simple_inside
 from fastslow.boundary.formula_members import FormulaMembers
 from fastslow.boundary.members import Members
 from fastslow.boundary.sheets import Sheet, sheets_of
 from fastslow.boundary.walls import (
     CYCLES_CHANGE,
-    PLACES,
-    Wall,
     WalledStrip,
     continues,
     joined,
-    starts_between,
     upright,
 )
 from fastslow.boundary.warm import Warm
 from fastslow.errors import InputError
 from fastslow.flow.flow_graph import forbidden
-from fastslow.manifold.critical_manifold import critical_manifold
-from fastslow.ode.trajectories import Settling
-from fastslow.separatrices.halves import fate
-from fastslow.separatrices.thresholds import edge_starts
 from fastslow.systems.families import Axis, Family
 from fastslow.systems.formula_families import formula_member
-from fastslow.systems.system import Start
 
 FloatArray = NDArray[np.float64]
 
-_MORE_PLACES = (0.02, 0.13, 0.25, 0.382, 0.5, 0.62, 0.75, 0.87, 0.98)
-"""More where there may be cycles."""
 _SAMPLE = 0.41
-_CYCLE_SAMPLES, _CYCLE_PLACES = (0.02, 0.21, 0.61, 0.8, 0.98), (0.03, 0.27, 0.5, 0.73, 0.97)
-"""Where fates are compared in a system that may have limit cycles: shares of a strip, and between two curves of it."""
-_MOST_CHANGES = 2
-_BISECTED, _CORNER = 1e-6, 1e-9
-_TOUCHES = 1e-6
-"""Distance, relative, at which a start on an orbit that touches the window's edge is one of a curve."""
-_THIN, _TIGHT_RTOL = 1e-4, 1e-12
-_MEETS = 1e-3
-_INSIDE, _UNDECIDED = Fraction(31, 83), ("undecided", "")
+_CORNER = 1e-9
+_MEETS, _ON_LEVEL = 1e-3, 1e-15
+_INSIDE = Fraction(31, 83)
 
 
 def full_boundary(
@@ -154,8 +137,8 @@ def _between(
     unresolved: list[str],
 ) -> tuple[list[WalledStrip], list[Corner]]:
     """Return the strips of an interval without cuts, and the corners inside it."""
-    origin = _simple(low, high, _SAMPLE)
-    first = _Fates(members, origin)
+    origin = simple_inside(low, high, _SAMPLE)
+    first = Fates(members, origin)
     warm = Warm(members, first.settling.manifold, float(origin))
     unresolved += [f"between {low:.9g} and {high:.9g} {point.id} is degenerate" for point in warm.degenerate]
     sheets = sheets_of(warm, low, high, tolerance, wanted)
@@ -170,80 +153,21 @@ def _between(
             if sheet not in inside and min(sheet.high, b) - max(sheet.low, a) > 0.01 * (b - a):
                 unresolved.append(f"between {a:.9g} and {b:.9g} a curve of critical starts is known in parts only")
         followed = first if a < float(origin) < b and _apart(inside, float(origin)) else None
-        followed = followed or _Fates(members, _simple(a, b, 0.5))
+        followed = followed or Fates(members, simple_inside(a, b, 0.5))
         if warm.system.energy_polynomial is not None:
             strips.append(followed.strip(a, b, inside, warm, wanted, unresolved))
             continue
-        parts, cycles = _by_cycles(followed, a, b, inside, warm, wanted, unresolved)
+        parts, cycles = by_cycles(followed, a, b, inside, warm, wanted, unresolved)
         strips += parts
-        corners += [Corner(CYCLES_CHANGE, at, math.nan, math.nan, _BISECTED * (b - a), False) for at in cycles]
+        corners += [Corner(CYCLES_CHANGE, at, math.nan, math.nan, BISECTED * (b - a), False) for at in cycles]
     for at in changes:
         corners += _change_at(at, sheets.found, warm, unresolved, high - low)
     return strips, corners
 
 
-def _by_cycles(
-    middle: _Fates,
-    low: float,
-    high: float,
-    sheets: Sequence[Sheet],
-    warm: Warm,
-    wanted: tuple[float, float],
-    unresolved: list[str],
-) -> tuple[list[WalledStrip], list[float]]:
-    """Return strips, cut where fates change although no curve ends: limit cycles may do that, which no cut shows.
-
-    Fates are compared at a few values of the parameter; a change between two of them is bisected.
-    """
-    samples = sorted(
-        [middle, *(_Fates(middle.members, _simple(low, high, share)) for share in _CYCLE_SAMPLES)],
-        key=lambda each: each.value,
-    )
-    told = [sample.told(sheets, warm, wanted) for sample in samples]
-    places: list[float] = []
-    if sum(_change(one, other) is not None for one, other in itertools.pairwise(told)) > _MOST_CHANGES:
-        unresolved.append(f"between {low:.9g} and {high:.9g} fates change more often than was followed")
-        return [WalledStrip(low, high, [], (_UNDECIDED[0],))], []
-    for (first, second), (one, other) in zip(itertools.pairwise(samples), itertools.pairwise(told), strict=True):
-        k = _change(one, other)
-        if k is None:
-            continue
-        a, b = first.value, second.value
-        while b - a > _BISECTED * (high - low):
-            between = _Fates(middle.members, _simple(float(a), float(b), 0.5))
-            same = between.told(sheets, warm, wanted, only=k)[0] == one[k]
-            a, b = (between.value, b) if same else (a, between.value)
-        places.append(float((a + b) / 2))
-    ends = [low, *places, high]
-    strips = []
-    for left, right in itertools.pairwise(ends):
-        own = [sample for sample in samples if left < float(sample.value) < right]
-        away = [abs(float(sample.value) - 0.5 * (left + right)) for sample in own]
-        known = own[int(np.argmin(away))] if own else _Fates(middle.members, _simple(left, right, 0.5))
-        strips.append(known.strip(left, right, sheets, warm, wanted, unresolved))
-    unresolved.append(
-        f"limit cycles: between events fates were compared at {len(samples)} values of the parameter, and cycles that "
-        "come and go between two of them are not seen"
-    )
-    return strips, places
-
-
-def _change(one: Sequence[tuple[str, str]], other: Sequence[tuple[str, str]]) -> int | None:
-    """Return the number of the first start that has another fate, None where none that is decided has."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((k for k, pair in pairs if pair[0] != pair[1] and _UNDECIDED not in pair), None)
-
-
 def _apart(sheets: Sequence[Sheet], p: float) -> bool:
     y = sorted(float(sheet.at(np.array([p]))[0]) for sheet in sheets)
-    return all(b - a > _THIN * max(abs(a), abs(b)) for a, b in itertools.pairwise(y))
-
-
-def _simple(low: float, high: float, share: float) -> Fraction:
-    """Return a rational with a small denominator inside an interval: exact arithmetic is faster with it."""
-    value = Fraction(low + share * (high - low))
-    simple = value.limit_denominator(max(1009, math.ceil(100.0 / (high - low))))
-    return simple if low < simple < high else value
+    return all(b - a > THIN * max(abs(a), abs(b)) for a, b in itertools.pairwise(y))
 
 
 def _distinct(values: Sequence[float], least: float) -> list[float]:
@@ -252,85 +176,6 @@ def _distinct(values: Sequence[float], least: float) -> list[float]:
         if not kept or value - kept[-1] > least:
             kept.append(value)
     return kept
-
-
-class _Fates:
-    """The fates of starts of one member of the family."""
-
-    def __init__(self, members: Members | FormulaMembers, value: Fraction) -> None:
-        self.members, self.value = members, value
-        self.settling = Settling(critical_manifold(members.family.at(value)))
-
-    def strip(
-        self,
-        low: float,
-        high: float,
-        sheets: Sequence[Sheet],
-        warm: Warm,
-        wanted: tuple[float, float],
-        unresolved: list[str],
-    ) -> WalledStrip:
-        """Return the strip with the walls at which the fate changes."""
-        placed, heights, far = self._heights(sheets, warm, wanted)
-        system, found = self.settling.system, []
-        for a, b in itertools.pairwise(heights):
-            places = _MORE_PLACES if system.energy_polynomial is None else PLACES
-            ends = {self._fate(y, b - a <= _THIN * max(abs(a), abs(b))) for y in starts_between(a, b, far, places)}
-            inner = (y for y in self._touching if max(a, wanted[0]) < y < min(b, wanted[1]))
-            touching = any(all(abs(y - wall) > _TOUCHES * max(abs(y), far) for wall in (a, b)) for y in inner)
-            if touching or len(ends) > 1:
-                why = "are parted by an orbit that touches the window's edge"
-                why = why if touching else f"have several fates: {', '.join(sorted(verdict for verdict, _ in ends))}"
-                unresolved.append(f"at {float(self.value):.9g} starts between {a:.9g} and {b:.9g} {why}")
-                ends = {_UNDECIDED}
-            found.append(ends.pop())
-        walls, fates = [], [found[0][0]]
-        for (_, sheet), before, after in zip(placed, found, found[1:], strict=False):
-            if sheet is not None and before == after != _UNDECIDED:
-                continue
-            walls.append(Wall(sheet, warm, before[0], after[0]))
-            fates.append(after[0])
-        return WalledStrip(low, high, walls, tuple(fates))
-
-    def told(
-        self, sheets: Sequence[Sheet], warm: Warm, wanted: tuple[float, float], only: int | None = None
-    ) -> list[tuple[str, str]]:
-        """Return the fates of some starts between each two neighbouring sheets, or that of one of them."""
-        _, heights, far = self._heights(sheets, warm, wanted)
-        starts = [y for a, b in itertools.pairwise(heights) for y in starts_between(a, b, far, _CYCLE_PLACES)]
-        return [self._fate(y, False) for y in (starts if only is None else starts[only : only + 1])]
-
-    def _heights(
-        self, sheets: Sequence[Sheet], warm: Warm, wanted: tuple[float, float]
-    ) -> tuple[list[tuple[float, Sheet | None]], list[float], float]:
-        """Return the sheets with their y here, the ends of the intervals between them, and how far they reach."""
-        p, system = np.array([float(self.value)]), self.settling.system
-        placed: list[tuple[float, Sheet | None]] = sorted(
-            ((float(sheet.at(p)[0]), sheet) for sheet in sheets), key=lambda pair: pair[0]
-        )
-        if forbidden(system, 0.0) and wanted[0] < 0.0 < wanted[1]:
-            placed = sorted([*placed, (0.0, None)], key=lambda pair: pair[0])
-        heights = [y for y, _ in placed]
-        # Curves outside the starts that are wanted were left out: do not go beyond them without need.
-        lowest = wanted[0] if not heights or wanted[0] < heights[0] else system.slow_ends[0]
-        highest = wanted[1] if not heights or wanted[1] > heights[-1] else system.slow_ends[1]
-        if heights and heights[0] > 0.0 and wanted[0] >= 0.0 and forbidden(system, 0.0):
-            lowest = max(lowest, 0.0)
-        if heights and heights[-1] < 0.0 and wanted[1] <= 0.0 and forbidden(system, 0.0):
-            highest = min(highest, 0.0)
-        far = max((abs(y) for y, _ in placed), default=0.0) or warm.height
-        return placed, [lowest, *heights, highest], far
-
-    @cached_property
-    def _touching(self) -> list[float]:
-        """The starts of orbits that touch the window's edge, which are not followed in the parameter."""
-        return edge_starts(self.settling)
-
-    def _fate(self, y: float, tight: bool) -> tuple[str, str]:
-        settling = copy.copy(self.settling)
-        settling.rtol = _TIGHT_RTOL if tight else settling.rtol
-        verdict, node = fate(settling.system, settling.run(Start(settling.system.start_fast, Fraction(y))))
-        return _UNDECIDED if verdict.startswith("undecided") else (verdict, node)
 
 
 # Corners ------------------------------------------------------------------------------------------
@@ -351,6 +196,7 @@ def _change_at(at: float, sheets: Sequence[Sheet], warm: Warm, unresolved: list[
         x = float(path.x[0]) if path is not None else math.nan
         rests = [point.y for point in warm.points if point.x == float(warm.system.start_fast)]
         rest = next((r for r in rests if abs(r - y) <= _MEETS * warm.height), None)
+        level = next((c for c in warm.members.levels if abs(y - c) <= _ON_LEVEL * warm.height), None)
         if meets and warm.is_touch(sheet.half):
             kind = "orbits that touch the window's edge meet"
         elif meets or rest is not None:
@@ -359,6 +205,8 @@ def _change_at(at: float, sheets: Sequence[Sheet], warm: Warm, unresolved: list[
             kind = "critical start at infinity"
         elif abs(y) <= _MEETS * warm.height and forbidden(warm.system, 0.0):
             kind, y = "critical start at rest", 0.0
+        elif level is not None:
+            kind, y = "critical start comes to an invariant line", level
         else:
             kind = "unresolved change"
             unresolved.append(f"at {at:.12g} a curve of critical starts ends at {y:.9g} for no reason that was found")

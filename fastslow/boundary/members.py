@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from fastslow.systems.chart import Chart, without_lines
 from fastslow.systems.families import Axis, Family
 from fastslow.systems.family_polynomials import polynomials_of
 from fastslow.systems.polynomial_system import exactly
-from fastslow.systems.polynomials import Polynomial, by_slow_power, fraction, rational, vertical_line
+from fastslow.systems.polynomials import Polynomial, by_slow_power, coefficients, fraction, rational, vertical_line
 from fastslow.systems.system import FastSlowSystem
 
 FloatArray = NDArray[np.float64]
@@ -127,6 +128,13 @@ class Members:
         at_line = [fraction(row(rational(self.sample.start_fast))) for row in rows]
         terms = [k for k, value in enumerate(at_line) if value]
         return len(terms) == 1 and (terms[0] == 0 or forbidden(self.sample, 0.0))
+
+    @cached_property
+    def levels(self) -> list[float]:
+        """The c for which y = c is invariant: an orbit that begins on it exactly stays on it."""
+        parts = [part for part, _ in self.slow_field.factor()[1] if part.degrees() == (0, 1, 0)]
+        rows = [coefficients(part, 1) for part in parts]
+        return [float(-fraction(zero(0, 0, 0)) / fraction(one(0, 0, 0))) for zero, one in rows]
 
     def part_of(self, x: float, y: float, p: float) -> int:
         """Return the number of the factor of f that vanishes at a point."""

@@ -137,6 +137,13 @@ class Warm:
             at = np.searchsorted(values, [requests[k][1] for k in mine])
             step, rate = self._departures(saddle, path, known)
             sides = np.array([requests[k][0].side for k in mine])
+            flat = (step[:, 1] == 0.0) & np.isin(path.y, self.members.levels)
+            level = flat[at]
+            if level.any():
+                result[mine, 0] = np.where(
+                    level, self._on_level(saddle, path, known)[at, (sides > 0).astype(int)], np.nan
+                )
+            step[flat] = np.nan
             start = np.stack([path.x, path.y], axis=1)[at] + sides[:, None] * step[at]
             fine = np.array([math.isfinite(x) and self.chart.holds(x) for x in start[:, 0]]) & np.isfinite(start).all(
                 axis=1
@@ -151,15 +158,28 @@ class Warm:
                 result[k, : len(ys)] = ys[:MOST_HITS]
         return result
 
-    def _departures(self, saddle: int, path: Path, known: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the step from the saddle to the beginning of its half on side 1, and the fastest rate there.
+    def _on_level(self, saddle: int, path: Path, known: FloatArray) -> FloatArray:
+        """Return y where the halves of a saddle on an invariant line y = const meet the line of starts, shape (n, 2).
 
-        The step is NaN where the half lies on an invariant line.
+        On side -1 and 1; NaN where an equilibrium is in the way, or the line of starts on the other side. To follow the
+        half could take as long as it likes, beside a collision.
+        """
+        start = float(self.system.start_fast)
+        others = np.delete(known, saddle, axis=0)
+        between = (others[:, 1] == path.y) & ((others[:, 0] - path.x) * (others[:, 0] - start) < 0.0)
+        reaches = np.stack([(start - path.x) * side > 0.0 for side in (-1, 1)]) & ~between.any(axis=0)
+        return np.where(reaches, path.y, np.nan).T
+
+    def _departures(self, saddle: int, path: Path, known: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the step from the saddle to the beginning of its half on side 1, and rates there, shape (n, 2).
+
+        The rates are the fastest and that of leaving the saddle backward in time. The step is NaN where the half lies
+        on an invariant line.
         """
         if saddle >= len(self.points):
             inward = np.array(self.touches[saddle - len(self.points)].inward)
             size = np.abs(self.members.jacobians(path)).max(axis=(1, 2))
-            return np.tile(inward, (len(path.x), 1)), np.where(size > 0.0, size, 1.0)
+            return np.tile(inward, (len(path.x), 1)), np.tile(np.where(size > 0.0, size, 1.0)[:, None], 2)
         unit = np.stack([np.full(len(path.x), self.width), np.where(path.y != 0.0, np.abs(path.y), self.height)])
         others = np.delete(known, saddle, axis=0)
         gaps = np.hypot((others[:, 0] - path.x) / unit[0], (others[:, 1] - path.y) / unit[1])
@@ -185,7 +205,8 @@ class Warm:
         vector = np.where(up, vector, -vector) * unit * np.minimum(_DEPARTURE, _SHARE_OF_GAP * gap)
         line = self.members.parts[path.part][0].degrees() == (1, 0, 0)
         on_line = line & (np.abs(vector[0]) <= _VERTICAL * np.hypot(*(vector / unit)) * unit[0])
-        return np.where(on_line, np.nan, vector).T, np.maximum(np.abs(larger), np.abs(smaller))
+        rates = np.maximum(np.abs(larger), np.abs(smaller)), np.abs(stable)
+        return np.where(on_line, np.nan, vector).T, np.stack(rates, axis=1)
 
     def _followed(self, values: FloatArray, starts: FloatArray, rates: FloatArray, rtol: float) -> list[list[float]]:
         """Return y at the crossings of the line of starts backward in time."""
@@ -195,16 +216,18 @@ class Warm:
         heights = np.abs(starts[:, 1])
         height = float(min(np.min(heights[heights > 0.0], initial=np.inf), self.height))
         head = self.members.line_events(len(values))
-        end = _HORIZON / float(np.min(rates))
+        end = _HORIZON / float(np.min(rates[:, 0]))
         if system.energy_polynomial is None:
             slow_time = max(1.0, *(abs(p.y) for p in self.manifold.points if math.isfinite(p.y)))
             end = _CYCLE_TIME * slow_time / float(np.min(self.members.slow_rates(values)))
+            # Beside a collision of equilibria it takes long to leave the saddle.
+            end += _TO_LEAVE / float(np.min(rates[:, 1], where=rates[:, 1] > 0.0, initial=np.max(rates)))
         options: dict[str, Any] = {
             "rtol": rtol,
             "atol": np.array([1e-16, 1e-16 * height]),
             "limits": Limits(
                 max_steps=100_000,
-                first_step=_FIRST_STEP / float(np.max(rates)),
+                first_step=_FIRST_STEP / float(np.max(rates[:, 0])),
                 growth=np.array([1e300, _FAR * max(self.highest, float(heights.max()))]),
             ),
         }

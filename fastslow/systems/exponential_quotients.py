@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import flint
@@ -20,7 +22,8 @@ LARGEST_PHI = 12
 """The last of them that is at hand."""
 _SERIES = 30.0
 """The series serve |x| up to this size; beyond, the recurrence loses nothing, as k is less than |x| / 2."""
-_TERMS = 130
+_TERMS, _REST = 140, 1e-18
+"""Number of coefficients, and the size of terms of e^|x| from which on they are left out: smaller beside the sum."""
 _NAME = re.compile(r"phi([1-9][0-9]?)", re.ASCII)
 
 
@@ -45,13 +48,35 @@ def phi(order: int, x: Any) -> NDArray[np.float64]:
         for k in range(order):
             far = (far - 1.0 / math.factorial(k)) / x
         far = np.where(np.isinf(x), np.maximum(x, 0.0), far)
-        near = np.clip(x, -_SERIES, _SERIES)
-        size, up, down = np.abs(near), np.zeros_like(x), np.zeros_like(x)
-        term, under = np.full_like(x, 1.0 / math.factorial(order)), np.full_like(x, 1.0 / math.factorial(order - 1))
-        for j in range(_TERMS):
-            up, down = up + term, down + under / (j + order)
-            term, under = term * size / (j + 1 + order), under * size / (j + 1)
-        return np.asarray(np.where(np.abs(x) > _SERIES, far, np.where(x < 0.0, np.exp(near) * down, up)) + 0.0 * x)
+        found = np.where(np.abs(x) > _SERIES, far, np.nan)
+        left = np.asarray((x >= -_SERIES) & (x < 0.0))
+        right = np.asarray((x >= 0.0) & (x <= _SERIES))
+        if left.any():
+            found[left] = np.exp(x[left]) * _series(_coefficients(order)[0], -x[left])
+        if right.any():
+            found[right] = _series(_coefficients(order)[1], x[right])
+        return found
+
+
+@cache
+def _coefficients(order: int) -> tuple[list[float], list[float]]:
+    """Return the coefficients of |x|^j / j! in the series for x < 0, beside e^x, and in that for x > 0."""
+    below = [1.0 / ((j + order) * math.factorial(order - 1)) for j in range(_TERMS)]
+    return below, [math.factorial(j) / math.factorial(j + order) for j in range(_TERMS)]
+
+
+def _series(coefficients: Sequence[float], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return sum_j c_j x^j / j! for x >= 0 and falling c_j, up to terms below rounding."""
+    last, term, size = 0, 1.0, float(np.max(x))
+    while term > _REST:
+        last += 1
+        term *= size / last
+    total = np.full_like(x, coefficients[last])
+    for j in range(last, 0, -1):
+        total *= x
+        total *= 1.0 / j
+        total += coefficients[j - 1]
+    return total
 
 
 def phi_ball(order: int, x: Any) -> Any:
