@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -19,6 +19,7 @@ from fastslow.flow.flow_graph import orbits_between
 from fastslow.flow.singular_orbit import SingularFlow, SingularOrbit
 from fastslow.manifold.arcs import CriticalManifold
 from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.manifold.member_points import NotTraced, points_only
 from fastslow.manifold.special_points import Kind
 from fastslow.ode.columns import forbidden
 from fastslow.ode.trajectories import Settling
@@ -80,18 +81,32 @@ class _OneByOne:
 
     def __call__(self, column: Column) -> Codes:
         codes = np.full((len(column.values), len(column.starts)), FATES.index(NOT_VALID), np.int8)
-        for i, value in enumerate(column.values):
+        members: list[FastSlowSystem | None] = []
+        for value in column.values:
             try:
-                system = member_at(column.family, value)
+                members.append(member_at(column.family, value))
             except InputError:
+                members.append(None)
+        for i, (system, known) in enumerate(zip(members, self.known(column, members), strict=True)):
+            if system is None:
                 continue
             allowed = ~forbidden(system, column.starts)
             if allowed.any():
                 try:
-                    codes[i, allowed] = self.fates(manifold_of(system), column.starts[allowed])
+                    codes[i, allowed] = self.of_member(system, known, column.starts[allowed])
                 except InputError:
                     codes[i, allowed] = _UNDECIDED  # this value may be what cannot be studied, and not the next one
         return codes
+
+    def known(
+        self, column: Column, members: Sequence[FastSlowSystem | None]
+    ) -> Sequence[CriticalManifold | None]:
+        """Return what is known of the members without the analysis of each."""
+        return [None] * len(members)
+
+    def of_member(self, system: FastSlowSystem, known: CriticalManifold | None, starts: Heights) -> Codes:
+        """Return the codes of the fates of starts of one member, of which something may be known."""
+        return self.fates(manifold_of(system), starts)
 
     def fates(self, manifold: CriticalManifold, starts: Heights) -> Codes:
         """Return the codes of the fates of starts of one member."""
@@ -137,6 +152,25 @@ class ExactOneByOne(_OneByOne):
     Between two of these some starts are followed, and where two of them have different fates, those in between: cycles
     part fates, too.
     """
+
+    def known(
+        self, column: Column, members: Sequence[FastSlowSystem | None]
+    ) -> Sequence[CriticalManifold | None]:
+        """Return the special points of the members."""
+        formulas = [member if isinstance(member, FormulaSystem) else None for member in members]
+        return points_only(column.family, column.values, formulas)
+
+    def of_member(self, system: FastSlowSystem, known: CriticalManifold | None, starts: Heights) -> Codes:
+        """Return the codes of the fates of starts of one member, from its special points alone where they suffice."""
+        if known is not None:
+            try:
+                codes = self.fates(known, starts)
+            except NotTraced:
+                pass
+            else:
+                if (codes != _UNDECIDED).all():
+                    return codes
+        return self.fates(manifold_of(system), starts)
 
     def fates(self, manifold: CriticalManifold, starts: Heights) -> Codes:
         """Return the codes of the fates of starts of one member."""
