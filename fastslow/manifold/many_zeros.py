@@ -5,7 +5,6 @@ What ``isolation`` does for one system; the boxes of all are cut and tested toge
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -130,13 +129,14 @@ class _Many(Search):
         inside = ((box[:, :, 0] > window[:, 0] + edge) & (box[:, :, 1] < window[:, 1] - edge)).all(axis=1)
         self.lost[number[~outside & ~inside]] = True
         kept: list[int] = []
-        order = np.argsort(number, kind="stable")
-        for k in order[inside[order] & ~self.lost[number[order]]].tolist():
-            others = list(itertools.takewhile(lambda j: number[j] == number[k], reversed(kept)))
+        own: dict[int, list[int]] = {}
+        for k in np.flatnonzero(inside & ~self.lost[number]).tolist():
+            others = own.setdefault(int(number[k]), [])
             if any(_within(box[k], wide[j]) for j in others):
                 continue  # the same zero
             if any((box[k, :, 0] <= box[j, :, 1]).all() and (box[j, :, 0] <= box[k, :, 1]).all() for j in others):
                 self.lost[number[k]] = True
+            others.append(k)
             kept.append(k)
         chosen = np.array(kept, dtype=np.int64)
         return ManyZeros(number[chosen], box[chosen], self.lost)

@@ -7,7 +7,7 @@ What becomes of a solution of the full system depends on the points alone.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -22,7 +22,7 @@ from fastslow.manifold.curves import Curve, Shape
 from fastslow.manifold.formula_points import Blurred
 from fastslow.manifold.many_zeros import many_zeros
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability, numbered
-from fastslow.systems.algebraic import Number, Rational
+from fastslow.systems.algebraic import Number, Rational, nearest_double
 from fastslow.systems.expression_factors import factored, polynomial_of
 from fastslow.systems.expression_facts import nodes, substituted
 from fastslow.systems.expressions import ZERO, Call, Expression, Variable, derivative
@@ -32,6 +32,7 @@ from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.interval_tapes import Tape
 from fastslow.systems.intervals import added, multiplied, rounded_out, subtracted
 from fastslow.systems.polynomials import vertical_line
+from fastslow.systems.system import FastSlowSystem
 
 Array = NDArray[np.float64]
 
@@ -45,12 +46,12 @@ class NotTraced(Exception):
 class PointsOnly(CriticalManifold):
     """The special points of a critical manifold whose curves are not traced; who asks for these gets `NotTraced`."""
 
-    def __init__(self, system: FormulaSystem, points: tuple[SpecialPoint, ...]) -> None:
+    def __init__(self, system: FastSlowSystem, points: tuple[SpecialPoint, ...]) -> None:
         for name, value in (("system", system), ("points", points), ("complete", True), ("unmatched", ())):
             object.__setattr__(self, name, value)
 
     @property
-    def branches(self) -> tuple[Branch, ...]:  # type: ignore[override]
+    def branches(self) -> tuple[Branch, ...]:
         """Not known."""
         raise NotTraced
 
@@ -159,7 +160,8 @@ class _Search:
         for q, p in itertools.combinations(self.fast, 2):
             self.meetings(Kind.CROSSING, q, p.expression, (q.curve, p.curve), p.line)
         self.edges()
-        return [None if lost or _touch(own) else own for own, lost in zip(self.found, self.lost, strict=True)]
+        found = [_without_twins(own) for own in self.found]
+        return [None if lost or _touch(own) else own for own, lost in zip(found, self.lost, strict=True)]
 
     def meetings(
         self,
@@ -202,21 +204,20 @@ class _Search:
             if kind is Kind.EQUILIBRIUM and stability is None:
                 self.lost[i] = True
             x, y = (Rational(known[k]) if k in known else _between(*sides[k].tolist()) for k in (0, 1))
-            at = [float(known[k]) if k in known else _middle(*sides[k].tolist()) for k in (0, 1)]
-            self.found[i].append(
-                SpecialPoint(
-                    "",
-                    kind,
-                    *at,
-                    curves,
-                    multiplicity={kind: 1},
-                    stability=stability,
-                    eigenvalues=eigenvalues,
-                    radius=float(np.ptp(sides, axis=1).max()) / 2,
-                    exact_x=x,
-                    exact_y=y,
-                )
+            point = SpecialPoint(
+                "",
+                kind,
+                nearest_double(x),
+                nearest_double(y),
+                curves,
+                multiplicity={kind: 1},
+                stability=stability,
+                eigenvalues=eigenvalues,
+                radius=float(np.ptp(sides, axis=1).max()) / 2,
+                exact_x=x,
+                exact_y=y,
             )
+            self.found[i].append(point)
 
     def edges(self) -> None:
         """Add the points on the window's edge: of the curves, and the ends of lines."""
@@ -259,8 +260,20 @@ def _between(low: float, high: float) -> Number:
     return Blurred(flint.arb(low).union(flint.arb(high)))
 
 
-def _middle(low: float, high: float) -> float:
-    return 0.0 if low <= 0.0 <= high else 0.5 * (low + high)
+def _without_twins(points: list[SpecialPoint]) -> list[SpecialPoint]:
+    """Return points without those on the window's edge that are there for another reason, too."""
+
+    def same(a: SpecialPoint, b: SpecialPoint) -> bool:
+        # On an edge that is x = c or y = c for both, they are zeros of one function of the other variable.
+        exact = (_exact(a.exact_x), _exact(a.exact_y)), (_exact(b.exact_x), _exact(b.exact_y))
+        return (a.x, a.y) == (b.x, b.y) and any(v is not None and v == w for v, w in zip(*exact, strict=True))
+
+    inner = [point for point in points if point.kind is not Kind.BOUNDARY]
+    return [p for p in points if p.kind is not Kind.BOUNDARY or not any(same(p, other) for other in inner)]
+
+
+def _exact(number: Number | None) -> Fraction | None:
+    return getattr(number, "exact", None)
 
 
 def _touch(points: list[SpecialPoint]) -> bool:

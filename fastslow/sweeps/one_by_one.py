@@ -24,6 +24,7 @@ from fastslow.manifold.special_points import Kind
 from fastslow.ode.columns import forbidden
 from fastslow.ode.trajectories import Settling
 from fastslow.separatrices.thresholds import parting_starts
+from fastslow.sweeps.cycle_spans import CycleSpans, MemberSettling
 from fastslow.sweeps.fates import FATES, NOT_VALID, fate_code
 from fastslow.sweeps.plane import Column
 from fastslow.systems.families import Family
@@ -32,6 +33,7 @@ from fastslow.systems.system import FastSlowSystem, Start
 
 Codes = NDArray[np.int8]
 Heights = NDArray[np.float64]
+MemberFates = Callable[[int, FastSlowSystem, Heights], Codes]
 
 _UNDECIDED = FATES.index("undecided")
 _KEPT = 256
@@ -87,39 +89,34 @@ class _OneByOne:
                 members.append(member_at(column.family, value))
             except InputError:
                 members.append(None)
-        for i, (system, known) in enumerate(zip(members, self.known(column, members), strict=True)):
+        fates = self.member_by_member(column, members)
+        for i, system in enumerate(members):
             if system is None:
                 continue
             allowed = ~forbidden(system, column.starts)
             if allowed.any():
                 try:
-                    codes[i, allowed] = self.of_member(system, known, column.starts[allowed])
+                    codes[i, allowed] = fates(i, system, column.starts[allowed])
                 except InputError:
                     codes[i, allowed] = _UNDECIDED  # this value may be what cannot be studied, and not the next one
         return codes
 
-    def known(
-        self, column: Column, members: Sequence[FastSlowSystem | None]
-    ) -> Sequence[CriticalManifold | None]:
-        """Return what is known of the members without the analysis of each."""
-        return [None] * len(members)
-
-    def of_member(self, system: FastSlowSystem, known: CriticalManifold | None, starts: Heights) -> Codes:
-        """Return the codes of the fates of starts of one member, of which something may be known."""
-        return self.fates(manifold_of(system), starts)
-
-    def fates(self, manifold: CriticalManifold, starts: Heights) -> Codes:
-        """Return the codes of the fates of starts of one member."""
+    def member_by_member(self, column: Column, members: Sequence[FastSlowSystem | None]) -> MemberFates:
+        """Return what gives the codes of the fates of starts of a member, by its number."""
         raise NotImplementedError
 
 
 class SingularOneByOne(_OneByOne):
     """Fills cells by singular orbits, one for each interval of starts between special heights."""
 
-    def fates(self, manifold: CriticalManifold, starts: Heights) -> Codes:
+    def member_by_member(self, column: Column, members: Sequence[FastSlowSystem | None]) -> MemberFates:
+        """Return what gives the codes of the fates of starts of a member, by its number."""
+        return self.fates
+
+    def fates(self, number: int, system: FastSlowSystem, starts: Heights) -> Codes:
         """Return the codes of the fates of starts of one member."""
         codes = np.full(len(starts), _UNDECIDED, np.int8)
-        for inside, orbit in intervals(manifold, starts):
+        for inside, orbit in intervals(manifold_of(system), starts):
             codes[inside] = fate_code(orbit.verdict)
         return codes
 
@@ -153,42 +150,45 @@ class ExactOneByOne(_OneByOne):
     part fates, too.
     """
 
-    def known(
-        self, column: Column, members: Sequence[FastSlowSystem | None]
-    ) -> Sequence[CriticalManifold | None]:
-        """Return the special points of the members."""
+    def member_by_member(self, column: Column, members: Sequence[FastSlowSystem | None]) -> MemberFates:
+        """Return what gives the codes of the fates of starts of a member, by its number.
+
+        Its special points alone are asked first; where they do not suffice, its curves are traced.
+        """
         formulas = [member if isinstance(member, FormulaSystem) else None for member in members]
-        return points_only(column.family, column.values, formulas)
+        points = points_only(column.family, column.values, formulas)
+        spans = CycleSpans(points, lambda i: manifold_of(member_at(column.family, column.values[i])))
+        rtol = min(self._rtol, _RTOL)
 
-    def of_member(self, system: FastSlowSystem, known: CriticalManifold | None, starts: Heights) -> Codes:
-        """Return the codes of the fates of starts of one member, from its special points alone where they suffice."""
-        if known is not None:
-            try:
-                codes = self.fates(known, starts)
-            except NotTraced:
-                pass
-            else:
-                if (codes != _UNDECIDED).all():
-                    return codes
-        return self.fates(manifold_of(system), starts)
+        def fates(number: int, system: FastSlowSystem, starts: Heights) -> Codes:
+            known = points[number]
+            if known is None:
+                return self.fates(Settling(manifold_of(system), rtol=rtol), starts)
+            return self.fates(MemberSettling(known, spans, number, rtol=rtol), starts)
 
-    def fates(self, manifold: CriticalManifold, starts: Heights) -> Codes:
+        return fates
+
+    def fates(self, settling: Settling, starts: Heights) -> Codes:
         """Return the codes of the fates of starts of one member."""
         codes, known = np.full(len(starts), _UNDECIDED, np.int8), np.zeros(len(starts), dtype=bool)
-        settling, order = Settling(manifold, rtol=min(self._rtol, _RTOL)), np.argsort(starts)
+        system, order = settling.system, np.argsort(starts)
 
         def follow(cell: int) -> int:
             if not known[cell]:
-                run = settling.run(Start(manifold.system.start_fast, Fraction(float(starts[cell]))))
+                run = settling.run(Start(system.start_fast, Fraction(float(starts[cell]))))
                 codes[cell], known[cell] = fate_code(run.verdict), True
             return int(codes[cell])
 
-        on_line = manifold.system.chart_of(manifold.system.start_fast) is None
+        on_line = system.chart_of(system.start_fast) is None
         if on_line or len(starts) <= _FOLLOWED:
             for cell in order.tolist():
                 follow(cell)
             return codes
-        cuts = np.array(parting_starts(settling))
+        try:
+            cuts = np.array(parting_starts(settling))
+        except NotTraced:
+            assert isinstance(settling, MemberSettling)
+            cuts = np.array(parting_starts(settling.whole))
         place = np.searchsorted(cuts, starts)
         near = np.abs(starts[:, None] - cuts).min(axis=1, initial=np.inf) <= _BESIDE * np.ptp(starts)
         for k in np.unique(place[~near]):

@@ -156,7 +156,8 @@ class FormulaSystem(FastSlowSystem):
 
     def _has_no_zero(self, e: Expression) -> bool:
         # Values of both signs spare the attempt at a proof.
-        x, y = (np.linspace(*map(float, ends), _SAMPLED) for ends in ((self.lower, self.upper), self.slow_window))
+        sides = ((self.lower, self.upper), self.slow_window)
+        x, y = (np.linspace(float(low), float(high), _SAMPLED) for low, high in sides)
         values = evaluate(e, dict(zip(self.names, np.meshgrid(x, y), strict=True)))
         return not (np.any(values < 0.0) and np.any(values > 0.0)) and self._holds(e, _is_not_zero, most=64)
 
