@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import cmp_to_key
 from typing import Any
 
-from fastslow.flow.relaxation import jump_of, relaxation_cycles
+from fastslow.flow.relaxation import closed_orbits, folds_of, jump_of
 from fastslow.flow.singular_orbit import Segment, SegmentKind, SingularFlow, SingularOrbit
 from fastslow.manifold.arcs import FastStability
 from fastslow.manifold.certificates import rational_inside
@@ -146,7 +146,7 @@ def flow_graph(flow: SingularFlow, orbits: tuple[SingularOrbit, ...] = ()) -> Fl
     ends |= {basin.destination for basin in basins if basin.destination}
     ends |= {point.id for point in manifold.points if point.stability is Stability.STABLE}
     attractors = tuple(point.id for point in manifold.points if point.id in ends)
-    cycles = tuple(cycle.folds for cycle in relaxation_cycles(flow))
+    cycles = tuple(folds_of(closed) for closed in closed_orbits(flow))
     return FlowGraph(tuple(points), tuple(edges), attractors, basins, cycles)
 
 

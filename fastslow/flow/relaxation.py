@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -68,8 +68,35 @@ class RelaxationCycle:
         return self.slow_period / slow_rate + next_order
 
 
-_KNOWN: WeakKeyDictionary[CriticalManifold, tuple[RelaxationCycle, ...]] = WeakKeyDictionary()
+Closed = tuple[Segment, ...]
+"""The segments of one turn of a closed singular orbit, from a jump on."""
+
+_KNOWN: WeakKeyDictionary[CriticalManifold, tuple[Closed, ...]] = WeakKeyDictionary()
 """The graph, the trajectories and the analysis of one manifold ask for the same cycles."""
+
+
+def closed_orbits(flow: SingularFlow) -> tuple[Closed, ...]:
+    """Return the closed singular orbits that the jumps at folds lead to, in order of their folds."""
+    if flow.manifold not in _KNOWN:
+        found: dict[tuple[str, ...], Closed] = {}
+        for fold in flow.manifold.of_kind(Kind.FOLD):
+            segments = _closed(flow, fold)
+            if segments:
+                found.setdefault(folds_of(segments), segments)
+        _KNOWN[flow.manifold] = tuple(found[key] for key in sorted(found))
+    return _KNOWN[flow.manifold]
+
+
+def folds_of(closed: Closed) -> tuple[str, ...]:
+    """Return the ids of the folds that a closed orbit jumps at, the smallest first."""
+    order = [fold.id for fold in _folds(closed)]
+    turn = order.index(min(order))
+    return tuple(order[turn:] + order[:turn])
+
+
+def spans_of(flow: SingularFlow) -> tuple[tuple[float, float], ...]:
+    """Return the least and the largest x on each closed singular orbit."""
+    return tuple(_span(segments) for segments in closed_orbits(flow))
 
 
 def relaxation_cycles(flow: SingularFlow) -> tuple[RelaxationCycle, ...]:
@@ -81,15 +108,7 @@ def relaxation_cycles(flow: SingularFlow) -> tuple[RelaxationCycle, ...]:
     jumps, W = 2.338... (``FIRST_AIRY_ZERO``): from X' = A X^2 + slow_rate B t. The time for that is added; and the
     drift after the jump begins as much further on, which takes the time 1 / g(landing) for each unit of y away.
     """
-    if flow.manifold not in _KNOWN:
-        found: dict[tuple[str, ...], RelaxationCycle] = {}
-        for fold in flow.manifold.of_kind(Kind.FOLD):
-            segments = _closed(flow, fold)
-            if segments:
-                cycle = _cycle(flow.system, segments)
-                found.setdefault(cycle.folds, cycle)
-        _KNOWN[flow.manifold] = tuple(found[key] for key in sorted(found))
-    return _KNOWN[flow.manifold]
+    return tuple(_cycle(flow.system, segments) for segments in closed_orbits(flow))
 
 
 def is_relaxation(flow: SingularFlow, low: float, high: float) -> bool:
@@ -97,12 +116,17 @@ def is_relaxation(flow: SingularFlow, low: float, high: float) -> bool:
 
     It passes folds on both sides, or most of the range of a relaxation cycle of the singular limit.
     """
-    if sum(low < fold.x < high for fold in flow.manifold.of_kind(Kind.FOLD)) >= 2:
-        return True
-    return any(
-        min(high, b) - max(low, a) >= _MOST_OF_IT * (b - a)
-        for a, b in (cycle.span for cycle in relaxation_cycles(flow))
-    )
+    return passes_folds(flow.manifold, low, high) or covers(spans_of(flow), low, high)
+
+
+def passes_folds(manifold: CriticalManifold, low: float, high: float) -> bool:
+    """Whether a range of x has folds on both sides in it."""
+    return sum(low < fold.x < high for fold in manifold.of_kind(Kind.FOLD)) >= 2
+
+
+def covers(spans: Iterable[tuple[float, float]], low: float, high: float) -> bool:
+    """Whether a range of x has most of one of the spans of relaxation cycles in it."""
+    return any(min(high, b) - max(low, a) >= _MOST_OF_IT * (b - a) for a, b in spans)
 
 
 def jump_of(flow: SingularFlow, fold: SpecialPoint) -> Segment | None:
@@ -124,7 +148,7 @@ def jump_of(flow: SingularFlow, fold: SpecialPoint) -> Segment | None:
     return Segment(SegmentKind.JUMP, start, (landed.x, landed.y), landed.arc, landed.node, None, "fast")
 
 
-def _closed(flow: SingularFlow, fold: SpecialPoint) -> tuple[Segment, ...]:
+def _closed(flow: SingularFlow, fold: SpecialPoint) -> Closed:
     """Return the periodic part of the orbit that jumps at a fold, from a jump on; empty where it is not periodic."""
     first = jump_of(flow, fold)
     if first is None or first.arc is None:
@@ -138,14 +162,13 @@ def _closed(flow: SingularFlow, fold: SpecialPoint) -> tuple[Segment, ...]:
     return orbit.segments[last:]
 
 
-def _cycle(system: FastSlowSystem, segments: Sequence[Segment]) -> RelaxationCycle:
+def _cycle(system: FastSlowSystem, segments: Closed) -> RelaxationCycle:
     drifts = [s for s in segments if s.kind is SegmentKind.SLOW]
     jumps = [s for s in segments if s.kind is SegmentKind.JUMP]
-    # Each drift that ends at a fold is followed by a jump there, the last one by the first.
-    folds = [s.node for s in drifts if s.node is not None and s.node.is_a(Kind.FOLD)]
-    order = [p.id for p in (folds[-1], *folds[:-1])]
+    folds = _folds(segments)
+    order = [fold.id for fold in folds]
     turn = order.index(min(order))
-    constants = [_at_fold(system, fold, jump.end) for fold, jump in zip((folds[-1], *folds[:-1]), jumps, strict=False)]
+    constants = [_at_fold(system, fold, jump.end) for fold, jump in zip(folds, jumps, strict=False)]
     note = ""
     if any(s.delayed for s in segments) or len(folds) != len(jumps) or len(drifts) != len(jumps):
         note = "it passes a crossing, where other powers of the slow rate come in"
@@ -153,14 +176,27 @@ def _cycle(system: FastSlowSystem, segments: Sequence[Segment]) -> RelaxationCyc
         note = "a fold is degenerate"
     landings = [jump.end for jump in jumps]
     return RelaxationCycle(
-        tuple(order[turn:] + order[:turn]),
+        folds_of(segments),
         tuple(landings[turn:] + landings[:turn]),
         math.fsum(drift_time(system, s) for s in drifts),
         None if note else math.fsum(value for value in constants if value is not None),
         note,
         float(system.slow_rate),
-        (min(min(s.start[0], s.end[0]) for s in segments), max(max(s.start[0], s.end[0]) for s in segments)),
+        _span(segments),
     )
+
+
+def _folds(closed: Closed) -> list[SpecialPoint]:
+    """Return the folds of a closed orbit in the order of its jumps."""
+    # Each drift that ends at a fold is followed by a jump there, the last one by the first.
+    drifts = [s for s in closed if s.kind is SegmentKind.SLOW]
+    folds = [s.node for s in drifts if s.node is not None and s.node.is_a(Kind.FOLD)]
+    return [folds[-1], *folds[:-1]]
+
+
+def _span(closed: Closed) -> tuple[float, float]:
+    ends = [x for s in closed for x in (s.start[0], s.end[0])]
+    return min(ends), max(ends)
 
 
 def _at_fold(system: FastSlowSystem, fold: SpecialPoint, landing: tuple[float, float]) -> float | None:

@@ -52,10 +52,10 @@ def tails_of(manifold: CriticalManifold) -> list[Tail]:
     The proof needs that no other curve of f = 0 comes between h and G, so there are none where the manifold
     has more than one curve that is not a line.
     """
-    curved = [b for b in manifold.branches if b.curve.shape in CURVED]
     system = manifold.system
     if not isinstance(system, PolynomialSystem):
         return []
+    curved = [b for b in manifold.branches if b.curve.shape in CURVED]
     g = by_slow_power(system.slow_field)
     arcs = [arc for arc in manifold.arcs if _may_have_one(arc)]
     if len(curved) != 1 or len(g) != 2 or not arcs:

@@ -137,7 +137,7 @@ def isolate(functions: Sequence[Expression], names: Sequence[str], bounds: Bound
     bounds : sequence of pairs of Fraction
         The box.
     """
-    search = _Search(functions, names, bounds)
+    search = Search(functions, names, bounds)
     undecided, finished = search.run()
     if not finished:
         whole = np.stack([undecided[:, :, 0].min(axis=0), undecided[:, :, 1].max(axis=0)], axis=1)
@@ -204,11 +204,18 @@ def _krawczyk(tape: Tape, x: list[Ball]) -> list[Ball] | None:
     return image
 
 
-class _Search:
-    def __init__(self, functions: Sequence[Expression], names: Sequence[str], bounds: Bounds) -> None:
+class Search:
+    """The search for all zeros in a box.
+
+    Boxes may have more sides than there are variables: `more` names of what is the same all over a box, not cut.
+    """
+
+    def __init__(
+        self, functions: Sequence[Expression], names: Sequence[str], bounds: Bounds, more: Sequence[str] = ()
+    ) -> None:
         self.n = len(names)
-        self.tape = Tape([*functions, *(derivative(f, name) for f in functions for name in names)], names)
-        self.values = Tape(functions, names)
+        self.tape = Tape([*functions, *(derivative(f, name) for f in functions for name in names)], [*names, *more])
+        self.values = Tape(functions, self.tape.names)
         self.bounds = list(bounds)
         self.window = np.array([[rounded_out(low)[0], rounded_out(high)[1]] for low, high in bounds])
         self.width = self.window[:, 1] - self.window[:, 0]
@@ -223,13 +230,18 @@ class _Search:
                 return np.concatenate([*undecided, boxes]), False
             left, contracting = self.reduced(boxes)
             left = self.without_single_zeros(left, contracting)
-            small = np.all(left[:, :, 1] - left[:, :, 0] <= _SMALLEST * self.width, axis=1)
+            small = self.small(left)
             if small.any():
                 undecided.append(left[small])
             boxes = halved(left[~small], self.width)
         return (np.concatenate(undecided) if undecided else np.empty((0, self.n, 2))), True
 
+    def small(self, boxes: Array) -> NDArray[np.bool_]:
+        """Return which boxes are not cut again."""
+        return np.asarray(np.all(np.ptp(boxes[:, : self.n], axis=2) <= _SMALLEST * self.width[: self.n], axis=1))
+
     def first_boxes(self) -> Array:
+        """Return the window, cut into parts of one size."""
         cuts = _FIRST_CUTS[min(self.n, len(_FIRST_CUTS)) - 1]
         sides = []
         for low, high in self.window:
@@ -242,10 +254,10 @@ class _Search:
     def krawczyk(self, boxes: Array, centre: Array) -> tuple[list[Interval], list[Interval], NDArray[np.bool_], Array]:
         """Return (values, K, where a value cannot vanish, norms of 1 - C F')."""
         n = self.n
-        sides = [(boxes[:, j, 0], boxes[:, j, 1]) for j in range(n)]
+        sides = [(boxes[:, j, 0], boxes[:, j, 1]) for j in range(len(self.tape.names))]
         results, jumps = self.tape.intervals(sides)
         slopes = [[results[n + i * n + j] for j in range(n)] for i in range(n)]
-        at_centre, _ = self.values.intervals([(centre[:, j], centre[:, j]) for j in range(n)])
+        at_centre, _ = self.values.intervals([*((centre[:, j], centre[:, j]) for j in range(n)), *sides[n:]])
         away = [subtracted(sides[j], (centre[:, j], centre[:, j])) for j in range(n)]
         excluded = np.zeros(len(boxes), dtype=bool)
         for i in range(n):
@@ -295,30 +307,34 @@ class _Search:
             return boxes
         tried = boxes[chosen]
         with np.errstate(all="ignore"):
-            z = middles(tried)
+            z, fixed = np.hsplit(middles(tried[:, : len(self.tape.names)]), [self.n])
             for _ in range(4):
-                at = self.tape.doubles([z[:, j] for j in range(self.n)])
+                at = self.tape.doubles([*z.T, *fixed.T])
                 at = [np.broadcast_to(np.asarray(v, dtype=np.float64), (len(z),)) for v in at]
                 rows = np.stack(at[self.n :], axis=1).reshape(-1, self.n, self.n)
                 z = z - np.einsum("kij,kj->ki", inverses(rows), np.stack(at[: self.n], axis=1))
-            side = tried[:, :, 1] - tried[:, :, 0]
-            near = np.all((z > tried[:, :, 0] - side) & (z < tried[:, :, 1] + side), axis=1)
-            tried, z, side, chosen = tried[near], z[near], side[near], chosen[near]
+            low, high = (tried[:, : self.n, k] for k in (0, 1))
+            near = np.all((z > low - (high - low)) & (z < high + (high - low)), axis=1)
+            tried, z, chosen = tried[near], z[near], chosen[near]
             if not len(chosen):
                 return boxes
-            margin = 0.1 * side + 1e-13 * self.width + 1e-15 * np.abs(z)
-            wide = np.stack([np.minimum(tried[:, :, 0], z) - margin, np.maximum(tried[:, :, 1], z) + margin], axis=2)
+            low, high = (tried[:, : self.n, k] for k in (0, 1))
+            margin = 0.1 * (high - low) + 1e-13 * self.width[: self.n] + 1e-15 * np.abs(z)
+            wide = tried.copy()
+            wide[:, : self.n] = np.stack([np.minimum(low, z) - margin, np.maximum(high, z) + margin], axis=2)
             _, images, _, _ = self.krawczyk(wide, z)
-            proved = np.ones(len(wide), dtype=bool)
-            for j, (low, high) in enumerate(images):
-                proved &= (low > wide[:, j, 0]) & (high < wide[:, j, 1])
-        for k in np.flatnonzero(proved):
-            tight = np.array([[float(low[k]), float(high[k])] for low, high in images])
-            inside = (tight[:, 0] >= self.known[:, :, 0]) & (tight[:, 1] <= self.known[:, :, 1])
-            if not inside.all(axis=1).any():
-                self.zeros.append(Zero(self.tape, wide[k]))
-                self.known = np.concatenate([self.known, wide[k][None]])
+            tight = np.stack([np.stack(image, axis=1) for image in images], axis=1)
+            proved = ((tight[:, :, 0] > wide[:, : self.n, 0]) & (tight[:, :, 1] < wide[:, : self.n, 1])).all(axis=1)
+        self.keep(wide[proved], tight[proved])
         return np.delete(boxes, chosen[proved], axis=0)
+
+    def keep(self, wide: Array, tight: Array) -> None:
+        """Keep the zeros that are the only ones in boxes, and lie in tighter ones, each once."""
+        for box, inner in zip(wide, tight, strict=True):
+            inside = (inner[:, 0] >= self.known[:, :, 0]) & (inner[:, 1] <= self.known[:, :, 1])
+            if not inside.all(axis=1).any():
+                self.zeros.append(Zero(self.tape, box))
+                self.known = np.concatenate([self.known, box[None]])
 
     def found(self) -> list[tuple[Coordinate, ...]]:
         """Return the zeros in the box, each once."""

@@ -374,8 +374,12 @@ class Settling:
         return open_fate
 
     def _oscillation(self, turn: Turn) -> str:
-        relaxes = is_relaxation(self.flow, float(turn.x.min()), float(turn.x.max()))
+        relaxes = self.relaxes(float(turn.x.min()), float(turn.x.max()))
         return "relaxation oscillation" if relaxes else "small oscillation"
+
+    def relaxes(self, low: float, high: float) -> bool:
+        """Whether an oscillation over a range of x is a relaxation oscillation."""
+        return is_relaxation(self.flow, low, high)
 
 
 def _on_slow_line(point: SpecialPoint) -> bool:

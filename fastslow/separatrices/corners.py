@@ -21,6 +21,8 @@ _BEYOND = 1e300
 
 def corners_of(manifold: CriticalManifold) -> list[Tail]:
     """Return the corners at the ends of all invariant lines along which an attracting arc runs to infinity."""
+    if not manifold.of_kind(Kind.INFINITY):
+        return []
     return [
         tail
         for arc in manifold.arcs

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fastslow.flow.singular_orbit import SingularFlow, SingularOrbit
 from fastslow.manifold.arcs import Arc, CriticalManifold, FastStability
 from fastslow.manifold.curves import Shape
+from fastslow.manifold.member_points import PointsOnly
 from fastslow.manifold.on_line import touched_ends
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.ode.centers import center_at
@@ -190,6 +191,8 @@ def time_reversed(manifold: CriticalManifold) -> CriticalManifold:
     system = manifold.system
     reversed_system = system.time_reversed()
     points = {id(point): _reversed_point(point) for point in manifold.points}
+    if isinstance(manifold, PointsOnly):
+        return PointsOnly(reversed_system, tuple(points.values()))
 
     def turned(arc: Arc) -> Arc:
         stability = FastStability(_OPPOSITE.get(arc.stability, arc.stability))

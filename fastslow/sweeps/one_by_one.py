@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -19,10 +19,12 @@ from fastslow.flow.flow_graph import orbits_between
 from fastslow.flow.singular_orbit import SingularFlow, SingularOrbit
 from fastslow.manifold.arcs import CriticalManifold
 from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.manifold.member_points import NotTraced, points_only
 from fastslow.manifold.special_points import Kind
 from fastslow.ode.columns import forbidden
 from fastslow.ode.trajectories import Settling
 from fastslow.separatrices.thresholds import parting_starts
+from fastslow.sweeps.cycle_spans import CycleSpans, MemberSettling
 from fastslow.sweeps.fates import FATES, NOT_VALID, fate_code
 from fastslow.sweeps.plane import Column
 from fastslow.systems.families import Family
@@ -31,6 +33,7 @@ from fastslow.systems.system import FastSlowSystem, Start
 
 Codes = NDArray[np.int8]
 Heights = NDArray[np.float64]
+MemberFates = Callable[[int, FastSlowSystem, Heights], Codes]
 
 _UNDECIDED = FATES.index("undecided")
 _KEPT = 256
@@ -80,31 +83,40 @@ class _OneByOne:
 
     def __call__(self, column: Column) -> Codes:
         codes = np.full((len(column.values), len(column.starts)), FATES.index(NOT_VALID), np.int8)
-        for i, value in enumerate(column.values):
+        members: list[FastSlowSystem | None] = []
+        for value in column.values:
             try:
-                system = member_at(column.family, value)
+                members.append(member_at(column.family, value))
             except InputError:
+                members.append(None)
+        fates = self.member_by_member(column, members)
+        for i, system in enumerate(members):
+            if system is None:
                 continue
             allowed = ~forbidden(system, column.starts)
             if allowed.any():
                 try:
-                    codes[i, allowed] = self.fates(manifold_of(system), column.starts[allowed])
+                    codes[i, allowed] = fates(i, system, column.starts[allowed])
                 except InputError:
                     codes[i, allowed] = _UNDECIDED  # this value may be what cannot be studied, and not the next one
         return codes
 
-    def fates(self, manifold: CriticalManifold, starts: Heights) -> Codes:
-        """Return the codes of the fates of starts of one member."""
+    def member_by_member(self, column: Column, members: Sequence[FastSlowSystem | None]) -> MemberFates:
+        """Return what gives the codes of the fates of starts of a member, by its number."""
         raise NotImplementedError
 
 
 class SingularOneByOne(_OneByOne):
     """Fills cells by singular orbits, one for each interval of starts between special heights."""
 
-    def fates(self, manifold: CriticalManifold, starts: Heights) -> Codes:
+    def member_by_member(self, column: Column, members: Sequence[FastSlowSystem | None]) -> MemberFates:
+        """Return what gives the codes of the fates of starts of a member, by its number."""
+        return self.fates
+
+    def fates(self, number: int, system: FastSlowSystem, starts: Heights) -> Codes:
         """Return the codes of the fates of starts of one member."""
         codes = np.full(len(starts), _UNDECIDED, np.int8)
-        for inside, orbit in intervals(manifold, starts):
+        for inside, orbit in intervals(manifold_of(system), starts):
             codes[inside] = fate_code(orbit.verdict)
         return codes
 
@@ -138,23 +150,45 @@ class ExactOneByOne(_OneByOne):
     part fates, too.
     """
 
-    def fates(self, manifold: CriticalManifold, starts: Heights) -> Codes:
+    def member_by_member(self, column: Column, members: Sequence[FastSlowSystem | None]) -> MemberFates:
+        """Return what gives the codes of the fates of starts of a member, by its number.
+
+        Its special points alone are asked first; where they do not suffice, its curves are traced.
+        """
+        formulas = [member if isinstance(member, FormulaSystem) else None for member in members]
+        points = points_only(column.family, column.values, formulas)
+        spans = CycleSpans(points, lambda i: manifold_of(member_at(column.family, column.values[i])))
+        rtol = min(self._rtol, _RTOL)
+
+        def fates(number: int, system: FastSlowSystem, starts: Heights) -> Codes:
+            known = points[number]
+            if known is None:
+                return self.fates(Settling(manifold_of(system), rtol=rtol), starts)
+            return self.fates(MemberSettling(known, spans, number, rtol=rtol), starts)
+
+        return fates
+
+    def fates(self, settling: Settling, starts: Heights) -> Codes:
         """Return the codes of the fates of starts of one member."""
         codes, known = np.full(len(starts), _UNDECIDED, np.int8), np.zeros(len(starts), dtype=bool)
-        settling, order = Settling(manifold, rtol=min(self._rtol, _RTOL)), np.argsort(starts)
+        system, order = settling.system, np.argsort(starts)
 
         def follow(cell: int) -> int:
             if not known[cell]:
-                run = settling.run(Start(manifold.system.start_fast, Fraction(float(starts[cell]))))
+                run = settling.run(Start(system.start_fast, Fraction(float(starts[cell]))))
                 codes[cell], known[cell] = fate_code(run.verdict), True
             return int(codes[cell])
 
-        on_line = manifold.system.chart_of(manifold.system.start_fast) is None
+        on_line = system.chart_of(system.start_fast) is None
         if on_line or len(starts) <= _FOLLOWED:
             for cell in order.tolist():
                 follow(cell)
             return codes
-        cuts = np.array(parting_starts(settling))
+        try:
+            cuts = np.array(parting_starts(settling))
+        except NotTraced:
+            assert isinstance(settling, MemberSettling)
+            cuts = np.array(parting_starts(settling.whole))
         place = np.searchsorted(cuts, starts)
         near = np.abs(starts[:, None] - cuts).min(axis=1, initial=np.inf) <= _BESIDE * np.ptp(starts)
         for k in np.unique(place[~near]):

@@ -40,8 +40,8 @@ _MOST_NOTES = 20
 _CHUNK = 1_000_000
 """Cells of a chunk of a map whose cells cost next to nothing, and of one whose cells are integrated."""
 _CHUNK_ODE = 50_000
-_CHUNK_FORMULAS = 20
-"""Values of the parameters in a chunk of a map of formulas, each of which takes some tenths of a second."""
+_CHUNK_FORMULAS = 50
+"""Values of the parameters in a chunk of a map of formulas, each of which takes a hundredth of a second or more."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,6 +41,8 @@ _MOST_BOXES = 400
 _LARGEST = 1e300
 """Beyond this a product of two values is no double."""
 _SIGN_BITS = (128, 512, 1024)
+_SAMPLED = 9
+"""Values of each variable at which the signs of a factor are looked at."""
 _KINKED = ("abs", "relu", "leaky_relu")
 
 
@@ -144,7 +146,7 @@ class FormulaSystem(FastSlowSystem):
         for e in formulas:
             for node in nodes(e):
                 jumps = isinstance(node, Call) and node.function == "sign"
-                if jumps and not self._holds(children(node)[0], lambda ball: not ball.contains(0)):
+                if jumps and not self._holds(children(node)[0], _is_not_zero):
                     raise InputError("f, g", str(node), "jumps in the window", "Use tanh(k*x) with a large k")
             where = self._first_box(e, lambda ball: ball.is_finite() and abs(ball) < _LARGEST)
             if where is not None:
@@ -154,7 +156,11 @@ class FormulaSystem(FastSlowSystem):
                 raise InputError("window", str(e), rule, way_out)
 
     def _has_no_zero(self, e: Expression) -> bool:
-        return self._holds(e, lambda ball: not ball.contains(0), most=64)
+        # Values of both signs spare the attempt at a proof.
+        sides = ((self.lower, self.upper), self.slow_window)
+        x, y = (np.linspace(float(low), float(high), _SAMPLED) for low, high in sides)
+        values = evaluate(e, dict(zip(self.names, np.meshgrid(x, y), strict=True)))
+        return not (np.any(values < 0.0) and np.any(values > 0.0)) and self._holds(e, _is_not_zero, most=64)
 
     def _holds(self, e: Expression, holds: Any, most: int = _MOST_BOXES) -> bool:
         return self._first_box(e, holds, most) is None
@@ -181,7 +187,7 @@ class FormulaSystem(FastSlowSystem):
             for node in nodes(e):
                 if isinstance(node, Call) and node.function in _KINKED and str(node) not in seen:
                     seen.add(str(node))
-                    if not self._holds(node.argument, lambda ball: not ball.contains(0), most=64):
+                    if not self._holds(node.argument, _is_not_zero, most=64):
                         yield f"{node} has a kink where {node.argument} = 0: derivatives jump there"
 
     # Text -----------------------------------------------------------------------------------------------
@@ -331,6 +337,10 @@ def _powers(found: Factored, chosen: Sequence[bool]) -> list[Expression]:
 
 def _ball(low: Fraction, high: Fraction) -> Ball:
     return flint.arb(rational(low)).union(flint.arb(rational(high)))
+
+
+def _is_not_zero(ball: Ball) -> bool:
+    return not ball.contains(0)
 
 
 def _shown(x: Ball) -> float:
