@@ -59,14 +59,12 @@ def continuation(
     """
     system = model.study().system
     axes = [_axis(system, text, option) for text, option in ((first, "--x"), (second, "--y")) if text is not None]
-    names = _parameters(system, axes)
     if output is not None:
         check_writable(output)
     quick_while_cold()
     from fastslow.bifurcation.continuation import continued
-    from fastslow.systems.families import family_of
 
-    diagram = continued(family_of(system, *names), *axes, kind=kind)
+    diagram = continued(system, *axes, kind=kind)
     text = json.dumps(document(diagram), allow_nan=False)
     words = "\n".join(_words(diagram))
     if output is not None:
@@ -78,7 +76,7 @@ def continuation(
         write_whole(output / "bifurcation.png", bifurcation_png(diagram))
         click.echo(f"Wrote continuation.json, continuation.txt and bifurcation.png to {output}", err=True)
     click.echo(text if as_json else words)
-    return 0 if diagram.complete or len(names) == 2 else NOT_CERTAIN
+    return 0 if diagram.complete or len(diagram.family.names) == 2 else NOT_CERTAIN
 
 
 def _axis(system: FastSlowSystem, text: str, option: str) -> Axis:
@@ -89,19 +87,6 @@ def _axis(system: FastSlowSystem, text: str, option: str) -> Axis:
     if axis.count is not None:
         raise InputError(option, text, "has a COUNT, but a curve is no grid", "Write NAME=LOW:HIGH")
     return axis
-
-
-def _parameters(system: FastSlowSystem, axes: list[Axis]) -> list[str]:
-    """Return the names of the axes that are parameters, not the slow variable."""
-    from fastslow.errors import InputError
-    from fastslow.systems.families import parameters_of, start_names
-
-    if len(axes) == 2 and axes[0].name == axes[1].name:
-        raise InputError("--y", str(axes[1]), "is the same as --x", "Name two different axes")
-    slow = {system.slow[0], start_names(system)[1]} - set(parameters_of(system))
-    if axes[0].name in slow:
-        raise InputError("--x", str(axes[0]), "is the slow variable, not a parameter", "Give it as --y")
-    return [axis.name for axis in axes if axis.name not in slow]
 
 
 # JSON ----------------------------------------------------------------------------------------------------------------

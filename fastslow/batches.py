@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from fastslow.analysis import analyze
 from fastslow.documents import to_document
-from fastslow.errors import MISSING, InputError
+from fastslow.errors import MISSING, InputError, suggestion
 from fastslow.files import write_whole
 from fastslow.progress import Progress
 from fastslow.sweeps import Sweep, SweepResult, Variable, run
 from fastslow.sweeps.fates import FATES, fate_code
 from fastslow.systems.exact import Real, exact
 from fastslow.systems.families import Axis, axis_of, family_of, parameters_of, start_names
-from fastslow.systems.model_files import study_from, suggestion
+from fastslow.systems.model_files import study_from
 from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem, Start
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,12 @@ class InputError(FastSlowError, ValueError):
             shown = shown[:117] + "..."
         text = f"{field}: {rule}" if value is MISSING else f"{field} = {shown}: {rule}"
         super().__init__(f"{text}. {way_out}" if way_out else f"{text}.")
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """Return the way out of a wrong name: the nearest known one, and all of them."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
+    return (f"Did you mean {near[0]!r}? " if near else "") + f"Known: {', '.join(known)}"
 
 
 class RecordError(FastSlowError, ValueError):

@@ -65,7 +65,7 @@ def test_two_parameters(tmp_path):
         (("--kind", "fold", "--x", "c_star[9]=-1:1"), "is no parameter of this model"),
         (("--kind", "fold", "--x", "noise=0:1"), "enters neither f nor g"),
         (("--kind", "fold", "--x", "c_star[2]=1:-1"), "is a reversed range"),
-        (("--kind", "fold", "--x", "c[2]=1:2", "--y", "c[2]=1:2"), "is the same as --x"),
+        (("--kind", "fold", "--x", "c[2]=1:2", "--y", "c[2]=1:2"), "is the same as the first axis"),
         (("--kind", "fold", "--x", "c[1]=0:1"), "where there is no model"),
         (("--kind", "fold", "--x", "c_star[2]=-1:1:10"), "has a COUNT"),
         (("--kind", "fold", "--x", "a0=-1:1"), "is the slow variable"),

@@ -12,18 +12,20 @@ from fastslow.bifurcation.elimination import components
 from fastslow.bifurcation.equations import Branch, branches, checked_polynomials, one_parameter
 from fastslow.bifurcation.formula_curves import formula_diagram
 from fastslow.bifurcation.one_parameter import follow
-from fastslow.errors import InputError
+from fastslow.errors import InputError, suggestion
 from fastslow.systems.algebraic import RealRoot
-from fastslow.systems.families import Axis, Family, start_names
+from fastslow.systems.families import Axis, Family, axis_of, family_of, parameters_of, start_names
 from fastslow.systems.formula_families import formula_member
-from fastslow.systems.model_files import suggestion
+from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem
 
 KINDS = ("fold", "equilibrium")
 
 
-def continued(family: Family, axis: Axis, second: Axis | None = None, *, kind: str = "fold") -> Diagram:
-    """Follow all folds or all equilibria of a family in one parameter, or their bifurcations in two.
+def continued(
+    model: FastSlowSystem | str | Family, x: str | Axis, y: str | Axis | None = None, *, kind: str = "fold"
+) -> Diagram:
+    """Follow all folds or all equilibria of a model in one parameter, or their bifurcations in two.
 
     Folds are the curves {q = q_x = 0} and equilibria {q = g = 0} in (x, y, p), for each irreducible factor q of f.
     With two parameters the curves of codimension 1 are followed instead, in (x, y, p_1, p_2): cusps
@@ -32,13 +34,13 @@ def continued(family: Family, axis: Axis, second: Axis | None = None, *, kind: s
 
     Parameters
     ----------
-    family : Family
-        In the parameter of `axis`, and in that of `second` if that is a parameter.
-    axis : Axis
-        The interval of the first parameter.
-    second : Axis, optional
-        That of the second parameter; or of a start, such as a0: then the curves in the first parameter are meant to
-        be seen against the slow variable.
+    model : FastSlowSystem, str or Family
+        A system, preset or model file; or a family in the parameters of the axes.
+    x : str or Axis
+        The first parameter and its interval, such as ``"c_star[2]=-2:2"``, or its name if the model has a range for it.
+    y : str or Axis, optional
+        The second parameter; or a start, such as a0: then the curves in the first parameter are meant to be seen
+        against the slow variable.
     kind : {"fold", "equilibrium"}
         What to follow.
 
@@ -67,8 +69,8 @@ def continued(family: Family, axis: Axis, second: Axis | None = None, *, kind: s
     """
     if kind not in KINDS:
         raise InputError("kind", kind, "is no kind of curve", suggestion(str(kind), list(KINDS)))
-    axes = (axis,) if second is None else (axis, second)
-    parameters = _parameter_axes(family, axes)
+    family, axes = _family_and_axes(model, x, y)
+    axis, parameters = axes[0], _parameter_axes(family, axes)
     sample = _checked_ends(family, parameters)
     formulas = formula_member(family, tuple((each.low, each.high) for each in parameters))
     if formulas is not None:
@@ -110,6 +112,22 @@ def continued(family: Family, axis: Axis, second: Axis | None = None, *, kind: s
         tuple(sorted(sections)),
         tuple(dict.fromkeys((*gaps, *notes))),
     )
+
+
+def _family_and_axes(
+    model: FastSlowSystem | str | Family, x: str | Axis, y: str | Axis | None
+) -> tuple[Family, tuple[Axis, ...]]:
+    given = {"x": x} if y is None else {"x": x, "y": y}
+    if isinstance(model, Family):
+        return model, tuple(axis_of(text, field) for field, text in given.items())
+    system = system_of(model)
+    axes = tuple(axis_of(text, field, system=system) for field, text in given.items())
+    if len({each.name for each in axes}) < len(axes):
+        raise InputError("y", str(axes[1]), "is the same as the first axis", "Name two different axes")
+    slow = {system.slow[0], start_names(system)[1]} - set(parameters_of(system))
+    if axes[0].name in slow:
+        raise InputError("x", str(axes[0]), "is the slow variable, not a parameter", "Give it as y")
+    return family_of(system, *(each.name for each in axes if each.name not in slow)), axes
 
 
 def _parameter_axes(family: Family, axes: Sequence[Axis]) -> list[Axis]:

@@ -16,11 +16,10 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from fastslow.errors import MISSING, InputError
+from fastslow.errors import MISSING, InputError, suggestion
 from fastslow.files import check_writable, write_whole
 from fastslow.plot.drawing import FORMATS, MOVIES, Ended, Task, draw, ffmpeg
 from fastslow.progress import Progress
-from fastslow.systems.model_files import suggestion
 
 MANIFEST = "gallery.json"
 _PATIENCE = 3.0

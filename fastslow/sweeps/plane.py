@@ -9,10 +9,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.errors import MISSING, InputError
+from fastslow.errors import MISSING, InputError, suggestion
 from fastslow.systems.exact import Real, exact
 from fastslow.systems.families import Axis, Family, family_of, parameters_of, start_names
-from fastslow.systems.model_files import suggestion
 from fastslow.systems.system import FastSlowSystem, Start
 
 _MOST_CELLS = 10**9

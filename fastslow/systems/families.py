@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.errors import InputError
+from fastslow.errors import InputError, suggestion
 from fastslow.systems.exact import Real, exact
 from fastslow.systems.formula_system import FormulaSystem, as_formulas
-from fastslow.systems.model_files import study_from, suggestion
+from fastslow.systems.model_files import study_from
 from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem
 

@@ -12,7 +12,7 @@ from fastslow.systems.expressions import Expression, Number, Variable, multiply
 from fastslow.systems.families import Family
 from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.formulas import parse_formula
-from fastslow.systems.model_files import parameter_values
+from fastslow.systems.parameters import parameter_values
 
 Bounds = tuple[tuple[Fraction, Fraction], ...]
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from fastslow.errors import MISSING, InputError
+from fastslow.errors import MISSING, InputError, suggestion
 from fastslow.systems.classics import fitzhugh_nagumo, van_der_pol
 from fastslow.systems.exact import exact, exact_list, plain
-from fastslow.systems.expression_text import names_in
-from fastslow.systems.expressions import FUNCTIONS, hermite_order
 from fastslow.systems.formulas import parse_formula
 from fastslow.systems.networks import two_layer
+from fastslow.systems.parameters import check_keys, check_used, checked_name, read_parameters
 from fastslow.systems.polynomial_system import PolynomialSystem
 from fastslow.systems.system import FastSlowSystem, Start
 from fastslow.systems.two_layer import TwoLayer
@@ -89,20 +87,8 @@ def study_from(table: dict[str, Any], source: str = "the model") -> Study:
     return _READERS[kind](table)
 
 
-def _check_keys(table: dict[str, Any], known: list[str]) -> None:
-    for key in table:
-        if key not in known:
-            raise InputError(key, table[key], "is no key of this model", suggestion(key, known))
-
-
-def suggestion(word: str, known: list[str]) -> str:
-    """Return the way out of a wrong name: the nearest known one, and all of them."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
-    return (f"Did you mean {near[0]!r}? " if near else "") + f"Known: {', '.join(known)}"
-
-
 def _two_layer(table: dict[str, Any]) -> Study:
-    _check_keys(table, ["c", "c_star", "activation", "link", "order", "slow_rate", "noise", "normalised", "a0"])
+    check_keys(table, ["c", "c_star", "activation", "link", "order", "slow_rate", "noise", "normalised", "a0"])
     for key, text in (("c", "activation"), ("c_star", "link")):
         if key not in table and text not in table:
             raise InputError(key, MISSING, "is missing", f'Write {key} = [1, -1, 1], or {text} = "tanh"')
@@ -157,7 +143,7 @@ def plane_starts(system: FastSlowSystem, values: Any) -> tuple[Start, ...]:
 
 def _classic(build: Callable[..., FastSlowSystem], parameters: list[str]) -> Callable[[dict[str, Any]], Study]:
     def read(table: dict[str, Any]) -> Study:
-        _check_keys(table, [*parameters, "starts"])
+        check_keys(table, [*parameters, "starts"])
         system = build(**{key: table[key] for key in parameters if key in table})
         return Study(system, plane_starts(system, table.get("starts", [])))
 
@@ -169,20 +155,19 @@ def _formulas(kind: str) -> Callable[[dict[str, Any]], Study]:
 
     def read(table: dict[str, Any]) -> Study:
         known = ["name", "title", "fast", "slow", "f", "g", "parameters", "window", "slow_rate", "start_fast"]
-        _check_keys(table, [*known, "starts"])
+        check_keys(table, [*known, "starts"])
         for key in ("f", "g"):
             if key not in table:
                 raise InputError(key, MISSING, "is missing", f'Write {key} = "a formula in the two variables"')
-        fast, slow = (_name(table.get(key, default), key) for key, default in (("fast", "x"), ("slow", "y")))
-        values, written = _parameters(table.get("parameters", {}), (fast, slow))
+        fast, slow = (checked_name(table.get(key, default), key) for key, default in (("fast", "x"), ("slow", "y")))
+        values, written = read_parameters(table.get("parameters", {}), (fast, slow))
         factors = table["f"] if isinstance(table["f"], list) else [table["f"]]
         for i, text in enumerate([*factors, table["g"]]):
             if not isinstance(text, str):
                 raise InputError("g" if i == len(factors) else f"f[{i}]", text, "must be text", 'Quote it: "x - y"')
         formulas = [parse_formula(text, (fast, slow), f"f[{i}]", values) for i, text in enumerate(factors)]
         slow_field = parse_formula(table["g"], (fast, slow), "g", values)
-        for key in values.keys() - set().union(*map(names_in, [*factors, table["g"]])):
-            raise InputError(f"parameters.{key}", plain(values[key]), "is used in neither f nor g", "Use it or drop it")
+        check_used(values, [*factors, table["g"]])
         system = {"polynomial": PolynomialSystem, "formula": FastSlowSystem}[kind](
             formulas,
             slow_field,
@@ -202,45 +187,6 @@ def _formulas(kind: str) -> Callable[[dict[str, Any]], Study]:
     return read
 
 
-def parameter_values(table: Mapping[str, Any]) -> dict[str, Fraction]:
-    """Return the values of the parameters in the table of a model that writes its formulas out."""
-    entries = table.get("parameters", {})
-    values = {key: entry["value"] if isinstance(entry, dict) else entry for key, entry in entries.items()}
-    return {key: exact(value, f"parameters.{key}") for key, value in values.items()}
-
-
-def _parameters(table: Any, variables: tuple[str, str]) -> tuple[dict[str, Fraction], dict[str, Any]]:
-    """Return the values of parameters, and the table as a record keeps it: numbers, or {value, range}."""
-    if not isinstance(table, dict):
-        raise InputError("parameters", table, "must be a table", "Write [parameters] and a line for each")
-    values: dict[str, Fraction] = {}
-    written: dict[str, Any] = {}
-    for key, entry in table.items():
-        name, field = _name(key, "parameters"), f"parameters.{key}"
-        if name in variables:
-            raise InputError("parameters", name, "is the name of a variable", "Rename it")
-        if name in ("slow_rate", "start_fast", *(f"{variable}0" for variable in variables)):
-            raise InputError("parameters", name, "is what an axis calls the slow rate or a start", "Rename it")
-        if name in FUNCTIONS or name == "pi" or hermite_order(name) is not None:
-            raise InputError("parameters", name, "is the name of a function or constant of formulas", "Rename it")
-        if not isinstance(entry, dict):
-            values[name] = exact(entry, field)
-            written[name] = plain(values[name])
-            continue
-        _check_keys(entry, ["value", "range"])
-        if "value" not in entry:
-            raise InputError(field, entry, "has no value", f"Write {key} = {{ value = 1, range = [0, 2] }}")
-        values[name] = exact(entry["value"], f"{field}.value")
-        written[name] = {"value": plain(values[name])}
-        if "range" in entry:
-            ends = exact_list(entry["range"], f"{field}.range")
-            if len(ends) != 2 or not ends[0] <= values[name] <= ends[1]:
-                rule = "must be a pair of numbers with the value between them"
-                raise InputError(f"{field}.range", entry["range"], rule, "Write range = [0, 2]")
-            written[name]["range"] = [plain(end) for end in ends]
-    return values, written
-
-
 def _window(window: Any) -> Any:
     if not isinstance(window, list) or len(window) != 2:
         raise InputError("window", window, "must be a pair of numbers", "Write window = [-3, 3]")
@@ -252,12 +198,6 @@ def _text(value: Any, field: str) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST_TITLE or not value.isprintable():
         rule = f"must be a line of at most {_LONGEST_TITLE} printable characters"
         raise InputError(field, value, rule, f'Write {field} = "a few words"')
-    return value
-
-
-def _name(value: Any, field: str) -> str:
-    if not isinstance(value, str) or not value.isidentifier() or not value.isascii() or len(value) > 32:
-        raise InputError(field, value, "must be a short ASCII name", "Letters, digits and _")
     return value
 
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastslow.errors import InputError
 from fastslow.systems.chart import Chart
 from fastslow.systems.exact import Real, exact, plain
+from fastslow.systems.parameters import check_used, read_parameters
 
 if TYPE_CHECKING:
     from fastslow.systems.algebraic import Ball, Number
@@ -64,7 +65,8 @@ class FastSlowSystem:
     start_fast : number, optional
         Fast coordinate of starts for which only the slow coordinate is given: 0, or the middle of a window without it.
     parameters : mapping, optional
-        Numbers that the text of f and g may name; and what else the system was made from, for records and the reader.
+        Numbers that the text of f and g name, each alone or as {"value": 1, "range": (0, 2)}; a range is what an axis
+        without bounds takes. Of other kinds, what the system was made from.
     name, title : str, optional
         Short name for records and a line for the reader.
     kind : str, optional
@@ -130,6 +132,8 @@ class FastSlowSystem:
         self.name, self.title, self.kind = name, title, kind
         self.parameters: Mapping[str, Any] = dict(parameters or {})
         self._source = dict(source or {})
+        if kind in ("polynomial", "formula"):
+            self._read_parameters(factors, slow_field, source is None)
         self.slow_rate = exact(slow_rate, "slow_rate")
         if self.slow_rate <= 0:
             raise InputError("slow_rate", slow_rate, "must be positive", "The singular limit is slow_rate -> 0")
@@ -139,6 +143,15 @@ class FastSlowSystem:
         self.start_fast = exact(start_fast, "start_fast")
         if not self.lower <= self.start_fast <= self.upper:
             raise InputError("start_fast", start_fast, "must lie inside the window", "Widen the window")
+
+    def _read_parameters(self, factors: Any, slow_field: Any, written_here: bool) -> None:
+        """Keep the parameters as numbers, and where f and g are texts in these, the texts: to build other members."""
+        values, written = read_parameters(self.parameters, (self.fast[0], self.slow[0]))
+        self.parameters = {name: plain(value) for name, value in values.items()}
+        listed = list(factors) if isinstance(factors, list | tuple) else [factors]
+        if written_here and all(isinstance(entry, str) for entry in (*listed, slow_field)):
+            check_used(values, [*listed, slow_field])
+            self._source = {"f": listed, "g": slow_field, "parameters": written}
 
     def _set_window(self, window: Window) -> None:
         if len(window) == 2 and not any(isinstance(end, Sequence) and not isinstance(end, str) for end in window):
@@ -346,7 +359,8 @@ class FastSlowSystem:
 def numbers_of(parameters: Mapping[str, Any] | None) -> dict[str, Fraction]:
     """Return the parameters that are numbers, exact: formulas may name these."""
     found = {}
-    for name, value in (parameters or {}).items():
+    for name, entry in (parameters or {}).items():
+        value = entry.get("value") if isinstance(entry, Mapping) else entry
         if isinstance(value, int | float | str | Fraction) and not isinstance(value, bool):
             try:
                 found[name] = exact(value, f"parameters.{name}")
