@@ -300,7 +300,7 @@ class _Search:
             join(self.found, Candidate(x, y, {kind: times}, list(curves), True))
         if result.double is not None:
             x, y = result.double
-            join(self.found, Candidate(x, y, {kind: 2 * times}, list(curves), True))
+            join(self.found, Candidate(x, y, {kind: result.times * times}, list(curves), True))
         if result.doubtful is not None:
             x, y = result.doubtful
             self.doubtful(kind, curves, x, y, result.doubt)
