@@ -108,6 +108,11 @@ def resolved(
         region = plane.low[:, None] + plane.width[:, None] * around
         regions.append(region)
         balls = _balls(names, region)
+        if not enclosed(slope, balls).contains(0):
+            # G is monotone, though so slowly that doubles did not tell.
+            single = confirmed([f, g], names, region, _SHARE)
+            if single is not None:
+                return Resolved(single=[single])
         turn = enclosed(chain[-1], balls)
         if reach == _WIDER or not (turn > 0 or turn < 0):
             continue

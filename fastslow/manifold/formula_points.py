@@ -347,7 +347,9 @@ def edge_points(system: FormulaSystem, curve: Curve) -> tuple[list[tuple[Number,
                 )
             for box in result.undecided:
                 where = f"{name} = {float(edge):g}, {other} = {box.mean():.9g} +- {np.ptp(box) / 2:.1e}"
-                undecided.append(f"{curve.equation} touches the window's edge near {where}, or comes close")
+                undecided.append(
+                    f"{curve.equation} touches the window's edge near {where}, or comes close; move the edge"
+                )
             for (value,) in result.zeros:
                 point: tuple[Number, Number] = (Rational(edge), value) if k == 0 else (value, Rational(edge))
                 if not any(compare(a, point[0]) == 0 and compare(b, point[1]) == 0 for a, b in found):

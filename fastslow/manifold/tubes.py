@@ -72,7 +72,7 @@ class Tubes:
     def hold(self, boxes: Array) -> NDArray[np.bool_]:
         """Return for each box whether it is seen to lie in one tube; only tubes near its middle are looked at."""
         low, high = self._ends
-        found = np.all((boxes[:, :, 0] >= low) & (boxes[:, :, 1] <= high), axis=1)
+        found: NDArray[np.bool_] = np.all((boxes[:, :, 0] >= low) & (boxes[:, :, 1] <= high), axis=1)
         if found.any():
             found[found] = self._hold(boxes[found])
         return found

@@ -462,3 +462,12 @@ def test_a_tangency_that_is_missed_by_a_hair_is_not_called_one():
 def test_kinks_of_constants_and_of_nothing_do_not_matter():
     m = manifold("abs(x*y - y*x) + y - tanh(x)*relu(atan(3))", "x - 1/3", ((-2, 2), (-2, 2)))
     assert m.complete and len(m.arcs) == 2
+
+
+def test_simple_zeros_that_are_almost_tangent():
+    m = manifold("(y - exp(x))*(y - exp(x) - (x**4)*2/5 + 1e-7)", "x - 1/3 + y/7", ((-2, 2), (-2, 2)))
+    assert m.complete
+    place = (2.5e-7) ** 0.25
+    assert [(p.x, p.certified) for p in m.of_kind("crossing")] == [
+        (pytest.approx(sign * place, rel=1e-12), True) for sign in (-1, 1)
+    ]
