@@ -2,7 +2,9 @@
 
 Along F = 0, followed by (-F_y, F_x), the derivative of G is D = F_x G_y - F_y G_x, and that of D is E, made in the
 same way. On an arc on which E does not vanish, G has at most two zeros, and one extremum, at the regular common zero
-z of F and D. Its sign at z against that of E tells whether there are none, one (double) or two.
+z of F and D. Its sign at z against that of E tells whether there are none, one (double) or two. Where E vanishes
+too, the next derivative that does not is looked at: if z is the zero of the one before and exact, and all others are
+zero there exactly, G has no other zero on the arc, and that multiplicity there.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ from fastslow.systems.expressions import Expression, add, derivative, multiply, 
 Array = NDArray[np.float64]
 
 _REACHES = (1e-6, 1e-5, 1e-4)
+_WIDER = 1e-3
+"""Zeros of higher multiplicity leave wider boxes."""
+_MOST_TIMES = 5
 """Half lengths of the arcs that are tried, in units of the window."""
 _BITS = 1024
 _SHARE = 1e-6
@@ -43,7 +48,9 @@ class Resolved:
     single : list of pairs of Number
         Proved zeros, two of them where they are a close pair.
     double : pair of Number or None
-        A zero that is double, proved by exact arithmetic.
+        A zero that is double, or of a higher multiplicity, proved by exact arithmetic.
+    times : int
+        That multiplicity.
     doubtful : pair of Coordinate or None
         The extremum, where G is zero to 1024 bits and no more is known, or so close to zero that doubles cannot hold
         the pair of zeros apart.
@@ -53,6 +60,7 @@ class Resolved:
 
     single: list[tuple[Number, ...]] = field(default_factory=list)
     double: tuple[Number, ...] | None = None
+    times: int = 2
     doubtful: tuple[Coordinate, ...] | None = None
     doubt: str = ""
 
@@ -81,7 +89,7 @@ def resolved(
     """
     plane = PlaneField(f, names, bounds)
     slope = along_curve(f, g, names)
-    bend = along_curve(f, slope, names)
+    chain = [g, slope, along_curve(f, slope, names)]
     scaled = (box - plane.low[:, None]) / plane.width[:, None]
     centre = scaled.mean(axis=1)
     _, gradient = plane.at(centre)
@@ -89,28 +97,54 @@ def resolved(
         return None
     along = np.array([-gradient[1], gradient[0]]) / np.linalg.norm(gradient)
     start = plane.on_curve(centre, np.array([along[1], -along[0]]))
-    for reach in _REACHES:
+    regions = []
+    for reach in (*_REACHES, _WIDER):
         tubes = tubes_along(np.stack([start - reach * along, start + reach * along]), 0.7)
         if not (single_arcs(plane, tubes, np.arange(1))[0] and tubes.hold(scaled[None])[0]):
             continue
         around = np.stack([start - 1.5 * reach, start + 1.5 * reach], axis=1)
         if around.min() < 0 or around.max() > 1:
-            return None
+            break
         region = plane.low[:, None] + plane.width[:, None] * around
-        with flint.ctx.workprec(128):
-            balls = {
-                name: flint.arb(low).union(flint.arb(high))
-                for name, (low, high) in zip(names, region.tolist(), strict=True)
-            }
-            turn = enclosed(bend, balls)
-        if not (turn > 0 or turn < 0):
+        regions.append(region)
+        balls = _balls(names, region)
+        if not enclosed(slope, balls).contains(0):
+            # G is monotone, though so slowly that doubles did not tell.
+            single = confirmed([f, g], names, region, _SHARE)
+            if single is not None:
+                return Resolved(single=[single])
+        turn = enclosed(chain[-1], balls)
+        if reach == _WIDER or not (turn > 0 or turn < 0):
             continue
         # E keeps its sign, so that D has one zero on the arc at most.
         extremum = confirmed([f, slope], names, region, _SHARE)
         if extremum is None:
-            return None
+            continue
         told = _by_extremum(f, g, names, plane.width, extremum, turn, balls)
         return told if told is None or told.doubtful is None else _exactly(f, g, slope, names, region, told)
+    return _multiple(f, chain, names, regions)
+
+
+def _balls(names: Sequence[str], region: Array) -> dict[str, Ball]:
+    return {
+        name: flint.arb(low).union(flint.arb(high)) for name, (low, high) in zip(names, region.tolist(), strict=True)
+    }
+
+
+def _multiple(
+    f: Expression, chain: list[Expression], names: Sequence[str], regions: Sequence[Array]
+) -> Resolved | None:
+    """Return the zero of higher multiplicity on an arc, where it is rational and proved; None where that fails."""
+    for times in range(3, _MOST_TIMES + 1):
+        chain.append(along_curve(f, chain[-1], names))
+        for region in regions:
+            if enclosed(chain[-1], _balls(names, region)).contains(0):
+                continue
+            zero = confirmed([f, chain[-2]], names, region, _SHARE)
+            if zero is not None and all(v.exact is not None for v in zero):
+                at = {name: v.exact for name, v in zip(names, zero, strict=True) if v.exact is not None}
+                if all(exact_value(e, at) == 0 for e in chain[:-2]):
+                    return Resolved(double=zero, times=times)
     return None
 
 

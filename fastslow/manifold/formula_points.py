@@ -300,7 +300,7 @@ class _Search:
             join(self.found, Candidate(x, y, {kind: times}, list(curves), True))
         if result.double is not None:
             x, y = result.double
-            join(self.found, Candidate(x, y, {kind: 2 * times}, list(curves), True))
+            join(self.found, Candidate(x, y, {kind: result.times * times}, list(curves), True))
         if result.doubtful is not None:
             x, y = result.doubtful
             self.doubtful(kind, curves, x, y, result.doubt)
@@ -347,7 +347,9 @@ def edge_points(system: FormulaSystem, curve: Curve) -> tuple[list[tuple[Number,
                 )
             for box in result.undecided:
                 where = f"{name} = {float(edge):g}, {other} = {box.mean():.9g} +- {np.ptp(box) / 2:.1e}"
-                undecided.append(f"{curve.equation} touches the window's edge near {where}, or comes close")
+                undecided.append(
+                    f"{curve.equation} touches the window's edge near {where}, or comes close; move the edge"
+                )
             for (value,) in result.zeros:
                 point: tuple[Number, Number] = (Rational(edge), value) if k == 0 else (value, Rational(edge))
                 if not any(compare(a, point[0]) == 0 and compare(b, point[1]) == 0 for a, b in found):

@@ -94,6 +94,8 @@ def kinks_of(system: FormulaSystem, known: int = 0) -> Cuts:
             if not (isinstance(node, Call) and node.function in _SLOPES):
                 continue
             used = {part.name for part in nodes(node.argument) if isinstance(part, Variable)}
+            if not used:
+                continue
             if len(used) == 1:
                 (name,) = used
                 roots = isolate([node.argument], [name], [bounds[name]])
@@ -123,7 +125,7 @@ def _side(e: Expression, k: Expression, names: tuple[str, str]) -> int:
     if str(e) == str(k):
         return 1
     p, q = (polynomial_of(v, names) for v in (e, k))
-    if p is None or q is None:
+    if p is None or q is None or p == 0 or q == 0:
         return 0
     ratio = next(iter(p.to_dict().values())) / next(iter(q.to_dict().values()))
     return (1 if ratio > 0 else -1) if p == q * ratio else 0

@@ -14,6 +14,7 @@ from fastslow.systems.expression_facts import kinks
 from fastslow.systems.expression_text import parse_expression
 from fastslow.systems.expressions import Expression, derivative, evaluate
 from fastslow.systems.gaussian_quadrature import Projection, hermite_functions, project
+from fastslow.systems.hermite_forms import Dual, closed_dual
 from fastslow.systems.two_layer import TwoLayer
 
 FloatArray = NDArray[np.float64]
@@ -105,6 +106,27 @@ class ExactActivation:
         found = [self._unit if v == 1.0 else self._moments(float(np.sqrt(v))) for v in different]
         b, rest = (np.array([pair[i] for pair in found]) for i in (0, 1))
         return b[place].T, rest[place]
+
+    def dual(self, gram: FloatArray, means: FloatArray) -> FloatArray | None:
+        """Return E[sigma(u_i) sigma(u_j)] of the centred activation, u ~ N(0, gram), where it is known in closed form.
+
+        Parameters
+        ----------
+        gram : ndarray, shape (m, m)
+            The covariances.
+        means : ndarray, shape (m,)
+            E[sigma(u_i)] of the centred activation.
+        """
+        if self._dual is None:
+            return None
+        variance = np.diag(gram)
+        # With s = sigma + mean: E[sigma_i sigma_j] = E[s_i s_j] - mean (E[s_i] + E[s_j]) + mean^2.
+        shift = self.mean * (means[:, None] + means + self.mean)
+        return np.asarray(self._dual(variance[:, None], variance[None, :], gram) - shift)
+
+    @cached_property
+    def _dual(self) -> Dual | None:
+        return closed_dual(self.sigma)
 
     @cached_property
     def _unit(self) -> tuple[FloatArray, float]:

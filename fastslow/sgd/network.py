@@ -59,7 +59,8 @@ class Network:
         With unit diagonal and correlations R_i with the teacher, Q_ij among students that is
         (1/2)(|sigma*|^2 - (2/m) sum_i a_i S(R_i) + (1/m^2) sum_ij a_i a_j Y(Q_ij)) + (1/2) noise^2. For any
         variances s^2 it uses h_k(s z) = sum_j sqrt(k!/l!) / (2^j j!) s^l (s^2 - 1)^j h_l(z), l = k - 2j. Of an exact
-        activation the orders beyond 100 enter at Q = 1 only: between two students they are at most tail^2 |Q|^101.
+        activation Y is its dual where that is known in closed form (relu, erf, sin, ...); else the orders beyond 100
+        enter at Q = 1 only: between two students they are at most tail^2 |Q|^101.
 
         Parameters
         ----------
@@ -70,10 +71,11 @@ class Network:
         """
         variance = np.diag(gram)
         scale = np.sqrt(variance)
-        total, student, share = 0.0, self.b, -a / len(a)
+        total, student, share, dual = 0.0, self.b, -a / len(a), None
         if self.exact is not None:
             student, rest = self.exact.moments(variance[1:])
-            total = float(rest @ share**2)
+            dual = self.exact.dual(gram[1:, 1:], student[0])
+            total = float(rest @ share**2) if dual is None else float(share @ dual @ share)
         size = max(len(student), len(self.b_star))
         weighted = np.zeros((size + 1, len(scale)))
         weighted[:, 0] = _rescaled(self.b_star, variance[:1], size)[:, 0]
@@ -83,6 +85,8 @@ class Network:
             weighted[: len(student), 1:] = student * share
         correlation = gram / np.outer(scale, scale)
         power = np.ones_like(correlation)
+        if dual is not None:
+            correlation[1:, 1:] = power[1:, 1:] = 0.0
         for row in weighted:
             total += float(row @ (power @ row))
             power *= correlation

@@ -16,6 +16,8 @@ from fastslow.systems.expression_facts import coefficients, is_constant, line
 from fastslow.systems.expressions import Call, Expression, Product, Sum, evaluate
 
 FloatArray = NDArray[np.float64]
+Dual = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+_Form = Callable[[FloatArray, FloatArray, FloatArray, float], FloatArray]
 
 _ULPS = 200 * 2.0**-52
 """Relative rounding of a closed form: some hundred products, and the exponential of an exponent of some tens."""
@@ -77,6 +79,56 @@ def _term(e: Expression, order: int, variable: str) -> FloatArray | None:
         return None
     found = _KNOWN[calls[0].function](*inner, order)
     return None if found is None else found * math.prod(float(evaluate(factor, {})) for factor in constants)
+
+
+def closed_dual(e: Expression, variable: str = "x") -> Dual | None:
+    """Return the dual of a formula: E[sigma(u) sigma(v)] for normal u, v of mean 0 as a function of their covariance.
+
+    Known are constants times relu, leaky_relu, abs and erf of a x and times sin, cos and exp of a x + b; None for all
+    else. Its arguments are arrays Var u, Var v, Cov(u, v), which are broadcast.
+
+    References
+    ----------
+    C. K. I. Williams, Computing with infinite networks, NIPS 1996 (erf); Y. Cho and L. K. Saul, Kernel methods for
+    deep learning, NIPS 2009 (relu); the others are moment generating functions.
+    """
+    factors = e.factors if isinstance(e, Product) else (e,)
+    constants = [factor for factor in factors if is_constant(factor)]
+    calls = [factor for factor in factors if not is_constant(factor)]
+    if len(calls) != 1 or not isinstance(calls[0], Call) or calls[0].function not in _DUALS:
+        return None
+    inner = line(calls[0].argument, variable)
+    if inner is None or (inner[1] and calls[0].function not in ("sin", "cos", "exp")):
+        return None
+    scale = math.prod(float(evaluate(factor, {})) for factor in constants) ** 2
+    a, b, form = *inner, _DUALS[calls[0].function]
+    return lambda u, v, both: np.asarray(scale * form(a * a * u, a * a * v, a * a * both, b))
+
+
+def _relu_dual(u: FloatArray, v: FloatArray, both: FloatArray, b: float = 0.0) -> FloatArray:
+    """(s t / 2 pi) (sqrt(1 - rho^2) + rho (pi - acos rho)), s and t the standard deviations, rho the correlation."""
+    size = np.sqrt(u * v)
+    rho = np.clip(both / np.maximum(size, 1e-300), -1.0, 1.0)
+    return np.asarray(size * (np.sqrt((1 - rho) * (1 + rho)) + rho * (math.pi - np.arccos(rho))) / (2 * math.pi))
+
+
+def _bent_dual(slope: float) -> _Form:
+    """Of relu(x) + slope relu(-x)."""
+
+    def form(u: FloatArray, v: FloatArray, both: FloatArray, b: float) -> FloatArray:
+        return (1 + slope * slope) * _relu_dual(u, v, both) + 2 * slope * _relu_dual(u, v, -both)
+
+    return form
+
+
+def _wave_dual(sign: int) -> _Form:
+    """Of cos(x + b), sign 1, and sin(x + b), sign -1: half the cosines of u - v and, signed, of u + v + 2 b."""
+
+    def form(u: FloatArray, v: FloatArray, both: FloatArray, b: float) -> FloatArray:
+        mean = (u + v) / 2
+        return np.asarray((np.exp(both - mean) + sign * math.cos(2 * b) * np.exp(-both - mean)) / 2)
+
+    return form
 
 
 def _scaled_powers(a: float, order: int) -> FloatArray:
@@ -141,6 +193,16 @@ def _normalised_hermite(t: float, order: int) -> list[float]:
         h.append((t * h[k] - math.sqrt(k) * h[k - 1]) / math.sqrt(k + 1))
     return h
 
+
+_DUALS: dict[str, _Form] = {
+    "relu": _relu_dual,
+    "leaky_relu": _bent_dual(-0.01),
+    "abs": _bent_dual(1.0),
+    "erf": lambda u, v, both, b: np.arcsin(2 * both / np.sqrt((1 + 2 * u) * (1 + 2 * v))) * (2 / math.pi),
+    "sin": _wave_dual(-1),
+    "cos": _wave_dual(1),
+    "exp": lambda u, v, both, b: np.exp((u + v) / 2 + both + 2 * b),
+}
 
 _KNOWN: dict[str, Callable[[float, float, int], FloatArray | None]] = {
     "exp": _exp,

@@ -434,3 +434,40 @@ def test_an_extremum_beyond_the_smallest_double_is_said_in_words():
     )
     assert not m.complete
     assert "zero and double to 1024 bits" in m.unmatched[0]
+
+
+@pytest.mark.parametrize(
+    ("f", "g", "kind", "times"),
+    [
+        ("y - sinh(x)**3", "y", "equilibrium", 3),
+        ("y - tanh(x)*cos(y)", "x - y - x*y**2/2 + x**3/9", "equilibrium", 3),
+        ("y - exp(x) + 1 + x + x**2/2", "y*cos(x)", "equilibrium", 3),
+        ("y + sinh(x)**5/9", "x - 1/3", "fold", 4),
+        ("y - x**4*exp(x)", "x - 1/3", "fold", 3),
+    ],
+)
+def test_tangencies_of_higher_order(f, g, kind, times):
+    m = manifold(f, g, ((-2, 2), (-2, 2)))
+    assert m.complete
+    (point,) = [p for p in m.of_kind(kind) if (p.x, p.y) == (0, 0)]
+    assert point.certified and point.multiplicity[kind] == times
+    check_structure(m)
+
+
+def test_a_tangency_that_is_missed_by_a_hair_is_not_called_one():
+    m = manifold("y - sinh(x)**3 - x/10**30", "y*exp(x)", ((-2, 2), (-2, 2)))
+    assert not m.complete and not any(p.certified for p in m.of_kind("equilibrium"))
+
+
+def test_kinks_of_constants_and_of_nothing_do_not_matter():
+    m = manifold("abs(x*y - y*x) + y - tanh(x)*relu(atan(3))", "x - 1/3", ((-2, 2), (-2, 2)))
+    assert m.complete and len(m.arcs) == 2
+
+
+def test_simple_zeros_that_are_almost_tangent():
+    m = manifold("(y - exp(x))*(y - exp(x) - (x**4)*2/5 + 1e-7)", "x - 1/3 + y/7", ((-2, 2), (-2, 2)))
+    assert m.complete
+    place = (2.5e-7) ** 0.25
+    assert [(p.x, p.certified) for p in m.of_kind("crossing")] == [
+        (pytest.approx(sign * place, rel=1e-12), True) for sign in (-1, 1)
+    ]

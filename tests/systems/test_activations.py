@@ -1,5 +1,6 @@
 """Hermite series of activations: integrals, closed forms, kernels, tails, and networks made of them."""
 
+import itertools
 import math
 import time
 from fractions import Fraction
@@ -18,7 +19,7 @@ from fastslow.systems.expression_text import parse_expression
 from fastslow.systems.expressions import derivative, evaluate
 from fastslow.systems.families import family_of, parameters_of
 from fastslow.systems.gaussian_quadrature import project
-from fastslow.systems.hermite_forms import closed_form, hermite_of_powers, root_factorial
+from fastslow.systems.hermite_forms import closed_dual, closed_form, hermite_of_powers, root_factorial
 from fastslow.systems.model_files import study_from
 
 NAMED = (
@@ -487,3 +488,53 @@ def test_tables_that_cannot_be_used(change, rule):
         study_from({"model": "two_layer", "c": [1, 1], "c_star": [1, 1], "order": 3})
     with pytest.raises(fs.InputError, match="c_star: is missing"):
         study_from({"model": "two_layer", "activation": "tanh"})
+
+
+# Duals ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("relu", "relu(-2*x)", "3*leaky_relu(x)", "abs(x/2)/7", "erf", "erf(3*x)", "erf(x/sqrt(2))", "sin", "exp"),
+        *("sin(2*x - 1)", "-2*cos(x/3 + 2)", "exp(x/2 + 1)/5", "cos(3*x)"),
+    ],
+)
+def test_closed_duals_equal_the_quadrature(text):
+    """E[sigma(s z) sigma(t w)], z and w of correlation rho, as an integral over the plane split at the kinks."""
+    e = parse_expression(text)
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    dual = closed_dual(e)
+
+    def value(x):
+        return np.asarray(evaluate(e, {"x": x}))
+
+    for s, t, rho in ((1.0, 1.0, 0.3), (1.0, 1.0, -0.8), (0.7, 1.3, 0.95), (1.1, 0.9, 0.0)):
+        ends = np.array([-12.0, -6, -3, 0, 3, 6, 12])
+        z = np.concatenate([(a + b) / 2 + (b - a) / 2 * nodes for a, b in itertools.pairwise(ends)])
+        w = np.concatenate([(b - a) / 2 * weights for a, b in itertools.pairwise(ends)])
+        w = w * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+        # w = rho z + r x is split where it is 0, at x = -rho z / r.
+        r = math.sqrt(1 - rho**2)
+        split = np.clip(-rho * z / r, -11.9, 11.9)
+        edges = np.sort(np.stack([*(np.full_like(z, v) for v in (-12, -4, 4, 12)), split]), axis=0)
+        inner = np.zeros_like(z)
+        for low, high in itertools.pairwise(edges):
+            x = (low + high)[:, None] / 2 + (high - low)[:, None] / 2 * nodes
+            density = np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi) * (high - low)[:, None] / 2 * weights
+            inner += (value(t * (rho * z[:, None] + r * x)) * density).sum(axis=1)
+        wanted = float(w @ (value(s * z) * inner))
+        assert float(dual(s * s, t * t, s * t * rho)) == pytest.approx(wanted, rel=1e-11, abs=1e-13)
+
+
+@pytest.mark.parametrize("text", ["relu", "erf", "sin", "exp", "cos(2*x)"])
+def test_closed_duals_are_the_kernels_of_the_series(text):
+    found, dual = fs.hermite_expansion(text, 100), closed_dual(parse_expression(text))
+    for rho in (-0.7, -0.2, 0.4, 0.7):
+        total = found.mean**2 + found.normalised**2 @ rho ** np.arange(1.0, 101)
+        assert float(dual(1.0, 1.0, rho)) == pytest.approx(total, abs=2e-15 + found.tail**2 * abs(rho) ** 101)
+
+
+@pytest.mark.parametrize("text", ["tanh", "relu(x + 1)", "erf(x - 1)", "relu(x) + x", "x*sin(x)", "sin(x**2)"])
+def test_what_has_no_closed_dual_is_said(text):
+    assert closed_dual(parse_expression(text)) is None
