@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from fastslow.bifurcation.heights import sees
 from fastslow.bifurcation.loci import FAST, PARAMETER, SLOW, Role
 from fastslow.bifurcation.strands import Strand, clustered
 from fastslow.flow.singular_orbit import SingularFlow
-from fastslow.manifold.arcs import FastStability
+from fastslow.manifold.arcs import Arc, FastStability
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind
 from fastslow.systems.polynomials import Polynomial, fraction
@@ -37,18 +38,88 @@ _NEWTON = 60
 _OUTWARD = 40
 
 
-class Line:
-    """An invariant line x = const of a family, with what acts along it."""
+class Moving(Protocol):
+    """A special point that is followed in a parameter."""
 
-    def __init__(self, events: Events, x: float, equilibria: list[Strand]) -> None:
-        polynomials = events.loci.polynomials
-        self.x, self.equilibria = x, equilibria
-        self._f_x = _beside(polynomials.fast_field.derivative(FAST), x)
-        self._g = _beside(polynomials.slow_field, x)
+    @property
+    def role(self) -> Role:
+        """What it is first of all."""
+
+    @property
+    def also(self) -> tuple[Role, ...]:
+        """What else it is."""
+
+    @property
+    def low(self) -> float:
+        """Where its interval begins."""
+
+    @property
+    def high(self) -> float:
+        """Where it ends."""
+
+    def at(self, s: Values) -> tuple[Values, Values]:
+        """Return (x, y) at parameters."""
+
+    def spans(self, low: float, high: float) -> bool:
+        """Whether it is there at all parameters of an interval."""
+
+
+class Surroundings(Protocol):
+    """What is asked of a family: the fields along a line x = const, and beside it."""
+
+    def rate(self, x: float, y: Values, s: Values) -> Values:
+        """Return f_x / g on the line at slow values of shape (len(s), ...)."""
+
+    def on_line(self, point: Moving, arc: Arc, s: float) -> bool:
+        """Whether a special point moves on the line of an arc."""
+
+    def sees(self, s: float, y: float, a: float, b: float) -> bool:
+        """Whether f(., y) seems to have no zero strictly between two fast coordinates; in doubt yes."""
+
+
+@dataclass(frozen=True)
+class PolynomialSurroundings:
+    """The fields of a family of polynomials."""
+
+    events: Events
+
+    def rate(self, x: float, y: Values, s: Values) -> Values:
+        """Return f_x / g on the line at slow values of shape (len(s), ...)."""
+        polynomials = self.events.loci.polynomials
+        f_x, g = (_beside(p, x) for p in (polynomials.fast_field.derivative(FAST), polynomials.slow_field))
+        return _along(f_x, y, s) / _along(g, y, s)
+
+    def on_line(self, point: Moving, arc: Arc, s: float) -> bool:
+        """Whether a special point moves on the line of an arc, which must be the same for all parameters."""
+        if not isinstance(point, Strand) or point.locus.variable != SLOW:
+            return False
+        degrees, x = arc.curve.polynomial.degrees(), arc.target.x
+        for place in point.locus.places:
+            if place.curve is None:
+                continue
+            p = self.events.loci.curves[place.curve].polynomial
+            if p.degrees()[SLOW] <= 0 and p.degrees()[PARAMETER] <= 0 and p.degrees()[FAST] == degrees[0]:
+                value = sum(float(fraction(v)) * x ** int(powers[0]) for powers, v in p.to_dict().items())
+                if abs(value) <= 1e-12:
+                    return True
+        return False
+
+    def sees(self, s: float, y: float, a: float, b: float) -> bool:
+        """Whether f(., y) seems to have no zero strictly between two fast coordinates; in doubt yes."""
+        return sees(self.events.loci.polynomials.fast_field, s, y, a, b)
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """An invariant line x = const of a family, with the equilibria on it."""
+
+    x: float
+    equilibria: tuple[Moving, ...]
+    around: Surroundings
 
     def rate(self, y: Values, s: Values) -> Values:
         """Return f_x / g at slow values of shape (len(s), ...)."""
-        return _along(self._f_x, y, s) / _along(self._g, y, s)
+        return self.around.rate(self.x, y, s)
 
     def way(self, low: Values, high: Values, s: Values) -> Values:
         """Return W(low, high) for arrays of the length of s; NaN where an equilibrium lies between."""
@@ -69,9 +140,9 @@ class Gate:
     """A crossing on a line that orbits pass with delay: they come from `side` of it, up to the first of `stops`."""
 
     line: Line
-    crossing: Strand
+    crossing: Moving
     side: float
-    stops: tuple[Strand, ...]
+    stops: tuple[Moving, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +152,7 @@ class DelayedStrand:
     low: float
     high: float
     line: Line = field(repr=False)
-    leaves_at: Strand = field(repr=False)
+    leaves_at: Moving = field(repr=False)
     near: float = field(repr=False)
     middle: float = field(repr=False)
     role: Role = Role.DELAYED
@@ -122,7 +193,7 @@ class DelayedStrand:
         return self.low <= low and high <= self.high
 
 
-def gates_of(events: Events, strands: Sequence[Strand], flow: SingularFlow, sample: float) -> list[Gate]:
+def gates_of(around: Surroundings, strands: Sequence[Moving], flow: SingularFlow, sample: float) -> list[Gate]:
     """Return the crossings at which orbits of a member stay on a line x = const that turns repelling there."""
     found = []
     here = np.array([sample])
@@ -135,34 +206,18 @@ def gates_of(events: Events, strands: Sequence[Strand], flow: SingularFlow, samp
         onward = [a for a in flow.arcs_at(point) if a.curve is arc.curve and a is not arc and a.source is point]
         if not any(a.stability is FastStability.REPELLING for a in onward):
             continue
-        own = [t for t in strands if t.locus.variable == SLOW and t.low <= sample <= t.high]
-        own = [t for t in own if _on_line(events, t, arc.curve.polynomial.degrees(), point.x, sample)]
+        own = [t for t in strands if t.low <= sample <= t.high and around.on_line(t, arc, sample)]
         crossings = [t for t in own if Role.CROSSING in (t.role, *t.also)]
         equilibria = [t for t in own if Role.EQUILIBRIUM in (t.role, *t.also)]
         nearest = min(crossings, key=lambda t: abs(float(t.at(here)[1][0]) - point.y), default=None)
         if nearest is not None:
             others = [t for t in crossings if t is not nearest]
-            line = Line(events, point.x, equilibria)
+            line = Line(point.x, tuple(equilibria), around)
             found.append(Gate(line, nearest, 1.0 if arc.source.y > point.y else -1.0, (*others, *equilibria)))
     return found
 
 
-def _on_line(events: Events, strand: Strand, degrees: tuple[int, int], x: float, sample: float) -> bool:
-    """Whether a point moves on the line x = const, which must be the same for all parameters."""
-    for place in strand.locus.places:
-        if place.curve is None:
-            continue
-        p = events.loci.curves[place.curve].polynomial
-        if p.degrees()[SLOW] <= 0 and p.degrees()[PARAMETER] <= 0 and p.degrees()[FAST] == degrees[0]:
-            value = sum(float(fraction(v)) * x ** int(powers[0]) for powers, v in p.to_dict().items())
-            if abs(value) <= 1e-12:
-                return True
-    return False
-
-
-def delay_values(
-    events: Events, strands: Sequence[Strand], gates: Sequence[Gate], low: float, high: float
-) -> list[float]:
+def delay_values(strands: Sequence[Moving], gates: Sequence[Gate], low: float, high: float) -> list[float]:
     """Return the parameters in an interval at which orbits enter a line at one special height and leave at another.
 
     W(y_i, y_j) of pairs of special heights on the two sides of a gate is evaluated at nodes, and each change of its
@@ -170,18 +225,17 @@ def delay_values(
     be seen from the line.
     """
     s = clustered(low, high, _NODES)
-    f = events.loci.polynomials.fast_field
     found: list[float] = []
     k = len(s) // 2
     for gate in gates:
         turn = gate.crossing.at(s)[1]
-        before: list[tuple[Strand, Values]] = []
-        after: list[tuple[Strand, Values]] = []
+        before: list[tuple[Moving, Values]] = []
+        after: list[tuple[Moving, Values]] = []
         for strand in strands:
             if not strand.spans(low, high) or strand is gate.crossing:
                 continue
             x, y = strand.at(s)
-            if math.isnan(x[k]) or sees(f, float(s[k]), float(y[k]), float(x[k]), gate.line.x):
+            if math.isnan(x[k]) or gate.line.around.sees(float(s[k]), float(y[k]), float(x[k]), gate.line.x):
                 (before if (y[k] - turn[k]) * gate.side > 0 else after).append((strand, y))
         for a, ya in before:
             for b, yb in after:
@@ -193,7 +247,7 @@ def delay_values(
     return sorted(found)
 
 
-def _way_between(line: Line, a: Strand, b: Strand) -> Callable[[float], float]:
+def _way_between(line: Line, a: Moving, b: Moving) -> Callable[[float], float]:
     def way(value: float) -> float:
         here = np.array([value])
         return float(line.way(a.at(here)[1], b.at(here)[1], here)[0])
@@ -202,11 +256,10 @@ def _way_between(line: Line, a: Strand, b: Strand) -> Callable[[float], float]:
 
 
 def delayed_strands(
-    events: Events, strands: Sequence[Strand], gates: Sequence[Gate], low: float, high: float, middle: float
+    strands: Sequence[Moving], gates: Sequence[Gate], low: float, high: float, middle: float
 ) -> list[DelayedStrand]:
     """Return the starts whose orbits pass a gate and leave the line where a special point can be seen from it."""
     here = np.array([middle])
-    f = events.loci.polynomials.fast_field
     found = []
     for gate in gates:
         turn = float(gate.crossing.at(here)[1][0])
@@ -214,7 +267,7 @@ def delayed_strands(
             (x,), (y,) = strand.at(here)
             if (y - turn) * gate.side >= 0.0 or not strand.spans(low, high):
                 continue
-            if math.isnan(x) or sees(f, middle, float(y), float(x), gate.line.x):
+            if math.isnan(x) or gate.line.around.sees(middle, float(y), float(x), gate.line.x):
                 near = _entry(gate, turn, float(y), middle)
                 if near is not None:
                     found.append(DelayedStrand(low, high, gate.line, strand, near, middle))

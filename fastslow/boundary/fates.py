@@ -93,6 +93,9 @@ class Fates:
         placed: list[tuple[float, Sheet | None]] = sorted(
             ((float(sheet.at(p)[0]), sheet) for sheet in sheets), key=lambda pair: pair[0]
         )
+        # A curve on the window's edge, an invariant line, parts no starts.
+        bottom, top = system.slow_ends
+        placed = [pair for pair in placed if bottom < pair[0] < top]
         if forbidden(system, 0.0) and wanted[0] < 0.0 < wanted[1]:
             placed = sorted([*placed, (0.0, None)], key=lambda pair: pair[0])
         heights = [y for y, _ in placed]
@@ -136,7 +139,7 @@ def by_cycles(
         key=lambda each: each.value,
     )
     told = [sample.told(sheets, warm, wanted) for sample in samples]
-    found = _changes([sample.value for sample in samples], told)
+    found = changes_of([sample.value for sample in samples], told)
     if len(found) > _MOST_CHANGES:
         unresolved.append(f"between {low:.9g} and {high:.9g} fates change more often than was followed")
         return [WalledStrip(low, high, [], (_UNDECIDED[0],))], []
@@ -173,7 +176,7 @@ def by_cycles(
 _Change = tuple[Fraction, Fraction, int, tuple[str, str], tuple[str, str]]
 
 
-def _changes(values: Sequence[Fraction], told: Sequence[Sequence[tuple[str, str]]]) -> list[_Change]:
+def changes_of(values: Sequence[Fraction], told: Sequence[Sequence[tuple[str, str]]]) -> list[_Change]:
     """Return, in order, where fates change: two values, the number of a start, and its fates at both.
 
     Values at which the fate of a start is undecided are passed over.

@@ -11,24 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastslow.bifurcation.brackets import sign_change
+from fastslow.bifurcation.delays import Moving
 from fastslow.bifurcation.events import Event
 from fastslow.bifurcation.functions import Formula, values
 from fastslow.bifurcation.heights import HeightEvent
 from fastslow.bifurcation.loci import Role
 from fastslow.bifurcation.strands import clustered
 from fastslow.boundary.formula_strands import FormulaStrand, formula_strands, meetings
-from fastslow.boundary.pieces import Fate, Followed, Piece, fate_of, flow_at, sample_between
-from fastslow.flow.flow_graph import joined_basins, orbits_between
+from fastslow.boundary.pieces import Piece, pieces_between
+from fastslow.flow.flow_graph import orbits_between
+from fastslow.flow.singular_orbit import SingularFlow
+from fastslow.manifold.arcs import Arc
 from fastslow.systems.families import Axis, Family
 from fastslow.systems.formula_families import FormulaFamily, formulas_of
 from fastslow.systems.formula_system import FormulaSystem
+from fastslow.systems.interval_tapes import Tape
 
 Values = NDArray[np.float64]
 
 _NODES = 48
 _BETWEEN = 129
 """Places between two points at which f is looked at."""
-_SAME_HEIGHT, _SAME_VALUE = 1e-9, 1e-12
+_SAME_VALUE = 1e-12
 _OPEN = ("fold", "crossing", "line of starts", "window's edge")
 
 
@@ -47,9 +51,14 @@ def formula_pieces(
     low, high = float(axis.low), float(axis.high)
     events = _with_ends(events, cuts, strands)
     local = _distinct([low, high, *(event.parameter for event in events)], high - low)
-    heights = [event for a, b in itertools.pairwise(local) for event in _heights(formulas, strands, a, b)]
+    around = _Surroundings(formulas)
+    heights = [event for a, b in itertools.pairwise(local) for event in _heights(around, strands, a, b)]
     ends = _distinct([*local, *(event.parameter for event in heights)], high - low)
-    pieces = [_piece(family, strands, a, b) for a, b in itertools.pairwise(ends)]
+    pieces = [
+        piece
+        for a, b in itertools.pairwise(ends)
+        for piece in pieces_between(family, around, strands, a, b, also=_heights_of)
+    ]
     return pieces, events, heights, strands, [*notes, *unproved]
 
 
@@ -74,12 +83,11 @@ def _distinct(numbers: Sequence[float], width: float) -> list[float]:
     return kept
 
 
-def _heights(formulas: FormulaFamily, strands: Sequence[FormulaStrand], low: float, high: float) -> list[HeightEvent]:
+def _heights(around: _Surroundings, strands: Sequence[FormulaStrand], low: float, high: float) -> list[HeightEvent]:
     """Return the parameters in an interval at which two points, one of them open to jumps, have one height."""
     s = clustered(low, high, _NODES)
     active = [strand for strand in strands if strand.spans(low, high) and strand.role is not Role.LINE]
     rows = [strand.at(s)[1] for strand in active]
-    f = Formula(formulas.fast_field, formulas.names)
     found = []
     for (a, ya), (b, yb) in itertools.combinations(zip(active, rows, strict=True), 2):
         if a.role not in _OPEN and b.role not in _OPEN:
@@ -89,7 +97,7 @@ def _heights(formulas: FormulaFamily, strands: Sequence[FormulaStrand], low: flo
             value = sign_change(partial(_gap, a, b), float(s[k]), float(s[k + 1]))
             (xa,), (y,) = a.at(np.array([value]))
             (xb,), _ = b.at(np.array([value]))
-            if _sees(f, value, float(y), float(xa), float(xb)):
+            if around.sees(value, float(y), float(xa), float(xb)):
                 kind = f"{a.role} and {b.role} at one height"
                 at = (float(xa), float(y))
                 found.append(HeightEvent(kind, value, abs(value) * 1e-15, *at, (), False, None, (), float(xb), ()))
@@ -101,37 +109,35 @@ def _gap(a: FormulaStrand, b: FormulaStrand, value: float) -> float:
     return float(a.at(here)[1][0] - b.at(here)[1][0])
 
 
-def _sees(f: Formula, s: float, y: float, a: float, b: float) -> bool:
-    """Whether f(., y) changes no sign between two fast coordinates, at places there; in doubt yes."""
-    if not math.isfinite(a) or not math.isfinite(b) or a == b:
-        return True
-    x = a + (b - a) * np.linspace(1e-3, 1.0 - 1e-3, _BETWEEN)
-    signs = np.sign(values(f, np.column_stack([x, np.full_like(x, y), np.full_like(x, s)]))[0])
-    return bool(np.all(signs >= 0.0) or np.all(signs <= 0.0))
+class _Surroundings:
+    """The fields of a family of formulas along a line x = const, and beside it."""
+
+    def __init__(self, formulas: FormulaFamily) -> None:
+        self.f = Formula(formulas.fast_field, formulas.names)
+        self._along = Tape([self.f.derivative(0).expression, formulas.slow_field], formulas.names)
+        low, high = formulas.window[0]
+        self._near = _SAME_VALUE * float(high - low)
+
+    def rate(self, x: float, y: Values, s: Values) -> Values:
+        """Return f_x / g on the line at slow values of shape (len(s), ...)."""
+        values = s.reshape(-1, *(1 for _ in y.shape[1:]))
+        with np.errstate(all="ignore"):
+            f_x, g = (np.broadcast_to(v, y.shape) for v in self._along.doubles([np.full_like(y, x), y, values]))
+            return np.asarray(f_x / g)
+
+    def on_line(self, point: Moving, arc: Arc, s: float) -> bool:
+        """Whether a special point is on the line of an arc."""
+        return abs(float(point.at(np.array([s]))[0][0]) - arc.target.x) <= self._near
+
+    def sees(self, s: float, y: float, a: float, b: float) -> bool:
+        """Whether f(., y) changes no sign between two fast coordinates, at places there; in doubt yes."""
+        if not math.isfinite(a) or not math.isfinite(b) or a == b:
+            return True
+        x = a + (b - a) * np.linspace(1e-3, 1.0 - 1e-3, _BETWEEN)
+        signs = np.sign(values(self.f, np.column_stack([x, np.full_like(x, y), np.full_like(x, s)]))[0])
+        return bool(np.all(signs >= 0.0) or np.all(signs <= 0.0))
 
 
-def _piece(family: Family, strands: Sequence[FormulaStrand], low: float, high: float) -> Piece:
-    """Return the thresholds between two neighbouring events, from the singular orbits of one member."""
-    sample = sample_between(low, high)
-    flow = flow_at(family, sample)
-    here = np.array([float(sample)])
-    active = [strand for strand in strands if strand.spans(low, high)]
-    heights = np.array([strand.at(here)[1][0] for strand in active])
-    nodes = {point.id: point for point in flow.manifold.points}
-    listed = list(orbits_between(flow))
-    delayed = any(segment.delayed for _, _, orbit in listed for segment in orbit.segments)
-    basins = joined_basins(flow, listed)
-    thresholds: list[Followed] = []
-    fates: list[Fate] = [fate_of(basins[0], nodes)]
-    unmatched = []
-    order = list(Role)
-    for below, above in itertools.pairwise(basins):
-        if (below.verdict, below.destination) == (above.verdict, above.destination):
-            continue
-        near = np.flatnonzero(np.abs(heights - above.low) <= _SAME_HEIGHT * (1.0 + abs(above.low)))
-        if not len(near):
-            unmatched.append(above.low)
-            continue
-        thresholds.append(min((active[k] for k in near), key=lambda strand: order.index(strand.role)))
-        fates.append(fate_of(above, nodes))
-    return Piece(low, high, sample, tuple(thresholds), tuple(fates), delayed, tuple(unmatched))
+def _heights_of(flow: SingularFlow) -> list[float]:
+    """Return the slow values at which the fates of one member may change without a delay, proved for it."""
+    return [low for low, _, _ in orbits_between(flow)]

@@ -35,6 +35,8 @@ FloatArray = NDArray[np.float64]
 _SAMPLE = 0.41
 _CORNER = 1e-9
 _MEETS, _ON_LEVEL = 1e-3, 1e-15
+_BESIDE, _TIGHT, _FARTHER = 2.0, 1e-12, 1e-6
+"""Where a curve is looked at beside its end, in units of rounding, with which tolerance, and as a share of it."""
 _INSIDE = Fraction(31, 83)
 
 
@@ -105,8 +107,8 @@ def full_boundary(
         corners += _corners_at(cut, strips)
     inside = (corner for corner in corners if not (corner.y < wanted[0] or corner.y > wanted[1]))
     corners = _once(sorted(inside, key=lambda corner: (corner.parameter, corner.y)))
-    cycles = {corner.parameter for corner in corners if corner.kind == CYCLES_CHANGE}
-    curves = [*joined(strips), *upright(strips, wanted, cycles)]
+    inner = {corner.parameter: corner.kind for corner in corners if not corner.certified}
+    curves = [*joined(strips), *upright(strips, wanted, inner)]
     public = tuple(Strip(s.low, s.high, tuple(wall.at for wall in s.walls), s.fates) for s in strips)
     return FullBoundary(
         family, axis, tuple(curves), tuple(corners), tuple(gaps), tuple(dict.fromkeys(unresolved)), public
@@ -161,7 +163,12 @@ def _between(
         strips += parts
         corners += [Corner(CYCLES_CHANGE, at, math.nan, math.nan, BISECTED * (b - a), False) for at in cycles]
     for at in changes:
-        corners += _change_at(at, sheets.found, warm, unresolved, high - low)
+        beside = [strip for strip in strips if at in (strip.low, strip.high)]
+        walls = [wall.sheet for strip in beside for wall in strip.walls]
+        # Where no fate changes a half begins or ends to cross among starts that have one fate.
+        changed = len({strip.fates for strip in beside}) > 1
+        felt = [sheet for sheet in sheets.found if changed or sheet in walls]
+        corners += _change_at(at, felt, sheets.found, warm, unresolved, high - low)
     return strips, corners
 
 
@@ -181,17 +188,20 @@ def _distinct(values: Sequence[float], least: float) -> list[float]:
 # Corners ------------------------------------------------------------------------------------------
 
 
-def _change_at(at: float, sheets: Sequence[Sheet], warm: Warm, unresolved: list[str], span: float) -> list[Corner]:
+def _change_at(
+    at: float, felt: Sequence[Sheet], sheets: Sequence[Sheet], warm: Warm, unresolved: list[str], span: float
+) -> list[Corner]:
     """Return the corners at which sheets begin or end between cuts: what they tend to there tells the kind."""
     here = np.array([at])
     radius = 4.0 * math.ulp(at) + 1e-12 * span
     corners = []
-    for sheet in sheets:
+    for sheet in felt:
         if at not in (sheet.low, sheet.high):
             continue
-        y = float(sheet.at(here)[0])
+        y = _last_crossing(sheet, at, warm)
+        near = _MEETS * max(abs(y), warm.height)
         others = [s for s in sheets if s is not sheet and s.low <= at <= s.high]
-        meets = any(abs(float(s.at(here)[0]) - y) <= _MEETS * max(abs(y), warm.height) for s in others)
+        meets = any(abs(float(s.at(here)[0]) - y) <= near for s in others)
         path = warm.path(sheet.half.saddle, here)
         x = float(path.x[0]) if path is not None else math.nan
         rests = [point.y for point in warm.points if point.x == float(warm.system.start_fast)]
@@ -199,19 +209,44 @@ def _change_at(at: float, sheets: Sequence[Sheet], warm: Warm, unresolved: list[
         level = next((c for c in warm.members.levels if abs(y - c) <= _ON_LEVEL * warm.height), None)
         if meets and warm.is_touch(sheet.half):
             kind = "orbits that touch the window's edge meet"
-        elif meets or rest is not None:
-            kind, y = "saddle-saddle connection", y if rest is None else rest
+        elif rest is not None:
+            kind, y = "saddle-saddle connection", rest
         elif abs(y) >= 1e3 * warm.highest:
             kind = "critical start at infinity"
         elif abs(y) <= _MEETS * warm.height and forbidden(warm.system, 0.0):
             kind, y = "critical start at rest", 0.0
         elif level is not None:
             kind, y = "critical start comes to an invariant line", level
+        elif meets:
+            kind = "saddle-saddle connection"
+        elif (end := _connected(sheet, at, y, near, warm)) is not None:
+            kind, y = "saddle-saddle connection", end
         else:
             kind = "unresolved change"
             unresolved.append(f"at {at:.12g} a curve of critical starts ends at {y:.9g} for no reason that was found")
         corners.append(Corner(kind, at, y, x, radius, False))
     return corners
+
+
+def _connected(sheet: Sheet, at: float, y: float, near: float, warm: Warm) -> float | None:
+    """Return where an unstable half of a saddle crosses the line of starts at the end of a sheet that goes there.
+
+    Along a slow manifold halves part so fast that the sheet comes no nearer to it in doubles: then the next one ahead.
+    """
+    before = float(sheet.at(np.array([at + _FARTHER * (sheet.low + sheet.high - 2.0 * at)]))[0])
+    ahead = [u for u in warm.unstable_crossings(at) if abs(u - y) <= near or (u - y) * (y - before) > 0.0]
+    return min(ahead, key=lambda u: abs(u - y), default=None)
+
+
+def _last_crossing(sheet: Sheet, at: float, warm: Warm) -> float:
+    """Return y of a sheet beside the end `at`: it may tend to a limit there as slowly as a logarithm."""
+    beside = at + math.copysign(_BESIDE * math.ulp(at), sheet.low + sheet.high - 2.0 * at)
+    y = (
+        float(warm.crossings([(sheet.half, beside)], _TIGHT)[0][sheet.order])
+        if not warm.is_touch(sheet.half)
+        else math.nan
+    )
+    return y if math.isfinite(y) else float(sheet.at(np.array([at]))[0])
 
 
 def _corners_at(cut: Cut, strips: Sequence[WalledStrip]) -> list[Corner]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
@@ -12,11 +12,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.bifurcation.delays import Gate, delayed_strands
-from fastslow.bifurcation.events import Events
-from fastslow.bifurcation.heights import sees
+from fastslow.bifurcation.delays import Gate, Moving, Surroundings, delay_values, delayed_strands, gates_of
 from fastslow.bifurcation.loci import Role
-from fastslow.bifurcation.strands import Strand
 from fastslow.flow.flow_graph import Basin, forbidden
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.manifold.critical_manifold import critical_manifold
@@ -102,14 +99,39 @@ def flow_at(family: Family, sample: Fraction) -> SingularFlow:
     return SingularFlow(critical_manifold(family.at(sample)))
 
 
-def piece_of(
-    events: Events,
-    strands: Sequence[Strand],
+def pieces_between(
+    family: Family,
+    around: Surroundings,
+    strands: Sequence[Moving],
+    low: float,
+    high: float,
+    also: Callable[[SingularFlow], Sequence[float]] = lambda _: (),
+) -> list[Piece]:
+    """Return the pieces between two events, cut further where delayed exits change their order.
+
+    `also` gives further slow values at which the fates of a member may change.
+    """
+    sample = sample_between(low, high)
+    flow = flow_at(family, sample)
+    gates = gates_of(around, strands, flow, float(sample))
+    pieces = []
+    for a, b in itertools.pairwise([low, *delay_values(strands, gates, low, high), high]):
+        if a < b:
+            here = sample_between(a, b)
+            flow = flow if here == sample else flow_at(family, here)
+            pieces.append(_piece(around, strands, gates, flow, here, a, b, also(flow)))
+    return pieces
+
+
+def _piece(
+    around: Surroundings,
+    strands: Sequence[Moving],
     gates: Sequence[Gate],
     flow: SingularFlow,
     sample: Fraction,
     low: float,
     high: float,
+    also: Sequence[float],
 ) -> Piece:
     """Return the thresholds over an interval without events, from orbits at one parameter in it.
 
@@ -119,15 +141,15 @@ def piece_of(
     """
     here = np.array([float(sample)])
     active: list[Followed] = [strand for strand in strands if strand.spans(low, high)]
-    start, f = float(flow.system.start_fast), events.loci.polynomials.fast_field
+    start = float(flow.system.start_fast)
     places = [strand.at(here) for strand in active]
     active = [
         strand
         for strand, ((x,), (y,)) in zip(active, places, strict=True)
-        if math.isfinite(y) and (math.isnan(x) or sees(f, float(sample), float(y), float(x), start))
+        if math.isfinite(y) and (math.isnan(x) or around.sees(float(sample), float(y), float(x), start))
     ]
-    active += delayed_strands(events, strands, gates, low, high, float(sample))
-    basins = _basins_between(flow, [float(strand.at(here)[1][0]) for strand in active])
+    active += delayed_strands(strands, gates, low, high, float(sample))
+    basins = _basins_between(flow, [*(float(strand.at(here)[1][0]) for strand in active), *also])
     heights = np.array([strand.at(here)[1][0] for strand in active])
     nodes = {point.id: point for point in flow.manifold.points}
     thresholds: list[Followed] = []
@@ -157,7 +179,8 @@ def fate_of(basin: Basin, nodes: dict[str, SpecialPoint]) -> Fate:
 
 def _basins_between(flow: SingularFlow, heights: list[float]) -> tuple[Basin, ...]:
     """Return the fates of starts by one orbit between each two neighbouring candidates for thresholds."""
-    cuts = [-math.inf, *sorted({y for y in heights if math.isfinite(y)}), math.inf]
+    bottom, top = flow.system.slow_ends
+    cuts = [bottom, *sorted({y for y in heights if bottom < y < top}), top]
     basins: list[Basin] = []
     for low, high in itertools.pairwise(cuts):
         middle = Fraction(_middle(low, high))

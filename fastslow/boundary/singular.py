@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastslow.bifurcation.delays import delay_values, gates_of
+from fastslow.bifurcation.delays import PolynomialSurroundings
 from fastslow.bifurcation.events import Events, events_of, is_valid
 from fastslow.bifurcation.heights import HeightEvent, are_compared, certified_heights, height_events
 from fastslow.bifurcation.loci import Role
@@ -18,7 +18,7 @@ from fastslow.bifurcation.strands import Strand, strands_of
 from fastslow.boundary.curves import BoundaryCurve, Corner, check_line_at_rest
 from fastslow.boundary.formula_singular import formula_pieces
 from fastslow.boundary.formula_strands import FormulaStrand
-from fastslow.boundary.pieces import Fate, Piece, flow_at, piece_of, sample_between
+from fastslow.boundary.pieces import Fate, Piece, pieces_between, sample_between
 from fastslow.boundary.singular_curves import joined_pieces
 from fastslow.errors import InputError
 from fastslow.systems.families import Axis, Family
@@ -266,7 +266,7 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
     for a, b in itertools.pairwise(sorted(cuts)):
         if any(gap[0] <= a and b <= gap[1] for gap in events.gaps):
             continue
-        pieces += _pieces_between(events, strands, a, b)
+        pieces += pieces_between(family, PolynomialSurroundings(events), strands, a, b)
     curves, corners = joined_pieces(pieces, [*events.events, *crossings], events.gaps)
     followed = events.complete and not any(piece.delayed or piece.unmatched for piece in pieces)
     complete = followed and (all_heights or not are_compared(events, strands))
@@ -291,22 +291,6 @@ def _valid_interval(events: Events) -> tuple[float, float]:
     if not free:
         raise InputError(events.axis.name, str(events.axis), "has no valid member", "Choose another range")
     return free[0]
-
-
-def _pieces_between(events: Events, strands: Sequence[Strand], low: float, high: float) -> list[Piece]:
-    """Return the pieces between two events, cut further where delayed exits change their order."""
-    pieces = []
-    sample = sample_between(low, high)
-    flow = flow_at(events.family, sample)
-    gates = gates_of(events, strands, flow, float(sample))
-    values = delay_values(events, strands, gates, low, high)
-    if not values:
-        return [piece_of(events, strands, gates, flow, sample, low, high)]
-    for a, b in itertools.pairwise([low, *values, high]):
-        if a < b:
-            here = sample_between(a, b)
-            pieces.append(piece_of(events, strands, gates, flow_at(events.family, here), here, a, b))
-    return pieces
 
 
 def _joined_intervals(pieces: Iterable[Piece]) -> list[tuple[float, float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -117,9 +117,12 @@ def _along(ends: Sequence[float], parts: Sequence[Callable[[FloatArray], FloatAr
 
 
 def upright(
-    strips: Sequence[WalledStrip], wanted: tuple[float, float], cycles: Collection[float]
+    strips: Sequence[WalledStrip], wanted: tuple[float, float], kinds: Mapping[float, str]
 ) -> list[BoundaryCurve]:
-    """Return the lines p = const between two strips across which the fate of the starts that are wanted changes."""
+    """Return the lines p = const between two strips across which the fate of the starts that are wanted changes.
+
+    `kinds` tells what happens at values of the parameter at which the equilibria do not change.
+    """
     found = []
     for left, right in itertools.pairwise(strips):
         if left.high != right.low:
@@ -138,7 +141,7 @@ def upright(
                 for strip, side in zip((left, right), sides, strict=True)
             )
             if before != after and not (before.startswith(LEAVES) and after.startswith(LEAVES)):
-                y, kind = np.array([a, b]), CYCLES_CHANGE if left.high in cycles else "equilibria change"
+                y, kind = np.array([a, b]), kinds.get(left.high, "equilibria change")
                 found.append(BoundaryCurve(kind, np.repeat(at, 2), y, None, before, after))
     return found
 

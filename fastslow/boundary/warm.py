@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastslow.bifurcation.brackets import sign_change
 from fastslow.boundary.formula_members import FormulaMembers
 from fastslow.boundary.members import Members, Path
 from fastslow.core.polynomial import polynomial_field
 from fastslow.core.polynomial_events import polynomial_events
 from fastslow.manifold.arcs import CriticalManifold
+from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.ode.integrate import EventSet, Limits, integrate, integrate_batch
-from fastslow.separatrices.halves import typical_height
+from fastslow.ode.trajectories import Settling
+from fastslow.separatrices.halves import Backward, separatrices, typical_height
 from fastslow.systems.polynomials import by_slow_power, fraction, rational
 
 FloatArray = NDArray[np.float64]
@@ -158,6 +163,20 @@ class Warm:
                 result[k, : len(ys)] = ys[:MOST_HITS]
         return result
 
+    def unstable_crossings(self, value: float) -> list[float]:
+        """Return y where the unstable halves of the saddles cross the line of starts at a value of the parameter."""
+        from scipy.interpolate import CubicHermiteSpline
+
+        manifold, found = critical_manifold(self.members.family.at(Fraction(value))), list[float]()
+        system, start = manifold.system, float(manifold.system.start_fast)
+        for half in separatrices(Settling(manifold), Backward(manifold), "unstable"):
+            t, x, y = half.trajectory.t, half.trajectory.x, half.trajectory.y
+            speed, drift = system.partial("f", 0, 0, x, y), float(system.slow_rate) * system.partial("g", 0, 0, x, y)
+            across, along = CubicHermiteSpline(t, x - start, speed), CubicHermiteSpline(t, y, drift)
+            for k in np.flatnonzero((x[:-1] - start) * (x[1:] - start) < 0.0)[:MOST_HITS]:
+                found.append(float(along(sign_change(partial(_value, across), float(t[k]), float(t[k + 1])))))
+        return found
+
     def _on_level(self, saddle: int, path: Path, known: FloatArray) -> FloatArray:
         """Return y where the halves of a saddle on an invariant line y = const meet the line of starts, shape (n, 2).
 
@@ -247,3 +266,7 @@ class Warm:
 
     def _line(self, parameters: FloatArray) -> EventSet:
         return EventSet(polynomial_events, 2, terminal=[self.once, True], tolerance=0.0, parameters=parameters)
+
+
+def _value(of: Callable[[float], Any], at: float) -> float:
+    return float(of(at))

@@ -10,6 +10,7 @@ import pytest
 
 import fastslow as fs
 from fastslow.boundary.curves import FullBoundary
+from fastslow.boundary.fates import changes_of
 from fastslow.boundary.formula_members import FormulaMembers
 from fastslow.boundary.plane import boundary_in_two
 from fastslow.systems.formula_families import formula_member
@@ -102,13 +103,38 @@ def test_cycles_are_born_where_no_equilibrium_changes() -> None:
     """Morris and Lecar's fibre fires from a saddle-node of cycles on, near 88.3, before the Hopf point at 93.86."""
     boundary = fs.phase_boundary("morris_lecar", "current=87:93")
     cycle = boundary.strips[0].high  # type: ignore[union-attr]
-    assert cycle == pytest.approx(88.29, abs=0.02)
+    assert cycle == pytest.approx(88.2787, abs=1e-4)
     assert boundary.strips[0].fates == ("settles at E1",)  # type: ignore[union-attr]
     assert boundary.strips[-1].fates == ("relaxation oscillation",)  # type: ignore[union-attr]
-    assert [corner.kind for corner in boundary.corners] == ["limit cycles change"]
+    assert {corner.kind for corner in boundary.corners} == {"limit cycles change"}
     family = fs.family_of("morris_lecar", "current")
     before, after = (set(fs.ensemble(family.at(Fraction(cycle + d)), [-0.2, 0.3, 0.9]).fate) for d in (-0.1, 1))
     assert (before, after) == ({"settles at E1"}, {"relaxation oscillation"})
+
+
+def test_changes_of_fates_are_seen_past_values_that_are_undecided() -> None:
+    rest, cycle, open_ = ("settles at E1", "E1"), ("relaxation oscillation", ""), ("undecided", "")
+    values = [Fraction(k) for k in range(5)]
+    told = [[cycle, rest], [open_, rest], [rest, open_], [rest, rest], [open_, open_]]
+    assert changes_of(values, told) == [(0, 2, 0, cycle, rest)]
+    assert changes_of(values, [[fate, fate] for fate in (cycle, open_, rest, rest, cycle)]) == [
+        (0, 2, 0, cycle, rest),
+        (3, 4, 0, rest, cycle),
+    ]
+
+
+def test_curves_end_in_connections_and_invariant_lines() -> None:
+    """Beyond l = 0.67271 the stable manifold of the lower saddle winds round the focus; at 0.83293 saddles collide."""
+    connection = fs.phase_boundary("pp2", "l=0.6726:0.6728")
+    (corner,) = connection.corners
+    assert (corner.kind, corner.certified) == ("saddle-saddle connection", False)
+    assert corner.parameter == pytest.approx(0.672711865493, abs=1e-10)
+    below, above = (set(strip.fates) for strip in (connection.strips[0], connection.strips[-1]))  # type: ignore[union-attr]
+    assert below - above == {"small oscillation"}
+    collision = fs.phase_boundary("pp2", "l=0.83:0.833")
+    assert not [text for text in collision.unresolved if "limit cycles" not in text]
+    lines = [curve for curve in collision.curves if curve.parameter[0] == 0.83 and curve.y[0] < 1]
+    assert [set(curve.y) for curve in lines] == [{0.0}]  # the way along v = 0 is not integrated
 
 
 def test_invariant_lines_and_edges_of_the_window_part_starts() -> None:
