@@ -44,8 +44,9 @@ _PATIENCE, _MOST_PATIENCE = 20.0, 1000.0
 """How many times longer it is followed when it neither settled nor oscillated, at least and at most, ..."""
 _FOLDINGS = 30.0
 """... so that a distance to an attracting equilibrium can shrink e^30 times."""
-_MOST_BESIDE_LINE, _BESIDE_LINE = 1e6, 1e-3
-"""At most so many times longer while it passes a line y = const, in few steps, within this share of its height."""
+_MOST_DRIFTING, _BESIDE_LINE = 1e6, 1e-3
+"""At most so many times longer while it drifts, in few steps: one way, or within this share of its height beside a line
+y = const."""
 _TIGHT = 1e-13
 """Tolerance where the errors of the first run leave the fate open, as beside canards."""
 _REPEATS = 1e-2
@@ -187,7 +188,7 @@ class Settling:
             return at_once
         solvers: list[Solver] = [self.solver, *(s for s in ("LSODA", "Radau") if s != self.solver)]
         result = self._followed(start, chart)
-        if result.undecided and result.proof not in ("time", "steps", "errors"):
+        if result.undecided and result.proof not in ("time", "steps", "errors", "weak"):
             others = (self._attempt(start, chart, solver) for solver in solvers[1:])
             result = next((other for other in others if not other.undecided), result)
         return self._along_slow_manifold(result) if result.undecided else result
@@ -201,17 +202,21 @@ class Settling:
                 return result
             if result.proof == "time" and patience < _PATIENCE:
                 patience = self._patience
-            elif result.proof == "time" and patience < _MOST_BESIDE_LINE and self._beside_slow_line(result):
+            elif result.proof == "time" and patience < _MOST_DRIFTING and self._drifts(result):
                 patience *= _PATIENCE
-            elif result.proof == "errors" and rtol > _TIGHT:
+            elif result.proof in ("errors", "weak") and rtol > _TIGHT:
                 rtol = _TIGHT
+            elif result.proof == "weak" and patience < _PATIENCE:
+                patience = self._patience
             else:
                 return result
 
-    def _beside_slow_line(self, result: Trajectory) -> bool:
-        """Whether a trajectory is on its way along a line y = const, which takes as long as it has come near."""
+    def _drifts(self, result: Trajectory) -> bool:
+        """Whether y has lately gone one way, or along a line y = const, which takes as long as it has come near."""
         near = _BESIDE_LINE * min(1.0, float(np.ptp(result.y)))
-        return any(abs(result.y[-1] - float(c)) <= near for c in self.system.slow_lines)
+        late = np.diff(result.y[result.t >= 0.5 * result.t[-1]])
+        one_way = len(late) > 0 and bool((late > 0.0).all() or (late < 0.0).all())
+        return one_way or any(abs(result.y[-1] - float(c)) <= near for c in self.system.slow_lines)
 
     def _along_slow_manifold(self, result: Trajectory) -> Trajectory:
         """Conclude a trajectory that is too slow to be integrated from where it is on the manifold.
@@ -364,7 +369,8 @@ class Settling:
         for turn in last_turns(self.system, chart, field, solution):
             allowed = _REPEATS * turn.height
             if not (turn.strayed <= _REPEATS and turn.uncertainty <= allowed):
-                open_fate = f"undecided: {turn.doubt} at tolerance {solution.rtol:g}", None, "errors"
+                kind = "errors" if turn.strayed > _REPEATS else "weak"
+                open_fate = f"undecided: {turn.doubt} at tolerance {solution.rtol:g}", None, kind
             elif abs(turn.to_limit) <= allowed:
                 return self._oscillation(turn), None, "the map of one turn contracts to a fixed point beside it"
             elif point := next((p for p in self.targets if turn.shrinks_to(p, allowed)), None):
