@@ -13,8 +13,8 @@ from fastslow.ode.solution import EventSet, FloatArray
 from fastslow.systems.chart import Chart, ChartKind
 
 NEVER = 1e300
-"""A coordinate that no state reaches."""
-_DEPTH = 1e6
+"""A coordinate that no state reaches, far beyond the depth of a line."""
+_NEAR_DEPTH = 1e6
 """Depth |w| of an ellipse round an equilibrium on a line y = const, in a chart in which that line is at infinity."""
 
 
@@ -102,7 +102,7 @@ def _target_in(slow: Chart, x: float, y: float, r: float, s: float) -> tuple[flo
     low, high = sorted((slow.clipped(y - s), slow.clipped(y + s)))
     if low == high or (slow.kind is ChartKind.BETWEEN and math.isinf(low) and math.isinf(high)):
         return x, NEVER**0.5, r, 1.0  # on the other side of a line
-    low, high = max(low, min(high, 0.0) - _DEPTH), min(high, max(low, 0.0) + _DEPTH)
+    low, high = max(low, min(high, 0.0) - _NEAR_DEPTH), min(high, max(low, 0.0) + _NEAR_DEPTH)
     return x, (low + high) / 2, r, (high - low) / 2
 
 

@@ -182,7 +182,7 @@ class Settling:
         self.system.check_start(start)
         chart = self.system.chart_of(start.fast, start.slow)
         if chart is None or start.slow in self.system.slow_lines:
-            return self._along_the_line(start)
+            return self._along_the_line(start, chart)
         at_once = self._decided_at_once(start, chart)
         if at_once is not None:
             return at_once
@@ -243,15 +243,16 @@ class Settling:
         rtol = rtol or self.rtol
         height = max(abs(y), *(abs(p.y) for p in self.manifold.points if math.isfinite(p.y)), 1.0)
         field, events = self.equations(chart)
+        state = chart.state_of(start.fast, start.slow)
         try:
             pieces = in_pieces(
                 field,
-                chart.state_of(start.fast, start.slow),
+                state,
                 patience * self.horizon,
                 rtol=rtol,
                 atol=1e-3 * rtol * chart.units(y),
                 events=events,
-                limits=Limits(max_steps=100_000, growth=np.array([1e300, 1e12 * height])),
+                limits=Limits(max_steps=100_000, growth=np.array([1e300, max(1e12 * height, 2.0 * abs(state[1]))])),
                 solver=solver,
             )
         except ValueError as error:
@@ -289,13 +290,13 @@ class Settling:
                 return self._at(start, verdict, proof, node)
         return None
 
-    def _along_the_line(self, start: Start) -> Trajectory:
+    def _along_the_line(self, start: Start, chart: Chart | None) -> Trajectory:
         """Return the trajectory of a start on an invariant line, where the singular limit is the full system."""
         orbit = line_orbit(self.flow, start)
         if orbit is None:
             return self._at(start, "undecided: at rest on an invariant line", "at rest")
-        run = self._at(start, orbit.verdict, PROOF, orbit.node)
-        return replace(run, end=orbit.end)
+        run = self._at(start, "", "") if chart is None else self._attempt(start, chart, self.solver)
+        return replace(run, verdict=orbit.verdict, proof=PROOF, node=orbit.node, end=orbit.end)
 
     def _judged(self, start: Start, chart: Chart, solution: Solution, solver: Solver) -> Trajectory:
         t, (x, y) = solution.t, chart.from_state(solution.u)

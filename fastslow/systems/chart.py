@@ -79,13 +79,15 @@ class Chart:
         return 1 if self.size > 0 else -1
 
     def coordinate_of(self, x: Fraction) -> float:
-        """Return z for an exact x inside the region."""
+        """Return z for an exact x inside the region; on a line that bounds it, its depth."""
         if self.kind is ChartKind.PLAIN:
             return float(x)
         away = (x - self.origin) / self.size
         if self.kind is ChartKind.SOFT and away > _SMALL:
             return float(away) + math.log(-math.expm1(-float(away)))
-        return 0.5 * _log((1 + away) / (1 - away)) if self.kind is ChartKind.BETWEEN else _log(away)
+        if self.kind is ChartKind.BETWEEN:
+            return 0.5 * _log((1 + away) / (1 - away)) if away != 1 else DEPTH
+        return _log(away)
 
     def clipped(self, x: float) -> float:
         """Return z for x in the region, and the end of z that is nearest (infinite) for x that is not."""
@@ -101,9 +103,12 @@ class Chart:
         if self.kind is ChartKind.PLAIN:
             return x
         scaled = (x - float(self.origin)) / float(self.size)
-        if self.kind is ChartKind.SOFT:
-            return np.asarray(scaled + np.log(-np.expm1(-scaled)))
-        return np.asarray(np.arctanh(scaled) if self.kind is ChartKind.BETWEEN else np.log(scaled))
+        with np.errstate(divide="ignore"):
+            if self.kind is ChartKind.SOFT:
+                z = scaled + np.log(-np.expm1(-scaled))
+            else:
+                z = np.arctanh(scaled) if self.kind is ChartKind.BETWEEN else np.log(scaled)
+        return np.clip(z, -DEPTH, DEPTH)
 
     def from_chart(self, z: ArrayLike) -> NDArray[np.float64]:
         """Return x for z."""
@@ -113,7 +118,7 @@ class Chart:
         if self.kind is ChartKind.SOFT:
             return np.asarray(float(self.origin) + float(self.size) * np.logaddexp(0.0, z))
         if self.kind is ChartKind.BETWEEN and self.origin == self.size:
-            return np.asarray(2.0 * float(self.size) * _sigmoid(2.0 * z))  # without rounding beside the line at 0
+            return 2.0 * float(self.size) * _sigmoid(2.0 * z)  # without rounding beside the line at 0
         scaled = np.tanh(z) if self.kind is ChartKind.BETWEEN else np.exp(np.minimum(z, 700.0))
         return np.asarray(float(self.origin) + float(self.size) * scaled)
 
@@ -126,6 +131,8 @@ class Chart:
 
 
 _PLAIN = Chart()
+DEPTH = 1e100
+"""The size of the coordinate on a line, where it would be infinite."""
 _SMALL = Fraction(1, 10**18)
 """Where log(1 + e^w) is e^w to rounding."""
 
@@ -135,7 +142,9 @@ def _sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _log(value: Fraction) -> float:
-    """Return the logarithm of a positive fraction, whose parts may be beyond what doubles hold."""
+    """Return the logarithm of a fraction, whose parts may be beyond what doubles hold; of 0 the depth of a line."""
+    if not value:
+        return -DEPTH
     near = value.limit_denominator(1) == 1 and 2 * abs(value - 1) < 1
     return math.log1p(float(value - 1)) if near else math.log(value.numerator) - math.log(value.denominator)
 
@@ -178,13 +187,14 @@ def chart_at(x: Fraction, lines: Sequence[Fraction]) -> Chart | None:
 
 
 def with_slow(chart: Chart | None, y: Fraction | None, lines: Sequence[Fraction], bounded: bool) -> Chart | None:
-    """Return a chart with that of y between invariant lines y = const added; y itself on a line, or without y.
+    """Return a chart with that of y between invariant lines y = const added; without y as it is.
 
-    `bounded` says whether y stays in a window.
+    On a line it is the chart above: there a state can be at the depth of the line, where y is that of the line and
+    stays so. `bounded` says whether y stays in a window.
     """
-    slow = None if chart is None or y is None else chart_at(y, lines)
-    if chart is None or slow is None or slow.kind is ChartKind.PLAIN:
+    if chart is None or y is None or not lines:
         return chart
+    slow = chart_at(y, lines) or chart_between(y, min((line for line in lines if line > y), default=None))
     if slow.kind is ChartKind.BESIDE and not bounded:
         slow = replace(slow, kind=ChartKind.SOFT)
     return replace(chart, slow=slow)
