@@ -12,6 +12,7 @@ import numpy as np
 
 from fastslow.flow.crossings import EXCHANGE, GAINS, JUMP, LOSES, TO_THE_MIDDLE, CrossingReport, crossing_report
 from fastslow.flow.landing import fast_value
+from fastslow.flow.line_orbits import line_orbit
 from fastslow.flow.segments import Segment as Segment
 from fastslow.flow.segments import SegmentKind as SegmentKind
 from fastslow.flow.segments import SingularOrbit as SingularOrbit
@@ -125,7 +126,7 @@ class SingularFlow:
             If the start cannot be used in this model.
         """
         self.system.check_start(start)
-        return _Walk(self, start).run()
+        return line_orbit(self, start) or _Walk(self, start).run()
 
     def drift_from(self, arc: Arc, x: float, y: float, before: tuple[Segment, ...] = ()) -> SingularOrbit:
         """Return the orbit of the slow flow from a place on an attracting arc, in doubles, after some segments."""

@@ -113,7 +113,7 @@ def last_turns(system: FastSlowSystem, chart: Chart, field: NDArray[np.float64],
         (0.0, float(solution.t[-1] - solution.t[k])),
         rtol=solution.rtol,
         atol=solution.atol,
-        events=section(field, 0.0, system.packed("g"), directions=[0, 1], terminal=[False, False]),
+        events=section(field, 0.0, system.packed("g", chart), directions=[0, 1], terminal=[False, False]),
     )
     tops = [hit for hit in again.events if hit.index == 1]
     for first in tops[-2 : -_MOST_MAXIMA - 2 : -1]:

@@ -124,7 +124,7 @@ def ensemble(
     rtol = number("rtol", rtol)
     if not LEAST_RTOL <= rtol < 1.0:
         raise InputError("rtol", rtol, f"must be from {LEAST_RTOL:g} to below 1")
-    charts = _by_chart(model, starts_x)
+    charts = _by_chart(model, starts_x, starts_y)
     if tau is not None and (on_line := [members[0] for chart, members in charts if chart is None]):
         raise InputError("x0", float(starts_x[on_line[0]]), "must not be on an invariant line where tau is given")
     settling = system if isinstance(system, Settling) else Settling(critical_manifold(model))
@@ -217,12 +217,17 @@ def _starts(system: FastSlowSystem, x0: ArrayLike | None, y0: ArrayLike) -> tupl
     return x.copy(), y.copy()
 
 
-def _by_chart(system: FastSlowSystem, x: NDArray[np.float64]) -> list[tuple[Chart | None, NDArray[np.int64]]]:
+def _by_chart(
+    system: FastSlowSystem, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> list[tuple[Chart | None, NDArray[np.int64]]]:
     """Return the charts and the numbers of the starts in each."""
-    lines = np.array([float(line) for line in system.invariant_lines])
-    place = np.searchsorted(lines, x, "left") + np.searchsorted(lines, x, "right")
+    places = []
+    for exact, values in ((system.invariant_lines, x), (system.slow_lines, y)):
+        lines = np.array([float(line) for line in exact])
+        places.append(np.searchsorted(lines, values, "left") + np.searchsorted(lines, values, "right"))
+    place = places[0] * (2 * len(system.slow_lines) + 1) + places[1]
     groups = [np.flatnonzero(place == value) for value in np.unique(place)]
-    return [(system.chart_of(Fraction(x[group[0]])), group) for group in groups]
+    return [(system.chart_of(Fraction(x[group[0]]), Fraction(y[group[0]])), group) for group in groups]
 
 
 def _abreast(system: FastSlowSystem, chart: Chart) -> bool:
@@ -233,9 +238,9 @@ def _alone(
     system: FastSlowSystem, start: Start, tau: float, rtol: float
 ) -> tuple[float, tuple[NDArray[np.float64], NDArray[np.float64]], int, str]:
     """Follow one start to a time; (time reached, state there, steps, why the state is not known)."""
-    chart = system.chart_of(start.fast)
+    chart = system.chart_of(start.fast, start.slow)
     assert chart is not None  # refused before
-    state = chart.to_state(float(start.fast), float(start.slow))
+    state = chart.state_of(start.fast, start.slow)
     whole: Literal["steps", "final"] = "steps" if system.undivided_lines else "final"
     run = integrate(
         polynomial_field, system.field_parameters(chart), state, (0.0, tau), rtol=rtol, atol=0.1 * rtol, output=whole

@@ -71,13 +71,13 @@ def follow(
         raise InputError("tau", end, "must be positive", "It is the time to follow the solution for")
     rtol = number("rtol", rtol)
     system.check_start(start)
-    chart = system.chart_of(start.fast)
+    chart = system.chart_of(start.fast, start.slow)
     if chart is None:
         if Fraction(float(start.fast)) != start.fast:
             rule = f"lies on the invariant line {system.fast[0]} = {start.fast}, which no double holds"
             raise InputError(f"start {system.fast[0]}", float(start.fast), rule, "Rescale the fast variable")
         chart = Chart()  # in the plain coordinate the line stays exactly invariant
-    state = chart.to_state(float(start.fast), float(start.slow))
+    state = chart.state_of(start.fast, start.slow)
     pieces: list[Piece] = []
     begin = 0.0
     for _ in range(_MOST_CLOCKS):
@@ -106,14 +106,13 @@ def _integrate(
     output: NDArray[np.float64] | None = None,
     events: EventSet | None = None,
 ) -> Solution:
-    height = abs(float(state[1]))
     return integrate(
         polynomial_field,
         system.field_parameters(chart),
         state,
         (0.0, end),
         rtol=rtol,
-        atol=1e-3 * rtol * np.array([1.0, min(height or 1.0, 1.0)]),
+        atol=1e-3 * rtol * chart.units(float(state[1])),
         output="steps" if output is None else output,
         events=events,
         limits=Limits(max_steps=_MOST_STEPS if output is None else _MOST_STEPS + 1, growth=1e300),

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from fastslow.core.polynomial import polynomial_field
 from fastslow.ode.cycles import Turn, turn_of
-from fastslow.ode.event_sets import section
+from fastslow.ode.event_sets import NEVER, edges_in, section
 from fastslow.ode.integrate import EventSet, Limits, integrate
-from fastslow.ode.solution import Solution, Status
+from fastslow.ode.solution import FloatArray, Solution, Status
+from fastslow.systems.chart import Chart
 from fastslow.systems.exact import exact
 from fastslow.systems.polynomials import packed, rational, variables
 from fastslow.systems.system import FastSlowSystem
@@ -41,17 +42,15 @@ class ReturnMap:
 
     def __init__(self, system: FastSlowSystem, x: float, height: float) -> None:
         self.system, self.x, self.height = system, x, height
-        self.chart = system.chart_of(exact(x, "x"))
-        if self.chart is None:
-            return
-        self._fields = {sign: system.field_parameters(self.chart, sign) for sign in (1.0, -1.0)}
-        self._events: dict[tuple[float, int], EventSet] = {}
+        self._on_line = system.chart_of(exact(x, "x")) is None
+        self._fields: dict[tuple[Chart, float], FloatArray] = {}
+        self._events: dict[tuple[Chart, float, int], EventSet] = {}
         self._horizon = _SLOW_TIMES * max(height, 1.0) / min(float(system.slow_rate), 1.0)
 
     def allows(self, y: float) -> bool:
         """Whether orbits cross the section at a height: it is no place at rest, and not beyond the window."""
         bounds = self.system.slow_window
-        if self.chart is None or (bounds is not None and not bounds[0] < y < bounds[1]):
+        if self._on_line or (bounds is not None and not bounds[0] < y < bounds[1]):
             return False
         f = self.system.f(self.x, y)
         return math.isfinite(f) and f != 0.0
@@ -81,43 +80,46 @@ class ReturnMap:
         self, y: float, direction: float, rtol: float, steps: bool
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
         """Return times and states of the turn from a height, to the first return to its piece of the line."""
-        assert self.chart is not None
+        chart = self.system.chart_of(Fraction(self.x), Fraction(y))
+        assert chart is not None
         sign = 1 if direction * self.system.f(self.x, y) > 0.0 else -1
-        at, now = y, 0.0
+        at, now = float(chart.slow_coordinate.coordinate_of(Fraction(y))), 0.0
         t: list[NDArray[np.float64]] = [np.zeros(1)]
         u: list[NDArray[np.float64]] = []
         for _ in range(_MOST_CROSSINGS):
-            state = self._leaving(at, sign)
-            run = self._run(state, direction, sign, rtol, self._horizon - now, steps)
+            state = self._leaving(chart, at, sign)
+            run = self._run(chart, state, direction, sign, rtol, self._horizon - now, steps)
             hit = run.events[-1] if run.status is Status.EVENT else None
             if hit is None or hit.index != 0:
                 return None
             t.append(now + run.t[1:] if steps else np.array([now + run.final_time]))
             u.append(run.u if not u else run.u[1:])
             now, at = now + float(run.final_time), float(run.final_state[1])
-            if self._same_piece(y, at):
-                x, heights = self.chart.from_state(np.concatenate(u))
+            if self._same_piece(y, float(chart.slow_coordinate.from_chart(at))):
+                x, heights = chart.from_state(np.concatenate(u))
                 return np.concatenate(t) if steps else np.array([0.0, now]), x, heights
         return None
 
-    def _leaving(self, y: float, sign: int) -> NDArray[np.float64]:
-        """Return the state on the section at a height, on the side that the orbit leaves to."""
-        assert self.chart is not None
-        x = self.x
+    def _leaving(self, chart: Chart, w: float, sign: int) -> FloatArray:
+        """Return the state on the section at a coordinate of y, on the side that the orbit leaves to."""
+        x, y = self.x, chart.slow_coordinate.from_chart(w)
         for _ in range(8):
-            state = self.chart.to_state(x, y)
-            if (float(self.chart.from_state(state)[0]) - self.x) * sign >= 0.0:
+            state = chart.to_state(x, y)
+            state[1] = w
+            if (float(chart.from_state(state)[0]) - self.x) * sign >= 0.0:
                 break
             x += sign * 4e-16 * max(abs(x), 1e-300)
         return state
 
     def _run(
-        self, state: NDArray[np.float64], direction: float, sign: int, rtol: float, time: float, steps: bool
+        self, chart: Chart, state: FloatArray, direction: float, sign: int, rtol: float, time: float, steps: bool
     ) -> Solution:
-        key = (direction, sign)
-        field = self._fields[direction]
+        key = (chart, direction, sign)
+        if (chart, direction) not in self._fields:
+            self._fields[chart, direction] = self.system.field_parameters(chart, direction)
+        field = self._fields[chart, direction]
         if key not in self._events:
-            inside = _inside(self.system.edges)
+            inside = _inside(self.system.edges, chart)
             self._events[key] = section(field, self.x, inside, 0.0, directions=[sign, 1], terminal=[True, True])
         return integrate(
             polynomial_field,
@@ -125,7 +127,7 @@ class ReturnMap:
             state,
             (0.0, time),
             rtol=rtol,
-            atol=0.01 * rtol * np.array([1.0, min(self.height, 1.0)]),
+            atol=0.01 * rtol * chart.units(self.height),
             output="steps" if steps else "final",
             events=self._events[key],
             limits=Limits(max_steps=_MOST_STEPS, growth=np.array([1e300, 1e9 * self.height])),
@@ -137,9 +139,14 @@ class ReturnMap:
         return bool((values > 0.0).all() or (values < 0.0).all())
 
 
-def _inside(edges: tuple[float, ...]) -> NDArray[np.float64]:
-    """Return the polynomial (x - lower) (upper - x), and the same of y where it is bounded: negative beyond an edge."""
+def _inside(edges: tuple[float, ...], chart: Chart) -> FloatArray:
+    """Return the polynomial (x - lower) (upper - x), and the same of y where it is bounded: negative beyond an edge.
+
+    In a chart of y its edges are those of the coordinate, but for edges that no orbit reaches.
+    """
     product = variables()[0] * 0 + 1
-    for variable, low, high in zip(variables(), edges[::2], edges[1::2], strict=False):
-        product *= (variable - rational(Fraction(low))) * (rational(Fraction(high)) - variable)
+    in_chart = (*edges[:2], *edges_in(chart.slow_coordinate, *edges[2:]))
+    for variable, low, high in zip(variables(), in_chart[::2], in_chart[1::2], strict=False):
+        product *= variable - rational(Fraction(low)) if low > -NEVER else 1
+        product *= rational(Fraction(high)) - variable if high < NEVER else 1
     return packed(product)

@@ -269,17 +269,17 @@ class _Run:
         if fast == slow == 0:
             self._stay(self.x, self.y)
             return Status.DONE, "The start is an equilibrium, where the solution stays."
-        chart = system.chart_of(start.fast)
+        chart = system.chart_of(start.fast, start.slow)
         left = system.leaves_at_once(start)
         if left and (chart is not None or left != system.fast[0]):
             return LEFT, f"The start points out of the window of {left}."
         self.chart = chart or Chart()
         # the state u in the chart beside (x, y): next to an invariant line x does not tell it
-        self.u = self.chart.to_state(self.x, self.y)
+        self.u = self.chart.state_of(start.fast, start.slow)
         moving = system if chart is not None else _on_line(system, start.fast)
         self.field = moving.field_parameters(self.chart)
         inside = (self.chart.kind is ChartKind.BETWEEN or chart is None) and system.slow_window is None
-        self.events = settling(self.field, window=() if inside else system.edges)
+        self.events = settling(self.field, window=() if inside else system.edges, chart=self.chart)
         tails = slow_tails(system) if chart is not None else ()
         pause = _fastest_time(system, start)
         piece = _TAIL_PIECE if tails else _PIECE
@@ -314,7 +314,7 @@ class _Run:
                 self.u,
                 (0.0, until - begin),
                 rtol=rtol,
-                atol=1e-3 * rtol * np.array([1.0, min(abs(self.y) or 1.0, 1.0)]),
+                atol=1e-3 * rtol * self.chart.units(self.y),
                 output=times if times.size else "final",
                 events=self.events,
                 solver=self.solver,

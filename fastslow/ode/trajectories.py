@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastslow.core.polynomial_events import polynomial_events
 from fastslow.flow.landing import fast_value
+from fastslow.flow.line_orbits import PROOF, line_orbit
 from fastslow.flow.relaxation import is_relaxation
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.flow.tails import Tail, tails_of
@@ -43,6 +44,9 @@ _PATIENCE, _MOST_PATIENCE = 20.0, 1000.0
 """How many times longer it is followed when it neither settled nor oscillated, at least and at most, ..."""
 _FOLDINGS = 30.0
 """... so that a distance to an attracting equilibrium can shrink e^30 times."""
+_MOST_DRIFTING, _BESIDE_LINE = 1e6, 1e-3
+"""At most so many times longer while it drifts, in few steps: one way, or within this share of its height beside a line
+y = const."""
 _TIGHT = 1e-13
 """Tolerance where the errors of the first run leave the fate open, as beside canards."""
 _REPEATS = 1e-2
@@ -140,7 +144,7 @@ class Settling:
             targets = [(point.x, point.y, *self._neighbourhood(point)) for point in self.targets]
             tails = [(t.x_end, t.side, t.last, t.sign, t.y_last, t.y_end) for t in self.tails]
             exits = self.system.edges if chart.kind is not ChartKind.BETWEEN or self.system.slow_window else ()
-            self._equations[chart] = field, settling(field, targets, tails, exits)
+            self._equations[chart] = field, settling(field, targets, tails, exits, chart)
         return self._equations[chart]
 
     def _neighbourhood(self, point: SpecialPoint) -> tuple[float, float]:
@@ -176,15 +180,15 @@ class Settling:
         Rodas5P first; where it fails LSODA and then Radau (scipy) take over.
         """
         self.system.check_start(start)
-        chart = self.system.chart_of(start.fast)
-        if chart is None:
-            return self._along_the_line(start)
+        chart = self.system.chart_of(start.fast, start.slow)
+        if chart is None or start.slow in self.system.slow_lines:
+            return self._along_the_line(start, chart)
         at_once = self._decided_at_once(start, chart)
         if at_once is not None:
             return at_once
         solvers: list[Solver] = [self.solver, *(s for s in ("LSODA", "Radau") if s != self.solver)]
         result = self._followed(start, chart)
-        if result.undecided and result.proof not in ("time", "steps", "errors"):
+        if result.undecided and result.proof not in ("time", "steps", "errors", "weak"):
             others = (self._attempt(start, chart, solver) for solver in solvers[1:])
             result = next((other for other in others if not other.undecided), result)
         return self._along_slow_manifold(result) if result.undecided else result
@@ -198,10 +202,21 @@ class Settling:
                 return result
             if result.proof == "time" and patience < _PATIENCE:
                 patience = self._patience
-            elif result.proof == "errors" and rtol > _TIGHT:
+            elif result.proof == "time" and patience < _MOST_DRIFTING and self._drifts(result):
+                patience *= _PATIENCE
+            elif result.proof in ("errors", "weak") and rtol > _TIGHT:
                 rtol = _TIGHT
+            elif result.proof == "weak" and patience < _PATIENCE:
+                patience = self._patience
             else:
                 return result
+
+    def _drifts(self, result: Trajectory) -> bool:
+        """Whether y has lately gone one way, or along a line y = const, which takes as long as it has come near."""
+        near = _BESIDE_LINE * min(1.0, float(np.ptp(result.y)))
+        late = np.diff(result.y[result.t >= 0.5 * result.t[-1]])
+        one_way = len(late) > 0 and bool((late > 0.0).all() or (late < 0.0).all())
+        return one_way or any(abs(result.y[-1] - float(c)) <= near for c in self.system.slow_lines)
 
     def _along_slow_manifold(self, result: Trajectory) -> Trajectory:
         """Conclude a trajectory that is too slow to be integrated from where it is on the manifold.
@@ -224,19 +239,20 @@ class Settling:
     def _attempt(
         self, start: Start, chart: Chart, solver: Solver, patience: float = 1.0, *, rtol: float | None = None
     ) -> Trajectory:
-        x, y = float(start.fast), float(start.slow)
+        y = float(start.slow)
         rtol = rtol or self.rtol
         height = max(abs(y), *(abs(p.y) for p in self.manifold.points if math.isfinite(p.y)), 1.0)
         field, events = self.equations(chart)
+        state = chart.state_of(start.fast, start.slow)
         try:
             pieces = in_pieces(
                 field,
-                chart.to_state(x, y),
+                state,
                 patience * self.horizon,
                 rtol=rtol,
-                atol=1e-3 * rtol * np.array([1.0, min(abs(y) or 1.0, 1.0)]),
+                atol=1e-3 * rtol * chart.units(y),
                 events=events,
-                limits=Limits(max_steps=100_000, growth=np.array([1e300, 1e12 * height])),
+                limits=Limits(max_steps=100_000, growth=np.array([1e300, max(1e12 * height, 2.0 * abs(state[1]))])),
                 solver=solver,
             )
         except ValueError as error:
@@ -267,32 +283,20 @@ class Settling:
         _, events = self.equations(chart)
         if events is not None:
             values = np.empty(events.count)
-            polynomial_events(chart.to_state(x, y), np.asarray(events.parameters), values)
+            polynomial_events(chart.state_of(start.fast, start.slow), np.asarray(events.parameters), values)
             inside = np.flatnonzero(values[: len(self.targets) + len(self.tails)] < 0.0)
             if len(inside):
                 verdict, node, _, proof = self._fate_of_event(int(inside[0]), (x, y), x)
                 return self._at(start, verdict, proof, node)
         return None
 
-    def _along_the_line(self, start: Start) -> Trajectory:
-        """Return the trajectory of a start on an invariant line: it goes up or down to where g vanishes."""
-        x, y = float(start.fast), Rational(start.slow)
-        on_line = [a for a in self.manifold.arcs if a.curve.shape is Shape.FAST_LINE and a.start.x == a.end.x == x]
-        here = [a for a in on_line if a.spans(y)] or [
-            a for a in on_line if a.source.exact_y is not None and compare(a.source.exact_y, y) == 0
-        ]
-        seen: set[str] = set()
-        while here and here[0].id not in seen:
-            seen.add(here[0].id)
-            node = here[0].target
-            if node.is_a(Kind.EQUILIBRIUM) or node.kind is Kind.INFINITY:
-                fate = self.flow.fate_of(node)
-                return self._at(start, fate, "on the invariant line the slow flow has one sign up to there", node)
-            if node.kind is Kind.BOUNDARY:
-                verdict = f"leaves the window of {self.system.slow[0]}"
-                return self._at(start, verdict, "on the invariant line the slow flow has one sign up to there", node)
-            here = [a for a in on_line if a.source is node]
-        return self._at(start, "undecided: at rest on an invariant line", "at rest")
+    def _along_the_line(self, start: Start, chart: Chart | None) -> Trajectory:
+        """Return the trajectory of a start on an invariant line, where the singular limit is the full system."""
+        orbit = line_orbit(self.flow, start)
+        if orbit is None:
+            return self._at(start, "undecided: at rest on an invariant line", "at rest")
+        run = self._at(start, "", "") if chart is None else self._attempt(start, chart, self.solver)
+        return replace(run, verdict=orbit.verdict, proof=PROOF, node=orbit.node, end=orbit.end)
 
     def _judged(self, start: Start, chart: Chart, solution: Solution, solver: Solver) -> Trajectory:
         t, (x, y) = solution.t, chart.from_state(solution.u)
@@ -366,7 +370,8 @@ class Settling:
         for turn in last_turns(self.system, chart, field, solution):
             allowed = _REPEATS * turn.height
             if not (turn.strayed <= _REPEATS and turn.uncertainty <= allowed):
-                open_fate = f"undecided: {turn.doubt} at tolerance {solution.rtol:g}", None, "errors"
+                kind = "errors" if turn.strayed > _REPEATS else "weak"
+                open_fate = f"undecided: {turn.doubt} at tolerance {solution.rtol:g}", None, kind
             elif abs(turn.to_limit) <= allowed:
                 return self._oscillation(turn), None, "the map of one turn contracts to a fixed point beside it"
             elif point := next((p for p in self.targets if turn.shrinks_to(p, allowed)), None):

@@ -116,7 +116,7 @@ def entry_exit(
     size = float(exact(distance, "distance"))
     if size <= 0.0:
         raise InputError("distance", size, "must be positive", "It is where a passage begins and ends")
-    chart = system.chart_of(start.fast)
+    chart = system.chart_of(start.fast, start.slow)
     if chart is None:
         rule = "lies on an invariant line, which its solution never leaves"
         raise InputError(f"start {system.fast[0]}", float(start.fast), rule, "Start beside the line")
@@ -148,7 +148,7 @@ def _visits(
     for time, hit in path.events:
         if hit.index != 0:
             continue
-        here = (time, float(hit.state[1]))
+        here = (time, float(path.chart.from_state(hit.state)[1]))
         if hit.direction * side < 0.0:
             entry = here
         elif entry is not None:

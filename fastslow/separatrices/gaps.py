@@ -14,7 +14,8 @@ from fastslow.ode.clocks import in_pieces
 from fastslow.ode.event_sets import section as section_set
 from fastslow.ode.trajectories import Trajectory
 from fastslow.separatrices.halves import Backward, Forward, Half, departures, fate, limits, rates, surroundings
-from fastslow.systems.polynomials import Polynomial, packed, rational, variables
+from fastslow.systems.polynomials import Polynomial, rational, variables
+from fastslow.systems.slow_lines import packed_in
 from fastslow.systems.system import FastSlowSystem, Start
 
 UNDECIDED = "undecided"
@@ -105,7 +106,7 @@ class Portrait:
     def _hit(self, key: Key, section: Section, rtol: float) -> NDArray[np.float64] | None:
         """Return where a half passes a section with the flow; the passage nearest to its centre, or the only one."""
         start, system = self.starts[key], self.system
-        chart = system.chart_of(start.fast)
+        chart = system.chart_of(start.fast, start.slow)
         assert chart is not None
         x, y = float(start.fast), float(start.slow)
         once = section.center is None
@@ -115,16 +116,16 @@ class Portrait:
         field = system.field_parameters(chart, direction)
         pieces = in_pieces(
             field,
-            chart.to_state(x, y),
+            chart.state_of(start.fast, start.slow),
             time,
             limits=limits(fast, growth=(1e300, 1e9 * (abs(y) or 1.0))),
             rtol=rtol,
-            atol=rtol * np.array([1e-4, 1e-4 * (abs(y) or 1.0)]),
+            atol=rtol * np.array([1e-4, 1e-4 * (1.0 if chart.slow else abs(y) or 1.0)]),
             output="final",
             events=section_set(
                 field,
                 0.0,
-                packed(section.polynomial),
+                packed_in(section.polynomial, (system.fast[0], system.slow[0]), chart),
                 section.level,
                 directions=[0, int(direction)],
                 terminal=[False, once],

@@ -109,9 +109,9 @@ class Forward(Settling):
 
     def run(self, start: Start) -> Trajectory:
         """Integrate until it is known where the orbit ends, or until it is beyond all special points."""
-        chart = self.system.chart_of(start.fast)
-        if chart is None:
-            return self._along_the_line(start)
+        chart = self.system.chart_of(start.fast, start.slow)
+        if chart is None or start.slow in self.system.slow_lines:
+            return self._along_the_line(start, chart)
         result = self._decided_at_once(start, chart) or self._followed(start, chart)
         if result.node is not None or result.verdict.startswith(LEAVES):
             return result
@@ -129,14 +129,15 @@ class Forward(Settling):
         if self.system.energy_polynomial is not None:
             end = _HORIZON / fast + _TO_SETTLE * leaving
         field, events = self.equations(chart)
+        state = chart.state_of(start.fast, start.slow)
         pieces = in_pieces(
             field,
-            chart.to_state(x, y),
+            state,
             end,
             rtol=rtol,
-            atol=1e-3 * rtol * np.array([1.0, abs(y) or 1.0]),
+            atol=1e-3 * rtol * np.array([1.0, 1.0 if chart.slow else abs(y) or 1.0]),
             events=events,
-            limits=limits(fast, growth=(1e300, _FAR * self._height)),
+            limits=limits(fast, growth=(1e300, max(_FAR * self._height, 2.0 * abs(state[1])))),
             solver=solver,
         )
         return self._judged(start, chart, joined(pieces), solver)

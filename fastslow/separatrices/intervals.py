@@ -34,7 +34,9 @@ def intervals_between(
     singular: Sequence[Basin],
     known: Sequence[Trajectory],
 ) -> list[Basin]:
-    """Return the intervals of starts between given heights, each with its fate; a forbidden 0 is a wall, too.
+    """Return the intervals of starts between given heights, each with its fate.
+
+    A forbidden 0 and invariant lines y = const are walls, too: orbits do not pass them.
 
     One start in each interval is followed, and one in each part to which the singular limit gives another fate: there
     may be boundaries that are no stable manifolds of saddles, such as the slow manifold of a repelling arc that runs
@@ -42,7 +44,8 @@ def intervals_between(
     """
     system = settling.system
     bottom, top = system.slow_ends
-    walls = sorted(y for y in {*heights, *([0.0] if forbidden(system, 0.0) else [])} if bottom < y < top)
+    barred = [0.0] if forbidden(system, 0.0) else []
+    walls = sorted(y for y in {*heights, *barred, *map(float, system.slow_lines)} if bottom < y < top)
     far = max((abs(wall) for wall in walls), default=0.0) or typical_height(settling.manifold)
 
     def follow(y: float, *, exactly: bool) -> Fate:

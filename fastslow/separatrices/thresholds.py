@@ -249,18 +249,18 @@ def _crossings(settling: Settling, half: Separatrix) -> list[_Crossing]:
     """Return where a stable half meets the line of starts, in the order in which it does so backward in time."""
     system = settling.system
     times = _rough_times(system, half)
-    chart = system.chart_of(half.start.fast)
-    if not len(times) or chart is None or chart != system.chart_of(system.start_fast):
+    chart = system.chart_of(half.start.fast, half.start.slow)
+    if not len(times) or chart is None or chart != system.chart_of(system.start_fast, half.start.slow):
         return []
     x, y = float(half.start.fast), float(half.start.slow)
     height = abs(half.saddle.y) or typical_height(settling.manifold)
     field = system.field_parameters(chart, -1.0)
     pieces = in_pieces(
         field,
-        chart.to_state(x, y),
+        chart.state_of(half.start.fast, half.start.slow),
         _LATER * float(times[-1]),
         rtol=_RTOL,
-        atol=np.array([1e-16, 1e-16 * height]),
+        atol=np.array([1e-16, 1e-16 * (1.0 if chart.slow else height)]),
         limits=limits(rates(system, x, y)[0]),
         output="final",
         events=section(field, float(system.start_fast), terminal=[len(times) == 1, False]),
@@ -268,10 +268,11 @@ def _crossings(settling: Settling, half: Separatrix) -> list[_Crossing]:
     found = []
     for order, hit in enumerate(h for piece in pieces for h in piece.events if h.index == 0):
         try:
-            system.check_start(Start(system.start_fast, Fraction(float(hit.state[1]))))
+            y = float(chart.from_state(hit.state)[1])
+            system.check_start(Start(system.start_fast, Fraction(y)))
         except InputError:
             continue
-        found.append(_Crossing(float(hit.state[1]), half, order))
+        found.append(_Crossing(y, half, order))
     return found
 
 

@@ -1,9 +1,10 @@
-"""Coordinates in which invariant lines x = const are at infinity, so that nearness to them never underflows."""
+"""Coordinates in which invariant lines x = const and y = const are at infinity: nearness to them never underflows."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from fractions import Fraction
 
@@ -19,11 +20,12 @@ class ChartKind(IntEnum):
     PLAIN = 0  # x = z
     BETWEEN = 1  # x = origin + size tanh z, between two invariant lines
     BESIDE = 2  # x = origin + size e^z, size = 1 or -1, beside one invariant line
+    SOFT = 3  # y = origin + size log(1 + e^w): the same, for y without bounds, which is linear in w far from the line
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A coordinate z of the fast variable on one side of, or between, invariant lines.
+    """A coordinate z of the fast variable on one side of, or between, invariant lines, and the same of the slow one.
 
     Attributes
     ----------
@@ -35,6 +37,8 @@ class Chart:
         The invariant lines that bound the region.
     scaled : bool
         Whether the state has z sqrt(1 + y^2) in place of z: for systems with a branch that leaves along z ~ 1 / y.
+    slow : Chart, optional
+        The chart of y between invariant lines y = const: the state has its coordinate w in place of y.
     """
 
     kind: ChartKind = ChartKind.PLAIN
@@ -42,16 +46,56 @@ class Chart:
     size: Fraction = Fraction(1)
     lines: tuple[Fraction, ...] = ()
     scaled: bool = False
+    slow: Chart | None = None
 
     def to_state(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
         """Return the state u of ``core.polynomial.polynomial_field`` at points (x, y), shape (..., 2)."""
-        z, y = np.broadcast_arrays(self.to_chart(x), np.asarray(y, dtype=np.float64))
-        return np.stack([z * np.sqrt(1.0 + y * y) if self.scaled else z, y], axis=-1)
+        z, w = np.broadcast_arrays(self.to_chart(x), self.slow_coordinate.to_chart(y))
+        return np.stack([z * np.sqrt(1.0 + w * w) if self.scaled else z, w], axis=-1)
+
+    def state_of(self, x: Fraction, y: Fraction) -> NDArray[np.float64]:
+        """Return the state at an exact point, also where doubles would put it on a line."""
+        w = self.slow_coordinate.coordinate_of(y)
+        z = self.coordinate_of(x)
+        return np.array([z * math.sqrt(1.0 + w * w) if self.scaled else z, w])
 
     def from_state(self, u: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the points (x, y) of states u of shape (..., 2)."""
-        z, y = np.moveaxis(np.asarray(u, dtype=np.float64), -1, 0)
-        return self.from_chart(z / np.sqrt(1.0 + y * y) if self.scaled else z), y
+        z, w = np.moveaxis(np.asarray(u, dtype=np.float64), -1, 0)
+        return self.from_chart(z / np.sqrt(1.0 + w * w) if self.scaled else z), self.slow_coordinate.from_chart(w)
+
+    def units(self, y: float) -> NDArray[np.float64]:
+        """Return the units of absolute tolerances: 1, and for y itself the size of its start if that is below 1."""
+        return np.array([1.0, 1.0 if self.slow is not None else min(abs(y) or 1.0, 1.0)])
+
+    @property
+    def slow_coordinate(self) -> Chart:
+        """The chart of y, plain where there is none."""
+        return self.slow or _PLAIN
+
+    @property
+    def orientation(self) -> int:
+        """1 where the coordinate rises with the variable, -1 where it falls."""
+        return 1 if self.size > 0 else -1
+
+    def coordinate_of(self, x: Fraction) -> float:
+        """Return z for an exact x inside the region; on a line that bounds it, its depth."""
+        if self.kind is ChartKind.PLAIN:
+            return float(x)
+        away = (x - self.origin) / self.size
+        if self.kind is ChartKind.SOFT and away > _SMALL:
+            return float(away) + math.log(-math.expm1(-float(away)))
+        if self.kind is ChartKind.BETWEEN:
+            return 0.5 * _log((1 + away) / (1 - away)) if away != 1 else DEPTH
+        return _log(away)
+
+    def clipped(self, x: float) -> float:
+        """Return z for x in the region, and the end of z that is nearest (infinite) for x that is not."""
+        if self.kind is ChartKind.PLAIN or self.holds(x):
+            return float(self.to_chart(x))
+        if self.kind is ChartKind.BETWEEN:
+            return math.inf if x > self.origin else -math.inf
+        return -math.inf  # on the line or beyond it
 
     def to_chart(self, x: ArrayLike) -> NDArray[np.float64]:
         """Return z for x."""
@@ -59,13 +103,22 @@ class Chart:
         if self.kind is ChartKind.PLAIN:
             return x
         scaled = (x - float(self.origin)) / float(self.size)
-        return np.asarray(np.arctanh(scaled) if self.kind is ChartKind.BETWEEN else np.log(scaled))
+        with np.errstate(divide="ignore"):
+            if self.kind is ChartKind.SOFT:
+                z = scaled + np.log(-np.expm1(-scaled))
+            else:
+                z = np.arctanh(scaled) if self.kind is ChartKind.BETWEEN else np.log(scaled)
+        return np.clip(z, -DEPTH, DEPTH)
 
     def from_chart(self, z: ArrayLike) -> NDArray[np.float64]:
         """Return x for z."""
         z = np.asarray(z, dtype=np.float64)
         if self.kind is ChartKind.PLAIN:
             return z
+        if self.kind is ChartKind.SOFT:
+            return np.asarray(float(self.origin) + float(self.size) * np.logaddexp(0.0, z))
+        if self.kind is ChartKind.BETWEEN and self.origin == self.size:
+            return 2.0 * float(self.size) * _sigmoid(2.0 * z)  # without rounding beside the line at 0
         scaled = np.tanh(z) if self.kind is ChartKind.BETWEEN else np.exp(np.minimum(z, 700.0))
         return np.asarray(float(self.origin) + float(self.size) * scaled)
 
@@ -75,6 +128,25 @@ class Chart:
             return True
         scaled = (x - float(self.origin)) / float(self.size)
         return bool(-1.0 < scaled < 1.0 if self.kind is ChartKind.BETWEEN else scaled > 0.0)
+
+
+_PLAIN = Chart()
+DEPTH = 1e100
+"""The size of the coordinate on a line, where it would be infinite."""
+_SMALL = Fraction(1, 10**18)
+"""Where log(1 + e^w) is e^w to rounding."""
+
+
+def _sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.exp(-np.logaddexp(0.0, -z)))
+
+
+def _log(value: Fraction) -> float:
+    """Return the logarithm of a fraction, whose parts may be beyond what doubles hold; of 0 the depth of a line."""
+    if not value:
+        return -DEPTH
+    near = value.limit_denominator(1) == 1 and 2 * abs(value - 1) < 1
+    return math.log1p(float(value - 1)) if near else math.log(value.numerator) - math.log(value.denominator)
 
 
 def without_lines(
@@ -112,6 +184,20 @@ def chart_at(x: Fraction, lines: Sequence[Fraction]) -> Chart | None:
     below = max((line for line in lines if line < x), default=None)
     above = min((line for line in lines if line > x), default=None)
     return chart_between(below, above)
+
+
+def with_slow(chart: Chart | None, y: Fraction | None, lines: Sequence[Fraction], bounded: bool) -> Chart | None:
+    """Return a chart with that of y between invariant lines y = const added; without y as it is.
+
+    On a line it is the chart above: there a state can be at the depth of the line, where y is that of the line and
+    stays so. `bounded` says whether y stays in a window.
+    """
+    if chart is None or y is None or not lines:
+        return chart
+    slow = chart_at(y, lines) or chart_between(y, min((line for line in lines if line > y), default=None))
+    if slow.kind is ChartKind.BESIDE and not bounded:
+        slow = replace(slow, kind=ChartKind.SOFT)
+    return replace(chart, slow=slow)
 
 
 def chart_between(below: Fraction | None, above: Fraction | None) -> Chart:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastslow.errors import MISSING, InputError
 from fastslow.systems.algebraic import Ball, Number
 from fastslow.systems.balls import enclosed
-from fastslow.systems.chart import Chart, chart_at, line_constant
+from fastslow.systems.chart import Chart, chart_at, line_constant, with_slow
 from fastslow.systems.expression_factors import Factored, factored, polynomial_of, vanishes, written
 from fastslow.systems.expression_facts import nodes
 from fastslow.systems.expressions import (
@@ -32,8 +32,8 @@ from fastslow.systems.expressions import Number as Exact
 from fastslow.systems.formulas import parse_formula
 from fastslow.systems.polynomial_system import Factor, PolynomialSystem
 from fastslow.systems.polynomials import rational, vertical_line
+from fastslow.systems.slow_lines import SlowFactors, charted, slow_factors
 from fastslow.systems.system import FastSlowSystem, numbers_of
-from fastslow.systems.tapes import tape
 
 _CHECK_BITS = 64
 _MOST_BOXES = 400
@@ -269,9 +269,14 @@ class FormulaSystem(FastSlowSystem):
         """The rational x for which x = const is a simple factor of f: solutions never meet or leave these lines."""
         return tuple(sorted(line for line, _ in self._lines.values()))
 
-    def chart_of(self, x: Fraction) -> Chart | None:
-        """Return the chart of the region of x between invariant lines; None on such a line."""
-        return chart_at(x, self.invariant_lines)
+    @cached_property
+    def slow_factors(self) -> SlowFactors:
+        """The slow field without the lines y = const of the window on which it vanishes."""
+        return slow_factors(self.slow_expression, self.names, self.slow_window)
+
+    def chart_of(self, x: Fraction, y: Fraction | None = None) -> Chart | None:
+        """Return the chart of the region between invariant lines that holds a point."""
+        return with_slow(chart_at(x, self.invariant_lines), y, self.slow_lines, bounded=True)
 
     def field_parameters(self, chart: Chart, direction: float = 1.0) -> NDArray[np.float64]:
         """Return the parameter array of ``core.polynomial.polynomial_field`` in a chart, 1 forward or -1 backward."""
@@ -280,11 +285,15 @@ class FormulaSystem(FastSlowSystem):
         constant = line_constant([self._lines[i] for i in sorted(out)], chart)
         powers = [power(e, n) for i, (e, n) in enumerate(self._factors) if i not in out]
         f = multiply(self.unit, Exact(constant), *powers)
-        return np.concatenate((head, [-1.0], tape([f, self.slow_expression], self.names)))
+        g = self.slow_expression if chart.slow is None else self.slow_factors.without(chart.slow)
+        return np.concatenate((head, [-1.0], charted([f, g], self.names, chart)))
 
-    def packed(self, of: str) -> NDArray[np.float64]:
-        """Return "f" or "g" as ``core.polynomial_events`` reads it."""
-        return np.concatenate(([-1.0], tape([self.derivative(of, 0, 0)], self.names)))
+    def packed(self, of: str, chart: Chart | None = None) -> NDArray[np.float64]:
+        """Return "f" or "g" as ``core.polynomial_events`` reads it, g in a chart of y up to a positive factor."""
+        e, chart = self.derivative(of, 0, 0), chart or Chart()
+        if of == "g" and chart.slow is not None:
+            e = self.slow_factors.rising(chart.slow)
+        return np.concatenate(([-1.0], charted([e], self.names, chart)))
 
     def time_reversed(self) -> FormulaSystem:
         """Return the system x' = -f, y' = -slow_rate g."""

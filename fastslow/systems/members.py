@@ -98,8 +98,8 @@ class Members:
             return None
         model = built[0][1]
         chart = model.chart_of(model.start_fast if start_fast is None else start_fast)
-        if chart is None or chart.kind is ChartKind.BESIDE:
-            return None
+        if chart is None or chart.kind is ChartKind.BESIDE or any(system.slow_lines for _, system in built):
+            return None  # lanes of tables have no chart of y
         samples = [_entries(system, chart) for _, system in built]
         if all(sample is not None for sample in samples) and len(built) == _NODES < count:
             found = self._interpolated(chart, nodes, samples, model)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import flint
@@ -15,12 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastslow.errors import InputError
 from fastslow.systems.algebraic import Ball, Number
-from fastslow.systems.chart import Chart, ChartKind, chart_at, without_lines
-from fastslow.systems.expression_factors import polynomial_of
-from fastslow.systems.expressions import Expression
+from fastslow.systems.chart import Chart, ChartKind, chart_at, with_slow, without_lines
+from fastslow.systems.expression_factors import polynomial_of, written
+from fastslow.systems.expressions import Expression, Variable, multiply
 from fastslow.systems.formulas import parse_polynomial
 from fastslow.systems.polynomials import (
     Polynomial,
+    by_fast_power,
     by_slow_power,
     dense,
     enclose,
@@ -31,6 +32,7 @@ from fastslow.systems.polynomials import (
     rational,
     vertical_line,
 )
+from fastslow.systems.slow_lines import SlowFactors, charted, packed_in, slow_factors
 from fastslow.systems.system import FastSlowSystem, numbers_of
 
 _LARGEST_DEGREE = 256
@@ -146,15 +148,24 @@ class PolynomialSystem(FastSlowSystem):
         found = (vertical_line(part) for part, multiplicity in self._irreducible[1] if multiplicity == 1)
         return tuple(sorted(line[0] for line in found if line is not None))
 
-    def chart_of(self, x: Fraction) -> Chart | None:
-        """Return the chart of the region of x between invariant lines; None on such a line."""
+    @cached_property
+    def slow_factors(self) -> SlowFactors:
+        """The slow field without the lines y = const on which it vanishes."""
+        names = (self.fast[0], self.slow[0])
+        g = written(self.slow_field, [Variable(name) for name in names])
+        # A line y = c is a common root of the coefficients of all powers of x.
+        common = reduce(lambda a, b: a.gcd(b), by_fast_power(self.slow_field))
+        return slow_factors(g, names, None) if common.degree() > 0 else SlowFactors((), g)
+
+    def chart_of(self, x: Fraction, y: Fraction | None = None) -> Chart | None:
+        """Return the chart of the region between invariant lines that holds a point."""
         chart = chart_at(x, self.invariant_lines)
         if chart is None:
             return None
         has_pole = chart.kind is not ChartKind.BESIDE and any(
             _has_pole(part, chart.origin) for part, _ in self._irreducible[1]
         )
-        return replace(chart, scaled=has_pole)
+        return with_slow(replace(chart, scaled=has_pole), y, self.slow_lines, bounded=False)
 
     def factors_in(self, chart: Chart) -> list[Polynomial]:
         """Return the factors of f without the invariant lines of a chart, which its coordinate takes care of."""
@@ -169,6 +180,10 @@ class PolynomialSystem(FastSlowSystem):
         head = np.array(
             [direction, self.slow_rate, chart.kind, chart.origin, chart.size, chart.scaled], dtype=np.float64
         )
+        if chart.slow is not None:
+            names = (self.fast[0], self.slow[0])
+            f = multiply(*(written(p, [Variable(name) for name in names]) for p in left))
+            return np.concatenate((head, [-1.0], charted([f, self.slow_factors.without(chart.slow)], names, chart)))
         table = _table(left, self.slow_field)
         if table is not None:
             return np.concatenate([head, [0.0, len(table)], table.ravel()])
@@ -208,9 +223,12 @@ class PolynomialSystem(FastSlowSystem):
             backward.energy_polynomial = -self.energy_polynomial
         return backward
 
-    def packed(self, of: str) -> NDArray[np.float64]:
-        """Return "f" or "g" as ``core.polynomial.evaluate_value`` reads it."""
-        return packed(self.derivative(of, 0, 0))
+    def packed(self, of: str, chart: Chart | None = None) -> NDArray[np.float64]:
+        """Return "f" or "g" as ``core.polynomial_events`` reads it, g in a chart of y up to a positive factor."""
+        names = (self.fast[0], self.slow[0])
+        if chart is None or chart.slow is None or of == "f":
+            return packed_in(self.derivative(of, 0, 0), names, chart or Chart())
+        return np.concatenate(([-1.0], charted([self.slow_factors.rising(chart.slow)], names, chart)))
 
     def derivative(self, of: str, fast: int, slow: int) -> Polynomial:
         """Return a partial derivative of "f" or "g", exact."""

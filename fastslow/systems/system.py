@@ -18,6 +18,7 @@ from fastslow.systems.parameters import check_used, read_parameters
 
 if TYPE_CHECKING:
     from fastslow.systems.algebraic import Ball, Number
+    from fastslow.systems.slow_lines import SlowFactors
 
 RESERVED_NAMES = frozenset(
     (
@@ -213,16 +214,34 @@ class FastSlowSystem:
         """The rational x for which x = const is a simple factor of f: solutions never meet or leave these lines."""
         raise NotImplementedError
 
-    def chart_of(self, x: Fraction) -> Chart | None:
-        """Return the chart of the region of x between invariant lines; None on such a line."""
+    @property
+    def slow_lines(self) -> tuple[Fraction, ...]:
+        """The rational y for which y = const is a simple factor of g: solutions never meet or leave these lines."""
+        return tuple(line for line, _ in self.slow_factors.lines)
+
+    @property
+    def slow_factors(self) -> SlowFactors:
+        """The slow field without the lines y = const of the window on which it vanishes."""
+        raise NotImplementedError
+
+    def chart_of(self, x: Fraction, y: Fraction | None = None) -> Chart | None:
+        """Return the chart of the region between invariant lines that holds a point.
+
+        Parameters
+        ----------
+        x : Fraction
+            On a line x = const of f the answer is None.
+        y : Fraction, optional
+            Without it, and on a line y = const of g, y is its own coordinate.
+        """
         raise NotImplementedError
 
     def field_parameters(self, chart: Chart, direction: float = 1.0) -> NDArray[np.float64]:
         """Return the parameter array of ``core.polynomial.polynomial_field`` in a chart, 1 forward or -1 backward."""
         raise NotImplementedError
 
-    def packed(self, of: str) -> NDArray[np.float64]:
-        """Return "f" or "g" as ``core.polynomial.evaluate_value`` reads it."""
+    def packed(self, of: str, chart: Chart | None = None) -> NDArray[np.float64]:
+        """Return "f" or "g" as ``core.polynomial_events`` reads it, g in a chart of y up to a positive factor."""
         raise NotImplementedError
 
     def time_reversed(self) -> FastSlowSystem:
