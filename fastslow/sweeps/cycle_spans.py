@@ -5,18 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
+import numpy as np
+
 from fastslow.flow.relaxation import covers, passes_folds, spans_of
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.manifold.arcs import CriticalManifold
 from fastslow.manifold.member_points import NotTraced
 from fastslow.manifold.special_points import Kind
+from fastslow.ode.cycles import Turn
 from fastslow.ode.trajectories import Settling, Trajectory
+from fastslow.systems.chart import Chart
 from fastslow.systems.system import Start
 
 Spans = tuple[tuple[float, float], ...]
 
 _ALIKE = 0.2
 """Largest change of a span between two members, as a share of it, for those in between to be told by them."""
+
+_PATIENCE = (1 / 16, 1 / 4, 1.0, 4.0)
+"""Shares of the time after which others ask whether a member oscillates, at which it is asked here first; ..."""
+_TURNS = 5
+"""So many turns are expected to tell."""
+_CLOSED = 1e-6
+"""... before that time it is believed where two turns differ by less than this share of their height."""
 
 
 class CycleSpans:
@@ -36,6 +47,7 @@ class CycleSpans:
     def __init__(self, known: Sequence[CriticalManifold | None], trace: Callable[[int], CriticalManifold]) -> None:
         self._known, self.trace = known, trace
         self._spans: dict[int, Spans] = {}
+        self.rung = 0
 
     @cached_property
     def _orders(self) -> list[tuple[tuple[str, bool], ...] | None]:
@@ -75,7 +87,7 @@ class MemberSettling(Settling):
 
     def __init__(self, manifold: CriticalManifold, spans: CycleSpans, number: int, *, rtol: float) -> None:
         super().__init__(manifold, rtol=rtol)
-        self._spans, self._number = spans, number
+        self._spans, self._number, self._early = spans, number, False
 
     @cached_property
     def whole(self) -> Settling:
@@ -89,6 +101,26 @@ class MemberSettling(Settling):
         except NotTraced:
             self.whole.rtol = self.rtol
             return self.whole.run(start)
+
+    def _followed(self, start: Start, chart: Chart) -> Trajectory:
+        """Integrate for ever longer times, first for that of the run before: most cycles are closed early."""
+        for patience in _PATIENCE[self._spans.rung :]:
+            self._early = patience < 1.0
+            result = self._attempt(start, chart, self.solver, patience)
+            taken = result.final_time / self.horizon
+            if not result.undecided and (taken < patience or result.oscillates):
+                rising = np.diff(result.y) > 0.0
+                tops = int(np.count_nonzero(rising[:-1] & ~rising[1:]))
+                needed = min(taken, patience) * (min(1.0, _TURNS / tops) if result.oscillates else 1.0)
+                self._spans.rung = next(k for k, share in enumerate(_PATIENCE) if share >= needed)
+                return result
+        self._early = False
+        return super()._followed(start, chart)
+
+    def _oscillation(self, turn: Turn) -> str:
+        if self._early and abs(turn.step) > _CLOSED * turn.height:
+            return "undecided: not closed yet"
+        return super()._oscillation(turn)
 
     def relaxes(self, low: float, high: float) -> bool:
         """Whether an oscillation over a range of x is a relaxation oscillation."""
