@@ -22,9 +22,9 @@ Spans = tuple[tuple[float, float], ...]
 _ALIKE = 0.2
 """Largest change of a span between two members, as a share of it, for those in between to be told by them."""
 
-_PATIENCE = (1 / 16, 1 / 4, 1.0, 4.0)
+_PATIENCE = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0)
 """Shares of the time after which others ask whether a member oscillates, at which it is asked here first; ..."""
-_TURNS = 5
+_TURNS = 4
 """So many turns are expected to tell."""
 _CLOSED = 1e-6
 """... before that time it is believed where two turns differ by less than this share of their height."""
@@ -60,14 +60,12 @@ class CycleSpans:
         return self._spans[number]
 
     def relaxes(self, number: int, low: float, high: float) -> bool:
-        """Whether an oscillation of a member over a range of x is a relaxation oscillation."""
-        manifold = self._known[number]
-        if manifold is not None and passes_folds(manifold, low, high):
-            return True
+        """Whether an oscillation of a member over a range of x has most of a relaxation cycle in it."""
         first = last = number
-        while first > 0 and self._orders[first - 1] == self._orders[number]:
+        order = self._orders[number]
+        while order and first > 0 and self._orders[first - 1] == order:
             first -= 1
-        while last + 1 < len(self._known) and self._orders[last + 1] == self._orders[number]:
+        while order and last + 1 < len(self._known) and self._orders[last + 1] == order:
             last += 1
         while first < number < last:
             one, other = self.of(first), self.of(last)
@@ -80,7 +78,7 @@ class CycleSpans:
 
 
 class MemberSettling(Settling):
-    """Follows starts of a member of which only the special points are known; its curves are traced where they matter.
+    """Follows starts of a member; where only its special points are known, its curves are traced when they matter.
 
     What is a relaxation oscillation its neighbours tell.
     """
@@ -104,7 +102,7 @@ class MemberSettling(Settling):
 
     def _followed(self, start: Start, chart: Chart) -> Trajectory:
         """Integrate for ever longer times, first for that of the run before: most cycles are closed early."""
-        for patience in _PATIENCE[self._spans.rung :]:
+        for patience in _PATIENCE[self._spans.rung :] if self.system.energy_polynomial is None else ():
             self._early = patience < 1.0
             result = self._attempt(start, chart, self.solver, patience)
             taken = result.final_time / self.horizon
@@ -124,7 +122,7 @@ class MemberSettling(Settling):
 
     def relaxes(self, low: float, high: float) -> bool:
         """Whether an oscillation over a range of x is a relaxation oscillation."""
-        return self._spans.relaxes(self._number, low, high)
+        return passes_folds(self.manifold, low, high) or self._spans.relaxes(self._number, low, high)
 
 
 def _order(manifold: CriticalManifold) -> tuple[tuple[str, bool], ...]:
