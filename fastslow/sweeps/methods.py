@@ -20,7 +20,7 @@ from fastslow.separatrices.halves import fate
 from fastslow.separatrices.thresholds import edge_starts
 from fastslow.sweeps.fates import FATES, NOT_VALID, fate_code, fate_codes
 from fastslow.sweeps.one_by_one import ExactOneByOne, SingularOneByOne
-from fastslow.sweeps.plane import Column
+from fastslow.sweeps.plane import Column, Plane
 from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.system import FastSlowSystem, Start
 
@@ -210,12 +210,22 @@ def _ode(rtol: float) -> Fill:
 METHODS = ("exact", "singular", "ode")
 
 
-def filling(system: FastSlowSystem, method: str, rtol: float) -> Fill:
-    """Return what fills cells of a family of systems by a method, with a relative tolerance."""
+def filling(plane: Plane, method: str, rtol: float) -> Fill:
+    """Return what fills cells of a plane by a method, with a relative tolerance."""
     by_name: dict[str, Callable[[float], Fill]] = {"exact": Exact, "singular": Singular, "ode": _ode}
-    if isinstance(system, FormulaSystem):
-        by_name |= {"exact": ExactOneByOne, "singular": SingularOneByOne}
-    return by_name[method](rtol)
+    if isinstance(plane.system, FormulaSystem):
+        by_name["singular"] = SingularOneByOne
+    return (ExactOneByOne if method == "exact" and one_by_one(plane) else by_name[method])(rtol)
+
+
+def one_by_one(plane: Plane) -> bool:
+    """Whether cells are filled for one value of the parameters after the other.
+
+    So are formulas; and polynomials without energy where each value has one start only: a boundary costs as much as
+    many starts where it may consist of cycles.
+    """
+    system = plane.system
+    return isinstance(system, FormulaSystem) or (plane.start_axis is None and system.energy_polynomial is None)
 
 
 @functools.lru_cache(maxsize=1)

@@ -153,17 +153,15 @@ class ExactOneByOne(_OneByOne):
     def member_by_member(self, column: Column, members: Sequence[FastSlowSystem | None]) -> MemberFates:
         """Return what gives the codes of the fates of starts of a member, by its number.
 
-        Its special points alone are asked first; where they do not suffice, its curves are traced.
+        Of formulas the special points alone are asked first; where they do not suffice, the curves are traced.
         """
         formulas = [member if isinstance(member, FormulaSystem) else None for member in members]
-        points = points_only(column.family, column.values, formulas)
+        points: Sequence[CriticalManifold | None] = points_only(column.family, column.values, formulas)
         spans = CycleSpans(points, lambda i: manifold_of(member_at(column.family, column.values[i])))
         rtol = min(self._rtol, _RTOL)
 
         def fates(number: int, system: FastSlowSystem, starts: Heights) -> Codes:
-            known = points[number]
-            if known is None:
-                return self.fates(Settling(manifold_of(system), rtol=rtol), starts)
+            known = points[number] or manifold_of(system)
             return self.fates(MemberSettling(known, spans, number, rtol=rtol), starts)
 
         return fates

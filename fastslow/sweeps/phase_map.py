@@ -19,7 +19,7 @@ from fastslow.ode.solution import LEAST_RTOL
 from fastslow.progress import Progress
 from fastslow.sweeps.fates import FATES, NOT_VALID, SET_ASIDE
 from fastslow.sweeps.fields import ENDS, attractors_of, check_fields, fields_of, variables_of
-from fastslow.sweeps.methods import METHODS, Fill, filling, reasons
+from fastslow.sweeps.methods import METHODS, Fill, filling, one_by_one, reasons
 from fastslow.sweeps.plane import Plane, plane_of
 from fastslow.systems.exact import Real
 from fastslow.systems.families import Axis, axis_of, family_of
@@ -40,8 +40,8 @@ _MOST_NOTES = 20
 _CHUNK = 1_000_000
 """Cells of a chunk of a map whose cells cost next to nothing, and of one whose cells are integrated."""
 _CHUNK_ODE = 50_000
-_CHUNK_FORMULAS = 50
-"""Values of the parameters in a chunk of a map of formulas, each of which takes a hundredth of a second or more."""
+_CHUNK_MEMBERS = 50
+"""Values of the parameters in a chunk of a map whose systems are studied one by one, in 10 ms or more each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +281,7 @@ def _prepared(job: str) -> tuple[Plane, Fill]:
     given = json.loads(job)
     x, y = (axis_of(given[name], name) for name in ("x", "y"))
     plane = _as_formulas(plane_of(study_from(given["model"]).system, x, y, given["a0"]))
-    return plane, filling(plane.system, given["method"], given["rtol"])
+    return plane, filling(plane, given["method"], given["rtol"])
 
 
 def _as_formulas(plane: Plane) -> Plane:
@@ -362,9 +362,9 @@ def _chunks(plane: Plane, method: Method) -> tuple[int, int]:
     rows, columns = (axis.count or 2 for axis in (plane.y, plane.x))
     most = _CHUNK_ODE if method == "ode" else _CHUNK
     along = plane.start_axis
-    if isinstance(plane.system, FormulaSystem):
+    if isinstance(plane.system, FormulaSystem) or (method == "exact" and one_by_one(plane)):
         # What costs is each value of the parameters, not each start.
-        most = _CHUNK_FORMULAS * (1 if along is None else along.count or 2)
+        most = _CHUNK_MEMBERS * (1 if along is None else along.count or 2)
     if along is plane.y:
         return min(rows, most), max(1, min(columns, most // min(rows, most)))
     return max(1, min(rows, most // min(columns, most))), min(columns, most)
