@@ -52,7 +52,8 @@ def _cycles(analysis: Analysis, width: int) -> Iterator[Line]:
         doubt = "" if cycle.certainty == "converged" else f", a {cycle.certainty}: errors up to {cycle.strayed:.1g}"
         yield from wrapped(
             f"  full system: {cycle.id}, {article} {cycle.stability} {cycle.kind} round {around}: "
-            f"period {cycle.period:.9g} (± {cycle.period_error:.1g}), log of the multiplier {cycle.exponent:.6g}, {x} from {min(cycle.x):.5g} to "
+            f"period {cycle.period:.9g} (± {cycle.period_error:.1g}), log of the multiplier {cycle.exponent:.6g}, "
+            f"{x} from {min(cycle.x):.5g} to "
             f"{max(cycle.x):.5g}, {y} from {min(cycle.y):.5g} to {max(cycle.y):.5g}{doubt}",
             width,
         )
