@@ -53,8 +53,8 @@ def _cycles(analysis: Analysis, width: int) -> Iterator[Line]:
         yield from wrapped(
             f"  full system: {cycle.id}, {article} {cycle.stability} {cycle.kind} round {around}: "
             f"period {cycle.period:.9g} (± {cycle.period_error:.1g}), log of the multiplier {cycle.exponent:.6g}, "
-            f"{x} from {min(cycle.x):.5g} to "
-            f"{max(cycle.x):.5g}, {y} from {min(cycle.y):.5g} to {max(cycle.y):.5g}{doubt}",
+            f"{x} from {min(cycle.x):.5g} to {max(cycle.x):.5g}, "
+            f"{y} from {min(cycle.y):.5g} to {max(cycle.y):.5g}{doubt}",
             width,
         )
     if len(cycles) > _MOST_CYCLES:
