@@ -33,8 +33,9 @@ def thresholds(
 ) -> int:
     """Tell where on its line of starts the fate changes in MODEL, or in the network of --c and --c-star.
 
-    A threshold is a start on the stable manifold of a saddle at the given slow rate. Beside it stand the boundary of
-    the singular limit that it tends to, and that boundary corrected to first order in the slow rate.
+    A threshold is a start on the stable manifold of a saddle, or on an unstable limit cycle, at the given slow rate.
+    Beside it stand the boundary of the singular limit that it tends to, and that boundary corrected to first order in
+    the slow rate.
 
     With --connections the command also locates the values of a parameter (slow_rate, c[2], c_star[2], ...) between
     LOW and HIGH at which the unstable manifold of one saddle is the stable one of another: there thresholds appear
@@ -181,7 +182,7 @@ def _words(system: FastSlowSystem, graph: FullGraph, scan: Connections | None) -
 
 
 def _table(graph: FullGraph, y: str) -> Iterator[str]:
-    head = [f"threshold {y}0", "to first order", "singular limit", "saddle", "below", "above"]
+    head = [f"threshold {y}0", "to first order", "singular limit", "on", "below", "above"]
     rows = [
         [f"{t.y:.12g}", _number(t.first_order), _number(t.singular), t.saddle.id, t.below, t.above]
         for t in graph.thresholds

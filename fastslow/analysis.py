@@ -232,8 +232,8 @@ def _analyze(
     graph = flow_graph(flow, orbits)
     settling = Settling(manifold)
     first = [settling.run(orbit.start) for orbit in orbits[:_KNOWN]]
-    full = full_graph(settling, graph.basins, first)
     cycles = cycles_of(manifold, first)
+    full = full_graph(settling, graph.basins, first, cycles.cycles)
     reports: list[OrbitResult] = []
     for k, orbit in counted([*enumerate(orbits)], progress):
         trajectory = first[k] if k < _KNOWN else settling.run(orbit.start)

@@ -187,7 +187,7 @@ class OrbitResult:
 
 @dataclass(frozen=True)
 class ThresholdResult:
-    """A start on the stable manifold of a saddle of the full system.
+    """A start on the stable manifold of a saddle of the full system, or on an unstable cycle, `saddle` being its id.
 
     See ``fastslow.separatrices.thresholds.Threshold`` for the fields.
     """

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from fastslow.analysis import Analysis
 from fastslow.results import OrbitResult, Point, SegmentResult
+from fastslow.separatrices.thresholds import threshold_on
 from fastslow.summary_of_theory import Line, number, place, theory_lines, wrapped
 
 _STYLES = {"learning": "#d55e00", "unlearning": "#0072b2"}
@@ -170,8 +171,9 @@ def _thresholds(analysis: Analysis, width: int) -> Iterator[Line]:
     y = analysis.model.slow[0]
     rate = float(analysis.system.slow_rate)
     for t in analysis.thresholds:
-        sides = f"{t.below} ({t.below_node}) below, {t.above} ({t.above_node}) above"
-        text = f"Threshold {y}0 = {t.y:.12g} at slow rate {rate:g} (stable manifold of {t.saddle}): {sides}"
+        below, above = (f" ({node})" if node else "" for node in (t.below_node, t.above_node))
+        sides = f"{t.below}{below} below, {t.above}{above} above"
+        text = f"Threshold {y}0 = {t.y:.12g} at slow rate {rate:g} ({threshold_on(t.saddle)}): {sides}"
         yield from wrapped(text, width)
         limit = "" if t.singular is None else f"singular limit {t.singular:.9g}, "
         first = "" if t.first_order is None else f"to first order {t.first_order:.9g}, "

@@ -48,11 +48,13 @@ def _cycles(analysis: Analysis, width: int) -> Iterator[Line]:
     x, y = analysis.model.fast[0], analysis.model.slow[0]
     for cycle in cycles[:_MOST_CYCLES]:
         around = ", ".join(cycle.encloses)
+        article = "an" if cycle.stability == "unstable" else "a"
         doubt = "" if cycle.certainty == "converged" else f", a {cycle.certainty}: errors up to {cycle.strayed:.1g}"
         yield from wrapped(
-            f"  full system: {cycle.id}, a {cycle.stability} {cycle.kind} round {around}: period {cycle.period:.9g} "
-            f"(± {cycle.period_error:.1g}), log of the multiplier {cycle.exponent:.6g}, {x} from {min(cycle.x):.5g} to "
-            f"{max(cycle.x):.5g}, {y} from {min(cycle.y):.5g} to {max(cycle.y):.5g}{doubt}",
+            f"  full system: {cycle.id}, {article} {cycle.stability} {cycle.kind} round {around}: "
+            f"period {cycle.period:.9g} (± {cycle.period_error:.1g}), log of the multiplier {cycle.exponent:.6g}, "
+            f"{x} from {min(cycle.x):.5g} to {max(cycle.x):.5g}, "
+            f"{y} from {min(cycle.y):.5g} to {max(cycle.y):.5g}{doubt}",
             width,
         )
     if len(cycles) > _MOST_CYCLES:

@@ -157,7 +157,7 @@ def _causes(
         elif min(match.y, nearest) <= y <= max(match.y, nearest):
             causes.append(
                 f"the start lies between the boundary of the singular limit, {name} = {nearest:.9g}, and that of the "
-                f"full system, {name} = {match.y:.9g} (stable manifold of {match.saddle.id}): the boundary moves "
+                f"full system, {name} = {match.y:.9g} ({match.where}): the boundary moves "
                 "with the slow rate"
             )
             found = True

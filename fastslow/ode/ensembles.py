@@ -15,7 +15,9 @@ from fastslow.core.polynomial import FACTORS, polynomial_field
 from fastslow.core.polynomial_events import SETTLING
 from fastslow.errors import InputError
 from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.manifold.special_points import Kind, Stability
 from fastslow.ode.integrate import integrate
+from fastslow.ode.limit_cycles import cycle_at, cycles_of
 from fastslow.ode.solution import LEAST_RTOL, number, real_numbers
 from fastslow.ode.trajectories import Settling
 from fastslow.ode.undivided import lost_line, told
@@ -79,6 +81,20 @@ class Ensemble:
             index[i] = len(self.fates) + words.index(word)
         return np.array([*self.fates, *words, _UNDECIDED])[index]
 
+    def unreached(self) -> tuple[str, ...]:
+        """Return the ids of attractors to which no start went, of an ensemble that was followed to its fates.
+
+        These are stable equilibria, and stable limit cycles as `limit_cycles` finds and numbers them by their return
+        maps, whatever the starts. A basin that is thinner than the spacing of the starts shows here.
+        """
+        manifold = critical_manifold(self.system)
+        reached = {self.nodes[k] for k in self.node if k >= 0}
+        stable = [p.id for p in manifold.of_kind(Kind.EQUILIBRIUM) if p.stability is Stability.STABLE]
+        cycles = [cycle for cycle in cycles_of(manifold).cycles if cycle.stability == "stable"]
+        turning = [i for i, word in self.elsewhere.items() if word.endswith("oscillation")]
+        reached |= {cycle_at(cycles, self.x[i : i + 1], self.y[i : i + 1]) for i in turning}
+        return tuple(id for id in (*stable, *(cycle.id for cycle in cycles)) if id not in reached)
+
 
 def ensemble(
     system: FastSlowSystem | Settling | str,
@@ -115,6 +131,8 @@ def ensemble(
     The kernel (``fastslow.core.lanes``) serves fields that are at most quadratic in y between invariant lines or
     in the plane; other systems are followed one by one. Runs that it leaves undecided (too many steps, a step
     too small) are followed again by `Settling.run`, with all its means.
+
+    Each start has its own fate; a basin with no start in it is not seen: see ``Ensemble.unreached``.
     """
     model = system.system if isinstance(system, Settling) else system_of(system)
     starts_x, starts_y = _starts(model, x0, y0)

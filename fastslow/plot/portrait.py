@@ -372,8 +372,9 @@ def _thresholds(axes: Axes, analysis: Analysis, frame: Frame, *, small: bool) ->
     (low, high), x = frame[2:], float(analysis.system.start_fast)
     labels = []
     for i, threshold in enumerate(t for t in analysis.thresholds if low <= t.y <= high):
-        # On the side away from the saddle, where no orbit from this start can be.
-        side = -1 if analysis.point(threshold.saddle).x >= x else 1
+        # On the side away from the saddle, where no orbit from this start can be; a cycle is on both sides.
+        saddle = next((point for point in analysis.points if point.id == threshold.saddle), None)
+        side = -1 if saddle is None or saddle.x >= x else 1
         axes.plot(
             [x],
             [threshold.y],

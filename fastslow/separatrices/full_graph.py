@@ -12,7 +12,7 @@ from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.manifold.arcs import Arc, CriticalManifold
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind
-from fastslow.ode.limit_cycles import LimitCycle, cycle_at
+from fastslow.ode.limit_cycles import LimitCycle, cycle_at, cycles_of
 from fastslow.ode.trajectories import Settling, Trajectory
 from fastslow.separatrices.halves import LEAVES, Backward, Forward, Separatrix, fate, separatrices
 from fastslow.separatrices.thresholds import Threshold, line_of_starts
@@ -58,7 +58,7 @@ class FullGraph:
     edges : tuple of FullEdge
         The halves of the stable and unstable manifolds of the saddles, and the orbits on invariant lines.
     thresholds : tuple of Threshold
-        Where stable manifolds part the starts (start_fast, y), in order of y.
+        Where stable manifolds and unstable cycles part the starts (start_fast, y), in order of y.
     basins : tuple of Basin
         The starts (start_fast, y) by fate, in order of y.
     differences : tuple of str
@@ -72,7 +72,10 @@ class FullGraph:
 
 
 def full_graph(
-    settling: Settling, singular: Sequence[Basin] | None = None, known: Sequence[Trajectory] = ()
+    settling: Settling,
+    singular: Sequence[Basin] | None = None,
+    known: Sequence[Trajectory] = (),
+    cycles: Sequence[LimitCycle] | None = None,
 ) -> FullGraph:
     """Return the flow graph of the full system and how it differs from the singular limit.
 
@@ -84,6 +87,8 @@ def full_graph(
         The basins of the singular limit, where they are known.
     known : sequence of Trajectory
         Starts that were followed already.
+    cycles : sequence of LimitCycle, optional
+        The limit cycles; looked for unless given.
 
     Notes
     -----
@@ -94,7 +99,8 @@ def full_graph(
     singular = basins_of(settling.flow) if singular is None else singular
     forward, backward = Forward(manifold, rtol=GRAPH_RTOL), Backward(manifold, rtol=GRAPH_RTOL)
     halves = separatrices(forward, backward)
-    line = line_of_starts(settling, forward, backward, halves, singular, known)
+    cycles = cycles_of(manifold, known).cycles if cycles is None else cycles
+    line = line_of_starts(settling, forward, backward, halves, singular, known, cycles)
     edges = (*map(_edge, halves), *_line_edges(manifold))
     differences = (
         *_other_ends(settling.flow, halves),

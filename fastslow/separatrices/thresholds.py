@@ -1,4 +1,4 @@
-"""Exact thresholds of the full system: where stable manifolds of saddles meet the line of starts."""
+"""Exact thresholds of the full system: where stable manifolds of saddles and cycles meet the line of starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.ode.clocks import in_pieces
 from fastslow.ode.event_sets import section
+from fastslow.ode.limit_cycles import LimitCycle, cycles_of
 from fastslow.ode.trajectories import Settling, Trajectory
+from fastslow.separatrices.cycle_walls import CycleWall, cycle_walls
 from fastslow.separatrices.first_order import singular_crossing
 from fastslow.separatrices.halves import (
     LEAVES,
@@ -42,14 +44,14 @@ _LATER = 1.2
 
 @dataclass(frozen=True, eq=False)
 class Threshold:
-    """A start (start_fast, y) on the stable manifold of a saddle, where the fate changes.
+    """A start (start_fast, y) on the stable manifold of a saddle, or on an unstable cycle, where the fate changes.
 
     Attributes
     ----------
     y : float
         Slow coordinate of the start.
-    saddle : SpecialPoint
-        The saddle whose stable manifold it is on.
+    saddle : SpecialPoint or CycleWall
+        The saddle whose stable manifold it is on, or the unstable limit cycle.
     below, above : str
         Fates of the starts just below and just above y.
     below_node, above_node : str
@@ -63,7 +65,7 @@ class Threshold:
     """
 
     y: float
-    saddle: SpecialPoint
+    saddle: SpecialPoint | CycleWall
     below: str
     above: str
     below_node: str
@@ -71,6 +73,16 @@ class Threshold:
     singular: float | None
     first_order: float | None
     note: str
+
+    @property
+    def where(self) -> str:
+        """What parts the fates, in words."""
+        return threshold_on(self.saddle.id)
+
+
+def threshold_on(id: str) -> str:
+    """Return what parts the fates at a threshold, in words, from the id of its saddle or cycle."""
+    return f"unstable cycle {id}" if id.startswith("C") else f"stable manifold of {id}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +117,8 @@ def thresholds(system: FastSlowSystem | Settling | str) -> tuple[Threshold, ...]
     """Return the starts (start_fast, y) at which the fate in the full system changes, in order of y."""
     settling = system if isinstance(system, Settling) else Settling(critical_manifold(system_of(system)))
     forward, backward = Forward(settling.manifold), Backward(settling.manifold)
-    halves = separatrices(forward, backward)
-    return line_of_starts(settling, forward, backward, halves, basins_of(settling.flow)).thresholds
+    halves, cycles = separatrices(forward, backward), cycles_of(settling.manifold).cycles
+    return line_of_starts(settling, forward, backward, halves, basins_of(settling.flow), cycles=cycles).thresholds
 
 
 def line_of_starts(
@@ -116,6 +128,7 @@ def line_of_starts(
     halves: Sequence[Separatrix],
     singular: Sequence[Basin],
     known: Sequence[Trajectory] = (),
+    cycles: Sequence[LimitCycle] = (),
 ) -> LineOfStarts:
     """Return basins and thresholds of the full system on the line of starts.
 
@@ -136,20 +149,34 @@ def line_of_starts(
         The basins of the singular limit, to tell which of its boundaries the thresholds tend to.
     known : sequence of Trajectory
         Starts whose fates are known already; an interval with one of them needs no other.
+    cycles : sequence of LimitCycle
+        The limit cycles: unstable ones part the starts inside them from those outside.
     """
     stable = [half for half in halves if half.kind == "stable"]
     crossings = [c for half in (*stable, *edge_orbits(settling, backward)) for c in _crossings(settling, half)]
     crossings += _saddles_on_line(settling, stable)
     bottom, top = settling.system.slow_ends
     crossings = sorted((c for c in crossings if bottom < c.y < top), key=lambda c: c.y)
-    intervals = intervals_between(settling, forward, [c.y for c in crossings], singular, known)
+    rounds = [wall for wall in cycle_walls(settling.system, cycles) if bottom < wall.y < top]
+    heights = [*(c.y for c in crossings), *(wall.y for wall in rounds)]
+    intervals = intervals_between(settling, forward, heights, singular, known)
     found = [
         threshold
         for crossing in crossings
         if crossing.half.saddle.is_a(Kind.EQUILIBRIUM)
         and (threshold := _threshold(settling, backward, halves, singular, intervals, crossing)) is not None
     ]
-    return LineOfStarts(tuple(found), merged(settling.system, intervals))
+    found += [threshold for wall in rounds if (threshold := _on_cycle(wall, intervals)) is not None]
+    return LineOfStarts(tuple(sorted(found, key=lambda t: t.y)), merged(settling.system, intervals))
+
+
+def _on_cycle(wall: CycleWall, intervals: list[Basin]) -> Threshold | None:
+    below = next(b for b in intervals if b.high == wall.y)
+    above = next(b for b in intervals if b.low == wall.y)
+    if same_fate(below, above):
+        return None
+    fates = (below.verdict, above.verdict, below.destination, above.destination)
+    return Threshold(wall.y, wall, *fates, None, None, "the cycle parts starts inside it from starts outside")
 
 
 def _threshold(
