@@ -7,7 +7,10 @@ import pytest
 
 import fastslow as fs
 from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.manifold.member_points import points_only
 from fastslow.ode.trajectories import Settling
+from fastslow.sweeps import one_by_one
+from fastslow.sweeps.cycle_spans import CycleSpans
 from fastslow.sweeps.phase_map import phase_map
 from fastslow.systems.formula_system import FormulaSystem
 from fastslow.systems.model_files import study_from
@@ -128,3 +131,57 @@ def test_the_range_of_a_parameter_is_its_axis(model):
             fs.axis_of(name, "x", 3, system)
     with pytest.raises(fs.InputError, match="NAME=LOW:HIGH"):
         fs.axis_of("I", "x", 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "axes", "a0"),
+    [
+        ("morris_lecar", ("current=80:110:3", "gCa=4:5:2"), "1/10"),
+        ("predator_prey", ("m=2/5:7/10:7", "h=1/5:3/10:2"), "1/5"),
+        ("predator_prey", ("m=2/5:3/5:2", "y0=1/20:9/20:14"), None),
+    ],
+)
+def test_points_alone_give_the_same_map(name, axes, a0, monkeypatch):
+    """As the curves of each member do; these are traced for few."""
+    traced = []
+    manifold_of = one_by_one.manifold_of
+    monkeypatch.setattr(one_by_one, "manifold_of", lambda system: traced.append(system) or manifold_of(system))
+    ours = phase_map(name, *axes, a0=a0)
+    few = len({id(system) for system in traced})
+    traced.clear()
+    monkeypatch.setattr(one_by_one, "points_only", lambda family, values, members: [None] * len(members))
+    theirs = phase_map(name, *axes, a0=a0)
+    np.testing.assert_array_equal(_named(ours), _named(theirs))
+    members = ours.index.size if a0 else ours.x.count
+    assert len(ours.fates) > 1 and few <= members / 2 < members <= len(traced)
+
+
+def test_neighbours_tell_what_relaxes():
+    """Between members with like spans and order of points none is traced; one of another order is."""
+    family = fs.family_of("predator_prey", "m")
+    values = [Fraction(2, 5) + Fraction(k, 100) for k in range(9)]
+    members = [family.at(value) for value in values]
+    asked = []
+
+    def trace(number):
+        asked.append(number)
+        return critical_manifold(members[number])
+
+    known = points_only(family, values, members)
+    spans = CycleSpans(known, trace)
+    (low, high), *_ = spans.of(4)
+    asked.clear()
+    assert spans.relaxes(2, low, high) and sorted(asked) == [0, 8]
+    asked.clear()
+    assert not spans.relaxes(3, low, low + (high - low) / 2) and not asked
+    known[5] = None  # so that its neighbours end two runs
+    spans = CycleSpans(known, trace)
+    assert spans.relaxes(2, low, high) and sorted(asked) == [0, 4]
+    assert spans.relaxes(5, low, high) and sorted(asked) == [0, 4, 5]
+
+
+def test_polynomials_in_two_parameters_without_a_boundary_for_each_row():
+    axes = "current=0:1:6", "b=1/2:3/2:2"
+    exact, integrated = (phase_map("fitzhugh_nagumo", *axes, a0=0, method=method) for method in ("exact", "ode"))
+    np.testing.assert_array_equal(_named(exact), _named(integrated))
+    assert set(exact.fates) == {"settles", "relaxation oscillation"}
