@@ -10,6 +10,7 @@ from fastslow.analysis import Analysis
 from fastslow.results import OrbitResult, Point, SegmentResult
 from fastslow.separatrices.thresholds import threshold_on
 from fastslow.summary_of_theory import Line, number, place, theory_lines, wrapped
+from fastslow.systems.networks import TRUNCATED
 
 _STYLES = {"learning": "#d55e00", "unlearning": "#0072b2"}
 _MOST_ORBITS = 6
@@ -214,6 +215,8 @@ def _named(point: Point) -> str:
 def _certificate(analysis: Analysis, width: int) -> Iterator[Line]:
     if analysis.complete:
         text = "Complete: every point above is isolated exactly, none is missing, and the traced branches met them all."
+        if any(note.startswith(TRUNCATED) for note in analysis.model.notes):
+            text += " That holds for the truncated model; a note above bounds what its series leave out."
         yield from wrapped(text, width)
         return
     uncertain = [p.id for p in analysis.points if not p.certified]

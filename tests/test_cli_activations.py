@@ -45,6 +45,9 @@ def test_summary_says_what_is_dropped(run):
     assert "Dropped: E[relu] = 0.398942 of the activation" in text
     assert "Certified is the model truncated at k = 15" in text
     assert "Assumption 4 asks" in text
+    assert "That holds for the truncated model" in text.partition("Complete:")[2]
+    _, out, _ = run("analyze", "--activation", "he1 - he2", "--link", "he1 - he2", "--a0", "2")
+    assert "Complete:" in out and "truncated" not in out
 
 
 def test_polynomials_are_the_coefficients(run):

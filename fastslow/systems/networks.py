@@ -10,6 +10,9 @@ from fastslow.systems.exact import Real, exact, plain
 from fastslow.systems.hermite_forms import root_factorial
 from fastslow.systems.two_layer import TwoLayer
 
+TRUNCATED = "Certified is the model truncated at k ="
+"""How the note on a series that was cut begins."""
+
 
 def two_layer(
     activation: Activation | HermiteExpansion,
@@ -89,7 +92,7 @@ def _remarks(own: HermiteExpansion, star: HermiteExpansion) -> tuple[str, ...]:
         effects += [f"S by up to {own.tail * star.tail:.3g} |R|^{power}"] if own.tail and star.tail else []
         effects += [f"the test loss by {star.tail**2 / 2:.3g}"] if star.tail else []
         remarks.append(
-            f"Certified is the model truncated at k = {own.order}. The tail (sum k! c_k^2)^(1/2) beyond is "
+            f"{TRUNCATED} {own.order}. The tail (sum k! c_k^2)^(1/2) beyond is "
             f"{' and '.join(tails)}; it changes {', '.join(effects)}"
         )
     doubts = [f"{_largest_error(e):.1g} for the {role}" for role, e in both if not e.exact]
