@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from fastslow_cli.options import ModelArguments, check_writable, model_arguments, progress_bar, quick_while_cold
+from fastslow_cli.options import (
+    ModelArguments,
+    check_writable,
+    model_arguments,
+    progress_bar,
+    quick_while_cold,
+    show_notes,
+)
 
 if TYPE_CHECKING:
     from fastslow.boundary.curves import FullBoundary
@@ -72,6 +79,7 @@ def boundary(
     from fastslow.systems.families import axis_of, family_of, start_names
 
     system = model.study().system
+    show_notes(system)
     first = axis_of(x, "--x", system=system)
     second = None if y is None else axis_of(y, "--y", system=system)
     for option, axis in (("--x", first), ("--y", second)):

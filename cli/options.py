@@ -15,6 +15,7 @@ from fastslow.files import check_writable as check_writable
 
 if TYPE_CHECKING:
     from fastslow.systems.model_files import Study
+    from fastslow.systems.system import FastSlowSystem
 
 _OPTIONS = (
     click.argument("model", required=False),
@@ -72,6 +73,12 @@ class ModelArguments:
         if not changes:
             return study
         return Study(study_from({**study.system.table(), **changes}).system, study.starts)
+
+
+def show_notes(system: FastSlowSystem) -> None:
+    """Say what is to be known of a system, beside the output of a command that has no place for it."""
+    for note in system.notes:
+        click.echo(f"Note: {note}", err=True)
 
 
 def usage_errors(command: Callable[..., int]) -> Callable[..., int]:

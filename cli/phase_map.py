@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from fastslow_cli.options import ModelArguments, check_writable, model_arguments, progress_bar
+from fastslow_cli.options import ModelArguments, check_writable, model_arguments, progress_bar, show_notes
 
 if TYPE_CHECKING:
     from fastslow.sweeps.differences import Difference
@@ -94,6 +94,7 @@ def phase_map(
     from fastslow.errors import MISSING, InputError, SweepInterrupted
 
     system = model.study().system
+    show_notes(system)
     if method in compare:
         raise InputError("--compare", method, "is the method of the map itself", "Compare with another")
     if output is not None:

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from fastslow_cli.options import ModelArguments, check_writable, model_arguments, progress_bar, quick_while_cold
+from fastslow_cli.options import (
+    ModelArguments,
+    check_writable,
+    model_arguments,
+    progress_bar,
+    quick_while_cold,
+    show_notes,
+)
 
 if TYPE_CHECKING:
     from fastslow.flow.flow_graph import Basin
@@ -59,6 +66,7 @@ def thresholds(
     Exit codes: 0 done; 2 bad input; 3 done, but something is undecided or unresolved; 130 interrupted.
     """
     system = model.study().system
+    show_notes(system)
     interval = _interval(parameter, between)
     if output is not None:
         check_writable(output)

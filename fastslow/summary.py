@@ -172,8 +172,7 @@ def _thresholds(analysis: Analysis, width: int) -> Iterator[Line]:
     y = analysis.model.slow[0]
     rate = float(analysis.system.slow_rate)
     for t in analysis.thresholds:
-        below, above = (f" ({node})" if node else "" for node in (t.below_node, t.above_node))
-        sides = f"{t.below}{below} below, {t.above}{above} above"
+        sides = f"{_fate(t.below, t.below_node)} below, {_fate(t.above, t.above_node)} above"
         text = f"Threshold {y}0 = {t.y:.12g} at slow rate {rate:g} ({threshold_on(t.saddle)}): {sides}"
         yield from wrapped(text, width)
         limit = "" if t.singular is None else f"singular limit {t.singular:.9g}, "
@@ -185,10 +184,13 @@ def _thresholds(analysis: Analysis, width: int) -> Iterator[Line]:
         yield from wrapped(f"The full system differs: {difference}", width, "bold")
     if len(analysis.flow.basins) > 1:
         listed = "; ".join(
-            f"{b.verdict}{f' ({b.destination})' if b.destination else ''} for {_interval(b.low, b.high, f'{y}0')}"
-            for b in analysis.flow.basins
+            f"{_fate(b.verdict, b.destination)} for {_interval(b.low, b.high, f'{y}0')}" for b in analysis.flow.basins
         )
         yield from wrapped(f"Singular limit: {listed}", width)
+
+
+def _fate(verdict: str, node: str) -> str:
+    return f"{verdict} ({node})" if node else verdict
 
 
 def _interval(low: float, high: float, name: str) -> str:

@@ -111,7 +111,8 @@ class FormulaSystem(FastSlowSystem):
         self._derivatives: dict[tuple[str, int, int], Expression] = {}
         self.undivided_lines = found.undivided
         remark = "is invariant, though no factor of f shows it: solutions near it are not resolved"
-        self.notes = (*self._kinks(), *(f"{self.fast[0]} = {c} {remark}" for c in found.undivided))
+        hidden = (f"{self.fast[0]} = {c} {remark}" for c in found.undivided)
+        self.notes = (*self._kinks(), *hidden, *self._start_notes())
 
     @property
     def slow_window(self) -> tuple[Fraction, Fraction]:

@@ -81,6 +81,7 @@ class PolynomialSystem(FastSlowSystem):
         if self.slow_field.is_zero():
             raise InputError("slow_field", "0", "must not vanish identically", "Without slow flow nothing moves")
         self._check_range()
+        self.notes = self._start_notes()
 
     def _as_factor(self, entry: Polynomial | Factor | str, index: int) -> Factor:
         if isinstance(entry, Factor):

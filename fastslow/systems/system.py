@@ -374,6 +374,13 @@ class FastSlowSystem:
     notes: tuple[str, ...] = ()
     """Remarks on the input that the reader should see."""
 
+    def _start_notes(self) -> tuple[str, ...]:
+        """Return a remark where all starts of which only the slow coordinate is given lie on an invariant line."""
+        if self.start_fast not in self.invariant_lines:
+            return ()
+        line = f"{self.fast[0]} = {self.start_fast}"
+        return (f"no solution leaves the line {line}, on which starts lie unless start_fast says otherwise",)
+
 
 def numbers_of(parameters: Mapping[str, Any] | None) -> dict[str, Fraction]:
     """Return the parameters that are numbers, exact: formulas may name these."""

@@ -197,3 +197,14 @@ def test_parameters_in_python_are_those_of_a_file(tmp_path):
         fs.FastSlowSystem(f, g, slow=("z",), window=window, parameters={**entries, "k": 1})
     with pytest.raises(fs.InputError, match="must be a pair of numbers with the value between"):
         fs.FastSlowSystem("y - a*x", "x", parameters={"a": {"value": 1, "range": (2, 3)}})
+
+
+def test_starts_on_a_line_that_no_solution_leaves_are_named():
+    """By default they are not on the edge of a window, but may be on a line inside it."""
+    for f in ("x*(1 - x - y)", "x*(exp(-x) - y)"):
+        inside = fs.FastSlowSystem(f, "x - y", window=((-1, 2), (0, 1)))
+        assert "no solution leaves the line x = 0" in inside.notes[-1]
+        for window in (((0, 2), (0, 1)), ((-1, 2), (0, 1))):
+            aside = fs.FastSlowSystem(f, "x - y", window=window, start_fast=None if window[0][0] == 0 else 1)
+            assert aside.start_fast == 1
+            assert not aside.notes
