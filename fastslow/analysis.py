@@ -281,7 +281,8 @@ def _theory(flow: SingularFlow) -> Theory:
 
 def _points(point: SpecialPoint, branch_ids: dict[int, str]) -> list[Point]:
     """Return the entry of a point, and one more for each other kind that it is, marked with `at`."""
-    branches = tuple(branch_ids[id(curve)] for curve in point.curves)
+    # A curve that could not be followed has no branch.
+    branches = tuple(branch_ids[id(curve)] for curve in point.curves if id(curve) in branch_ids)
     entries = []
     for kind in (point.kind, *point.also):
         first = kind is point.kind
