@@ -216,11 +216,13 @@ def _smooth(e: Expression, box: Box, sides: Sides) -> Expression:
 def _sign_in(e: Expression, box: Box) -> int:
     """Return the sign of a formula in one variable inside an interval, 0 where it is not one, or more are in it."""
     used = {part.name for part in nodes(e) if isinstance(part, Variable)}
-    if len(used) != 1:
+    if len(used) > 1:
         return 0
+    value = enclosed(e, {name: flint.arb(rational((ends[0] + ends[1]) / 2)) for name, ends in box.items()})
+    if not used:
+        return 1 if value > 0 else -1 if value < 0 else 0
     (name,) = used
     low, high = box[name]
-    value = enclosed(e, {name: flint.arb(rational((low + high) / 2))})
     roots = isolate([e], [name], [box[name]])
     inside = any(compare(root, Rational(low)) != 0 and compare(root, Rational(high)) != 0 for (root,) in roots.zeros)
     if inside or roots.undecided:

@@ -480,6 +480,9 @@ def test_simple_zeros_that_are_almost_tangent():
         ("y - relu(x + 7/6 - relu(258*y/100 - 232/100))*7/6 + x/3", lambda x: np.where(x < -7 / 6, -x / 3, None)),
         ("y - relu(cos(x) - relu(y**3 - 4)) + x/5", lambda x: np.maximum(np.cos(x), 0) - x / 5),
         ("y - abs(sin(abs(x)) - 1/3)", lambda x: np.abs(np.sin(np.abs(x)) - 1 / 3)),
+        # Inner kinks outside of the window, and of a constant.
+        ("y - relu(cos(x) - relu(y/26 - 2)) + x/5", lambda x: np.maximum(np.cos(x), 0) - x / 5),
+        ("y - relu(cos(x) - abs(tanh(5))/3) + x/5", lambda x: np.maximum(np.cos(x) - np.tanh(5) / 3, 0) - x / 5),
     ],
 )
 def test_what_is_left_of_a_kink_in_a_kink_has_its_own_kinks(f, curve):
