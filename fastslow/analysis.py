@@ -281,7 +281,7 @@ def _theory(flow: SingularFlow) -> Theory:
 
 def _points(point: SpecialPoint, branch_ids: dict[int, str]) -> list[Point]:
     """Return the entry of a point, and one more for each other kind that it is, marked with `at`."""
-    branches = tuple(branch_ids[id(curve)] for curve in point.curves)
+    branches = tuple(branch_ids[id(c)] for c in point.curves if id(c) in branch_ids)  # of curves that were followed
     entries = []
     for kind in (point.kind, *point.also):
         first = kind is point.kind

@@ -76,7 +76,7 @@ def _attempt(system: FormulaSystem, cuts: Cuts) -> CriticalManifold | InputError
 
 
 def _in_pieces(system: FormulaSystem, cuts: Cuts) -> CriticalManifold:
-    if not (cuts.x or cuts.y or cuts.curves):
+    if not (cuts.x or cuts.y or cuts.curves or cuts.nested):
         return _Builder(system, formula_geometry(system)).build()
     parts, every = [], Cuts(system.names)
     for piece, sides in pieces(system, cuts):

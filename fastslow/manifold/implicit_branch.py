@@ -18,7 +18,8 @@ from fastslow.manifold.tubes import Patch, Tubes, proved_tubes
 
 Array = NDArray[np.float64]
 
-_LONGEST_STEPS = (0.03, 0.008, 0.002)
+_LONGEST_STEPS = ((0.03, math.inf), (0.008, math.inf), (0.03, 0.5), (0.002, math.inf))
+"""Of the window, and of the length |grad F| / |F''|: that is the way to where two branches almost cross."""
 _SHORTEST_STEP = 1e-9
 _LARGEST_TURN = 0.93
 """Smallest cosine of the turn of the tangent in a step."""
@@ -194,12 +195,12 @@ class _Walker:
 
     def follow(self, start: Array, tangent: Array, end: End | None) -> None:
         """Follow the curve from a point, prove the chain, and keep it."""
-        for longest in _LONGEST_STEPS:
-            joints, finish, closed = self.joints(start, tangent, end, longest)
+        for longest, share in _LONGEST_STEPS:
+            joints, finish, closed = self.joints(start, tangent, end, longest, share)
             first = end
             if end is None and not closed:
                 # An open component from a point inside: the other way too.
-                back, first, _ = self.joints(start, -tangent, End(), longest)
+                back, first, _ = self.joints(start, -tangent, End(), longest, share)
                 joints = [*back[:0:-1], *joints]
                 if first is None:
                     continue
@@ -230,12 +231,16 @@ class _Walker:
             self.used_halves.add((end.patch, end.half))
 
     def joints(
-        self, start: Array, tangent: Array, end: End | None, longest: float
+        self, start: Array, tangent: Array, end: End | None, longest: float, share: float
     ) -> tuple[list[Array], End | None, bool]:
         """Return points along the curve, where they end (None: nowhere), and whether they come back to the start."""
         p, t, step = start, tangent, min(0.01, longest)
         joints = [start]
         for _ in range(_MOST_STEPS):
+            if share < math.inf:
+                _, gradient = self.plane.at(p)
+                bend = max(float(np.linalg.norm(self.plane.hessian_at(p))), 1e-300)
+                step = min(step, share * float(np.linalg.norm(gradient)) / bend)
             step = min(step, longest, *(0.5 * float(np.linalg.norm(p - patch.centre)) for patch in self.patches))
             k = self.edge_ahead(p, t, step, end.edge if end is not None and len(joints) < 3 else -1)
             if k >= 0:

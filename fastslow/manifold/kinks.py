@@ -41,6 +41,7 @@ _BITS = 256
 _MOST_CURVES = 3
 """Each doubles the work."""
 
+Box = dict[str, tuple[Fraction, Fraction]]
 Sides = tuple[tuple[Expression, int], ...]
 """Curves k = 0, and the sign of k on the wanted side."""
 
@@ -151,19 +152,19 @@ def _pieces(system: FormulaSystem, cuts: Cuts) -> Iterator[tuple[FormulaSystem, 
     assert system.slow_lower is not None and system.slow_upper is not None
     for low, high in itertools.pairwise([system.lower, *cuts.x, system.upper]):
         for below, above in itertools.pairwise([system.slow_lower, *cuts.y, system.slow_upper]):
-            middle = {system.fast[0]: (low + high) / 2, system.slow[0]: (below + above) / 2}
+            box = {system.fast[0]: (low, high), system.slow[0]: (below, above)}
             for signs in itertools.product((-1, 1), repeat=len(cuts.curves)):
                 sides = tuple(zip(cuts.curves, signs, strict=True))
                 piece = copy.copy(system)
                 piece.lower, piece.upper, piece.slow_lower, piece.slow_upper = low, high, below, above
-                smooth = (_smooth(e, middle, sides) for e in system.fast_expressions)
+                smooth = (_smooth(e, box, sides) for e in system.fast_expressions)
                 piece.fast_expressions = tuple(_simplified(e, system.names) for e in smooth)
                 piece.unit, piece.slow_expression = (
-                    _smooth(e, middle, sides) for e in (system.unit, system.slow_expression)
+                    _smooth(e, box, sides) for e in (system.unit, system.slow_expression)
                 )
                 piece._derivatives = {}
                 piece.__dict__.pop("fast_expression", None)
-                yield piece, tuple((_smooth(k, middle, ()), sign) for k, sign in sides)
+                yield piece, tuple((_smooth(k, box, ()), sign) for k, sign in sides)
 
 
 def _simplified(e: Expression, names: tuple[str, str]) -> Expression:
@@ -195,9 +196,9 @@ def on_side(part: CriticalManifold, sides: Sides) -> CriticalManifold:
     return replace(part, branches=tuple(branches), points=points, complete=not left, unmatched=tuple(left))
 
 
-def _smooth(e: Expression, at: dict[str, Fraction], sides: Sides) -> Expression:
-    """Return a formula in which every kink is replaced by what it is at a point, or on a side of its curve."""
-    first, second = at
+def _smooth(e: Expression, box: Box, sides: Sides) -> Expression:
+    """Return a formula in which every kink is replaced by what it is in a box, where that is one, or at its side."""
+    first, second = box
     names = first, second
 
     def new(node: Expression) -> Expression | None:
@@ -206,14 +207,27 @@ def _smooth(e: Expression, at: dict[str, Fraction], sides: Sides) -> Expression:
         signs = (sign * _side(node.argument, k, names) for k, sign in sides)
         if sign := next(filter(None, signs), 0):
             return multiply(_SLOPES[node.function][int(sign > 0)], node.argument)
-        if len({part.name for part in nodes(node.argument) if isinstance(part, Variable)}) != 1:
-            return None
-        value = enclosed(node.argument, {name: flint.arb(rational(v)) for name, v in at.items()})
-        if not (value > 0 or value < 0):
-            return None
-        return multiply(_SLOPES[node.function][int(value > 0)], node.argument)
+        sign = _sign_in(node.argument, box)
+        return multiply(_SLOPES[node.function][int(sign > 0)], node.argument) if sign else None
 
     return rebuilt(e, new)
+
+
+def _sign_in(e: Expression, box: Box) -> int:
+    """Return the sign of a formula in one variable inside an interval, 0 where it is not one, or more are in it."""
+    used = {part.name for part in nodes(e) if isinstance(part, Variable)}
+    if len(used) > 1:
+        return 0
+    value = enclosed(e, {name: flint.arb(rational((ends[0] + ends[1]) / 2)) for name, ends in box.items()})
+    if not used:
+        return 1 if value > 0 else -1 if value < 0 else 0
+    (name,) = used
+    low, high = box[name]
+    roots = isolate([e], [name], [box[name]])
+    inside = any(compare(root, Rational(low)) != 0 and compare(root, Rational(high)) != 0 for (root,) in roots.zeros)
+    if inside or roots.undecided:
+        return 0
+    return 1 if value > 0 else -1 if value < 0 else 0
 
 
 class Glue:

@@ -471,3 +471,45 @@ def test_simple_zeros_that_are_almost_tangent():
     assert [(p.x, p.certified) for p in m.of_kind("crossing")] == [
         (pytest.approx(sign * place, rel=1e-12), True) for sign in (-1, 1)
     ]
+
+
+@pytest.mark.parametrize(
+    ("f", "curve"),
+    [
+        # An inner kink leaves an argument of one variable, which changes its sign where no cut was made before.
+        ("y - relu(x + 7/6 - relu(258*y/100 - 232/100))*7/6 + x/3", lambda x: np.where(x < -7 / 6, -x / 3, None)),
+        ("y - relu(cos(x) - relu(y**3 - 4)) + x/5", lambda x: np.maximum(np.cos(x), 0) - x / 5),
+        ("y - abs(sin(abs(x)) - 1/3)", lambda x: np.abs(np.sin(np.abs(x)) - 1 / 3)),
+        # Inner kinks outside of the window, and of a constant.
+        ("y - relu(cos(x) - relu(y/26 - 2)) + x/5", lambda x: np.maximum(np.cos(x), 0) - x / 5),
+        ("y - relu(cos(x) - abs(tanh(5))/3) + x/5", lambda x: np.maximum(np.cos(x) - np.tanh(5) / 3, 0) - x / 5),
+    ],
+)
+def test_what_is_left_of_a_kink_in_a_kink_has_its_own_kinks(f, curve):
+    m = manifold(f, "x - 1/3 + y/9", ((-2, 2), (-2, 2)))
+    assert m.complete
+    for x in (-1.9, -1.62, -1.2, -0.4, 0.7, 1.5, 1.9):
+        wanted = curve(np.array(x)).item()
+        met = [arc for arc in m.arcs if (arc.x[0] - x) * (arc.x[-1] - x) < 0]
+        if wanted is not None:
+            (arc,) = met
+            order = np.argsort(arc.x)
+            assert np.interp(x, arc.x[order], arc.y[order]) == pytest.approx(wanted, abs=1e-4)
+    check_structure(m)
+
+
+@pytest.mark.parametrize("gap", ["1/100", "1/10000", "166/100000000"])
+def test_branches_that_almost_cross(gap):
+    """(1 - x) (y + 1) = gap: two arcs that turn sharply near (1, -1), and never meet."""
+    m = manifold(f"((1 - x)*(y + 1) - {gap})*exp(x)", "x - 1/3", ((-3, 3), (-3, 3)))
+    assert m.complete
+    assert not m.of_kind("crossing")
+    lefts = sorted(arc.x.max() < 1 for arc in m.arcs)
+    assert lefts == [False, True, True]  # the left one has the equilibrium
+    check_structure(m)
+
+
+def test_a_curve_that_is_not_followed_leaves_a_partial_result():
+    system = FormulaSystem("(1 - x)*(y + 1) - exp(-x)/10**8", "tanh(y) - y/2 - x/9", window=((-3, 3), (-3, 3)))
+    analysis = fs.analyze(system, starts=[(0, 1)])
+    assert not analysis.complete and analysis.points
