@@ -56,7 +56,7 @@ class SingularBoundary:
         delayed loss of stability takes part.
     complete : bool
         Whether it is also proved that nothing else happens: also every parameter at which two heights are equal was
-        isolated, by resultants, or no jump can pass a special point.
+        isolated, by resultants or interval arithmetic, or no jump can pass a special point.
     """
 
     family: Family
@@ -239,8 +239,7 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
 
     Notes
     -----
-    Of formulas the local events are isolated by interval arithmetic (``formula_singular``); equal heights are found by
-    evaluation, and the further thresholds that delayed exits make are not followed: `unresolved` says so.
+    Of formulas the local events and equal heights are isolated by interval arithmetic (``formula_singular``).
 
     Examples
     --------
@@ -276,12 +275,12 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
 
 
 def _of_formulas(family: Family, axis: Axis, sample: FormulaSystem) -> SingularBoundary:
-    pieces, events, heights, strands, notes = formula_pieces(family, axis, sample)
+    pieces, events, heights, strands, notes, open_ = formula_pieces(family, axis, sample)
     curves, corners = joined_pieces(pieces, [*events, *heights], ())
     followed = not notes and not any(piece.delayed or piece.unmatched for piece in pieces)
     return SingularBoundary(
-        family, axis, curves, corners, None, tuple(heights), (), followed, False, tuple(pieces), tuple(strands),
-        tuple(notes),
+        family, axis, curves, corners, None, tuple(heights), (), followed, followed and not open_, tuple(pieces),
+        tuple(strands), (*notes, *open_),
     )  # fmt: skip
 
 
