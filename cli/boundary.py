@@ -105,9 +105,11 @@ def boundary(
     starts = None if second is None else (float(second.low), float(second.high))
     computed: dict[str, Boundary] = {}
     if limit == "ode" or output is not None:
-        computed["ode"] = phase_boundary(system, first, limit="ode", starts=starts)
+        with progress_bar("Full system") as progress:
+            computed["ode"] = phase_boundary(system, first, limit="ode", starts=starts, progress=progress)
     if limit == "singular" or output is not None:
-        computed["singular"] = phase_boundary(system, first, limit="singular")
+        with progress_bar("Singular limit") as progress:
+            computed["singular"] = phase_boundary(system, first, limit="singular", progress=progress)
     found = computed[limit]
     document = json.dumps(_document(system, found), allow_nan=False)
     words = "\n".join(_words(system, found))

@@ -19,6 +19,7 @@ from fastslow.boundary.pieces import Piece, pieces_between
 from fastslow.flow.flow_graph import orbits_between
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.manifold.arcs import Arc
+from fastslow.progress import Progress, counted
 from fastslow.systems.families import Axis, Family
 from fastslow.systems.formula_families import FormulaFamily, formulas_of
 from fastslow.systems.formula_system import FormulaSystem
@@ -32,7 +33,7 @@ _SAME_VALUE = 1e-12
 
 
 def formula_pieces(
-    family: Family, axis: Axis, sample: FormulaSystem
+    family: Family, axis: Axis, sample: FormulaSystem, progress: Progress | None = None
 ) -> tuple[list[Piece], list[Event], list[HeightEvent], list[FormulaStrand], list[str], list[str]]:
     """Return the pieces of a singular boundary, local and non-local events, the special points, and what is unproved.
 
@@ -53,7 +54,7 @@ def formula_pieces(
     ends = _distinct([*local, *(event.parameter for event in heights)], high - low)
     pieces = [
         piece
-        for a, b in itertools.pairwise(ends)
+        for a, b in counted(list(itertools.pairwise(ends)), progress)
         for piece in pieces_between(family, around, strands, a, b, also=_heights_of)
     ]
     return pieces, events, heights, strands, [*notes, *unproved], list(dict.fromkeys(open_))
