@@ -114,7 +114,7 @@ def boundary(
     document = json.dumps(_document(system, found), allow_nan=False)
     words = "\n".join(_words(system, found))
     if output is not None:
-        _write(output, system, document, words, computed, starts or _range(found))
+        _write(output, system, document, words, computed, starts or _range(found, system))
     click.echo(document if as_json else words)
     decided = found.complete if limit == "ode" else getattr(found, "followed", False)
     return 0 if decided else NOT_CERTAIN
@@ -185,7 +185,7 @@ def _words(system: FastSlowSystem, found: Boundary) -> Iterator[str]:
     yield from (f"  {word}: {text}" for text in found.unresolved)
 
 
-def _range(found: Boundary) -> tuple[float, float]:
+def _range(found: Boundary, system: FastSlowSystem) -> tuple[float, float]:
     """Return the range of starts that a picture shows when none is asked for."""
     import numpy as np
 
@@ -193,7 +193,9 @@ def _range(found: Boundary) -> tuple[float, float]:
     y = y[np.isfinite(y)]
     low, high = np.quantile(y, (0.05, 0.95)) if len(y) else (-1.0, 1.0)
     room = 0.25 * (high - low) + 0.05 * max(abs(low), abs(high), 1.0)
-    return float(low - room), float(high + room)
+    edge = 0.02 * (high - low + 2.0 * room)
+    bottom, top = system.slow_ends
+    return max(float(low - room), bottom - edge), min(float(high + room), top + edge)
 
 
 def _write(
