@@ -113,14 +113,16 @@ def boundary(
     starts = None if second is None else (float(second.low), float(second.high))
     computed: dict[str, Boundary] = {}
     if limit == "ode" or output is not None:
-        computed["ode"] = phase_boundary(system, first, limit="ode", starts=starts)
+        with progress_bar("Full system") as progress:
+            computed["ode"] = phase_boundary(system, first, limit="ode", starts=starts, progress=progress)
     if limit == "singular" or output is not None:
-        computed["singular"] = phase_boundary(system, first, limit="singular")
+        with progress_bar("Singular limit") as progress:
+            computed["singular"] = phase_boundary(system, first, limit="singular", progress=progress)
     found = computed[limit]
     document = json.dumps(_document(system, found), allow_nan=False)
     words = "\n".join(_words(system, found))
     if output is not None:
-        _write(output, system, document, words, computed, starts or _range(found))
+        _write(output, system, document, words, computed, starts or _range(found, system))
     click.echo(document if as_json else words)
     decided = found.complete if limit == "ode" else getattr(found, "followed", False)
     return 0 if decided else NOT_CERTAIN
@@ -191,7 +193,7 @@ def _words(system: FastSlowSystem, found: Boundary) -> Iterator[str]:
     yield from (f"  {word}: {text}" for text in found.unresolved)
 
 
-def _range(found: Boundary) -> tuple[float, float]:
+def _range(found: Boundary, system: FastSlowSystem) -> tuple[float, float]:
     """Return the range of starts that a picture shows when none is asked for."""
     import numpy as np
 
@@ -199,7 +201,9 @@ def _range(found: Boundary) -> tuple[float, float]:
     y = y[np.isfinite(y)]
     low, high = np.quantile(y, (0.05, 0.95)) if len(y) else (-1.0, 1.0)
     room = 0.25 * (high - low) + 0.05 * max(abs(low), abs(high), 1.0)
-    return float(low - room), float(high + room)
+    edge = 0.02 * (high - low + 2.0 * room)
+    bottom, top = system.slow_ends
+    return max(float(low - room), bottom - edge), min(float(high + room), top + edge)
 
 
 def _write(

@@ -5,23 +5,21 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastslow.bifurcation.brackets import sign_change
 from fastslow.bifurcation.delays import Moving
 from fastslow.bifurcation.events import Event
 from fastslow.bifurcation.functions import Formula, values
 from fastslow.bifurcation.heights import HeightEvent
-from fastslow.bifurcation.loci import Role
-from fastslow.bifurcation.strands import clustered
-from fastslow.boundary.formula_strands import FormulaStrand, formula_strands, meetings
+from fastslow.boundary.formula_heights import heights_met, heights_proved
+from fastslow.boundary.formula_strands import FormulaStrand, formula_strands, meetings, sources_of
 from fastslow.boundary.pieces import Piece, pieces_between
 from fastslow.flow.flow_graph import orbits_between
 from fastslow.flow.singular_orbit import SingularFlow
 from fastslow.manifold.arcs import Arc
+from fastslow.progress import Progress, counted
 from fastslow.systems.families import Axis, Family
 from fastslow.systems.formula_families import FormulaFamily, formulas_of
 from fastslow.systems.formula_system import FormulaSystem
@@ -29,37 +27,37 @@ from fastslow.systems.interval_tapes import Tape
 
 Values = NDArray[np.float64]
 
-_NODES = 48
 _BETWEEN = 129
 """Places between two points at which f is looked at."""
 _SAME_VALUE = 1e-12
-_OPEN = ("fold", "crossing", "line of starts", "window's edge")
 
 
 def formula_pieces(
-    family: Family, axis: Axis, sample: FormulaSystem
-) -> tuple[list[Piece], list[Event], list[HeightEvent], list[FormulaStrand], list[str]]:
+    family: Family, axis: Axis, sample: FormulaSystem, progress: Progress | None = None
+) -> tuple[list[Piece], list[Event], list[HeightEvent], list[FormulaStrand], list[str], list[str]]:
     """Return the pieces of a singular boundary, local and non-local events, the special points, and what is unproved.
 
-    Local events, where special points begin, end or meet, are isolated by interval arithmetic. Parameters at which
-    two points that see each other along the fast direction have one height are found by evaluation.
+    Local events, where special points begin, end or meet, and parameters at which two points that see each other along
+    the fast direction have one height are isolated by interval arithmetic; what that leaves open of either is told.
     """
     formulas = formulas_of(family, sample)
     bounds = [*formulas.window, (axis.low, axis.high)]
-    strands, cuts, notes = formula_strands(formulas, sample.start_fast, bounds)
+    sources = list(sources_of(formulas, sample.start_fast, bounds))
+    strands, cuts, notes = formula_strands(sources, bounds)
     events, unproved = meetings(formulas, sample.start_fast, bounds)
     low, high = float(axis.low), float(axis.high)
     events = _with_ends(events, cuts, strands)
     local = _distinct([low, high, *(event.parameter for event in events)], high - low)
     around = _Surroundings(formulas)
-    heights = [event for a, b in itertools.pairwise(local) for event in _heights(around, strands, a, b)]
+    met = [event for a, b in itertools.pairwise(local) for event in heights_met(around, strands, a, b)]
+    heights, open_ = heights_proved(formulas, sources, around, met, local)
     ends = _distinct([*local, *(event.parameter for event in heights)], high - low)
     pieces = [
         piece
-        for a, b in itertools.pairwise(ends)
+        for a, b in counted(list(itertools.pairwise(ends)), progress)
         for piece in pieces_between(family, around, strands, a, b, also=_heights_of)
     ]
-    return pieces, events, heights, strands, [*notes, *unproved]
+    return pieces, events, heights, strands, [*notes, *unproved], list(dict.fromkeys(open_))
 
 
 def _with_ends(events: list[Event], cuts: Sequence[float], strands: Sequence[FormulaStrand]) -> list[Event]:
@@ -81,32 +79,6 @@ def _distinct(numbers: Sequence[float], width: float) -> list[float]:
         if not kept or value - kept[-1] > _SAME_VALUE * width:
             kept.append(value)
     return kept
-
-
-def _heights(around: _Surroundings, strands: Sequence[FormulaStrand], low: float, high: float) -> list[HeightEvent]:
-    """Return the parameters in an interval at which two points, one of them open to jumps, have one height."""
-    s = clustered(low, high, _NODES)
-    active = [strand for strand in strands if strand.spans(low, high) and strand.role is not Role.LINE]
-    rows = [strand.at(s)[1] for strand in active]
-    found = []
-    for (a, ya), (b, yb) in itertools.combinations(zip(active, rows, strict=True), 2):
-        if a.role not in _OPEN and b.role not in _OPEN:
-            continue
-        gap = ya - yb
-        for k in np.flatnonzero(gap[:-1] * gap[1:] < 0.0):
-            value = sign_change(partial(_gap, a, b), float(s[k]), float(s[k + 1]))
-            (xa,), (y,) = a.at(np.array([value]))
-            (xb,), _ = b.at(np.array([value]))
-            if around.sees(value, float(y), float(xa), float(xb)):
-                kind = f"{a.role} and {b.role} at one height"
-                at = (float(xa), float(y))
-                found.append(HeightEvent(kind, value, abs(value) * 1e-15, *at, (), False, None, (), float(xb), ()))
-    return found
-
-
-def _gap(a: FormulaStrand, b: FormulaStrand, value: float) -> float:
-    here = np.array([value])
-    return float(a.at(here)[1][0] - b.at(here)[1][0])
 
 
 class _Surroundings:

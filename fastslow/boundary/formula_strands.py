@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -64,24 +64,37 @@ class FormulaStrand:
 
 
 @dataclass(frozen=True, eq=False)
-class _Source:
-    """Formulas whose common zeros are special points of one role, in a box that may lack x or y."""
+class Source:
+    """Formulas whose common zeros are special points of one role, in a box that may lack x, which then is fixed.
+
+    Attributes
+    ----------
+    role : Role
+        What they are.
+    functions : list of Formula
+        In x unless it is fixed, y and the parameter.
+    bounds : sequence of pairs of Fraction
+        The box of these variables.
+    fixed : (float or None, float or None)
+        x and y where they do not move; NaN for a whole line.
+    on : list of Formula
+        The factors of f that vanish at the points, in x, y and the parameter.
+    """
 
     role: Role
     functions: list[Formula]
     bounds: Bounds
     fixed: tuple[float | None, float | None]
+    on: list[Formula]
 
 
-def formula_strands(
-    formulas: FormulaFamily, start: Fraction, bounds: Bounds
-) -> tuple[list[FormulaStrand], list[float], list[str]]:
+def formula_strands(sources: Sequence[Source], bounds: Bounds) -> tuple[list[FormulaStrand], list[float], list[str]]:
     """Return all special points of a family as strands, where these begin or end, and what is not proved.
 
     Parameters
     ----------
-    start : Fraction
-        The fast coordinate of the line of starts.
+    sources : sequence of Source
+        What special points the family has.
     bounds : sequence of pairs of Fraction
         Of x, y and the parameter.
     """
@@ -90,7 +103,7 @@ def formula_strands(
     notes: list[str] = []
     low, high = (float(end) for end in bounds[-1])
     least = _SNAP * (high - low)
-    for source in _sources(formulas, start, bounds):
+    for source in sources:
         name = source.functions[0].names[-1]
         boxed = curves_in(source.functions, {}, source.bounds, f"{source.role} points over {name}", turns=True)
         notes += boxed.notes
@@ -106,27 +119,36 @@ def formula_strands(
     return found, cuts, notes
 
 
-def _sources(formulas: FormulaFamily, start: Fraction, bounds: Bounds) -> Iterator[_Source]:
+def sources_of(formulas: FormulaFamily, start: Fraction, bounds: Bounds) -> Iterator[Source]:
+    """Yield all kinds of special points of a family.
+
+    Parameters
+    ----------
+    start : Fraction
+        The fast coordinate of the line of starts.
+    bounds : sequence of pairs of Fraction
+        Of x, y and the parameter.
+    """
     assert len(formulas.names) == len(bounds)
     moving = (None, None)
     for branch in branches_of(formulas, bounds):
         q = branch.q
         if not q.degrees()[0]:
-            yield _Source(Role.LINE, [restricted(q, 0, start)], [bounds[1], bounds[2]], (np.nan, None))
+            yield Source(Role.LINE, [restricted(q, 0, start)], [bounds[1], bounds[2]], (np.nan, None), [q])
             continue
         for g in branch.slow_field.factors():
-            yield _Source(Role.EQUILIBRIUM, [q, g], bounds, moving)
+            yield Source(Role.EQUILIBRIUM, [q, g], bounds, moving, [q])
         for name, p in branch.others:
             if name > branch.equation and p.degrees()[0]:
-                yield _Source(Role.CROSSING, [q, p], bounds, moving)
+                yield Source(Role.CROSSING, [q, p], bounds, moving, [q, p])
         if not q.degrees()[1]:
             continue
         if not branch.repeated:
-            yield _Source(Role.FOLD, [q, q.derivative(0)], bounds, moving)
+            yield Source(Role.FOLD, [q, q.derivative(0)], bounds, moving, [q])
         for role, x in ((Role.START, start), *((Role.EDGE, edge) for edge in bounds[0])):
             on_line = restricted(q, 0, x)
             if not on_line.is_constant():
-                yield _Source(role, [on_line], [bounds[1], bounds[2]], (float(x), None))
+                yield Source(role, [on_line], [bounds[1], bounds[2]], (float(x), None), [q])
 
 
 def meetings(formulas: FormulaFamily, start: Fraction, bounds: Bounds) -> tuple[list[Event], list[str]]:

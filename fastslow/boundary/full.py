@@ -27,6 +27,7 @@ from fastslow.boundary.walls import (
 from fastslow.boundary.warm import Warm
 from fastslow.errors import InputError
 from fastslow.flow.flow_graph import forbidden
+from fastslow.progress import Progress, counted
 from fastslow.systems.families import Axis, Family
 from fastslow.systems.formula_families import formula_member
 
@@ -47,6 +48,7 @@ def full_boundary(
     starts: tuple[float, float] | None = None,
     cuts: Sequence[Cut] | None = None,
     tolerance: float = 1e-9,
+    progress: Progress | None = None,
 ) -> FullBoundary:
     """Return the critical starts y_c(p) of the full system as curves in one parameter of a family.
 
@@ -70,6 +72,8 @@ def full_boundary(
         Values of the parameter at which equilibria change, where they are known already.
     tolerance : float
         Of the interpolants: relative to y, or to the length of the interval where a curve is steep.
+    progress : callable, optional
+        Called as progress(intervals done, all), the intervals between values at which equilibria change.
 
     Raises
     ------
@@ -94,7 +98,7 @@ def full_boundary(
     strips: list[WalledStrip] = []
     corners: list[Corner] = []
     gaps: list[tuple[float, float]] = []
-    for a, b in itertools.pairwise(ends):
+    for a, b in counted(list(itertools.pairwise(ends)), progress):
         try:
             new, changes = _between(members, a, b, tolerance, wanted, unresolved)
         except InputError as error:

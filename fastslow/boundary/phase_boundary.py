@@ -8,6 +8,7 @@ from fastslow.boundary.curves import FullBoundary
 from fastslow.boundary.full import full_boundary
 from fastslow.boundary.singular import SingularBoundary, singular_boundary
 from fastslow.errors import InputError
+from fastslow.progress import Progress
 from fastslow.systems.families import Axis, axis_of, family_of
 from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem
@@ -21,6 +22,7 @@ def phase_boundary(
     *,
     limit: Limit = "ode",
     starts: tuple[float, float] | None = None,
+    progress: Progress | None = None,
 ) -> FullBoundary | SingularBoundary:
     """Return where the fate of a start (start_fast, y) changes, as curves y(p) over a parameter p, with corners.
 
@@ -35,6 +37,8 @@ def phase_boundary(
         slow_rate -> 0, where the curves are heights of special points.
     starts : pair of float, optional
         The range of y that is wanted from the full system; all unless given.
+    progress : callable, optional
+        Called as progress(done, all) with intervals of the parameter that are done.
 
     Raises
     ------
@@ -51,7 +55,7 @@ def phase_boundary(
     axis = axis_of(x, "x", system=system)
     family = family_of(system, axis.name)
     if limit == "ode":
-        return full_boundary(family, axis, starts=starts)
+        return full_boundary(family, axis, starts=starts, progress=progress)
     if limit == "singular":
-        return singular_boundary(family, axis)
+        return singular_boundary(family, axis, progress=progress)
     raise InputError("limit", limit, "is no limit", "Known: ode, singular")

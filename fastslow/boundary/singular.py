@@ -21,6 +21,7 @@ from fastslow.boundary.formula_strands import FormulaStrand
 from fastslow.boundary.pieces import Fate, Piece, pieces_between, sample_between
 from fastslow.boundary.singular_curves import joined_pieces
 from fastslow.errors import InputError
+from fastslow.progress import Progress, counted
 from fastslow.systems.families import Axis, Family
 from fastslow.systems.formula_families import formula_member
 from fastslow.systems.formula_system import FormulaSystem
@@ -56,7 +57,7 @@ class SingularBoundary:
         delayed loss of stability takes part.
     complete : bool
         Whether it is also proved that nothing else happens: also every parameter at which two heights are equal was
-        isolated, by resultants, or no jump can pass a special point.
+        isolated, by resultants or interval arithmetic, or no jump can pass a special point.
     """
 
     family: Family
@@ -216,7 +217,7 @@ class SingularBoundary:
         return piece.heights(s)[keep], fates
 
 
-def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
+def singular_boundary(family: Family, axis: Axis, *, progress: Progress | None = None) -> SingularBoundary:
     """Return the boundary between the fates of starts in the singular limit over a parameter.
 
     Between events the thresholds are slow values of special points, analytic in the parameter. The local events are
@@ -231,6 +232,8 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
         In one parameter, polynomial in it.
     axis : Axis
         The interval.
+    progress : callable, optional
+        Called as progress(intervals done, all), the intervals between events.
 
     Raises
     ------
@@ -239,8 +242,7 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
 
     Notes
     -----
-    Of formulas the local events are isolated by interval arithmetic (``formula_singular``); equal heights are found by
-    evaluation, and the further thresholds that delayed exits make are not followed: `unresolved` says so.
+    Of formulas the local events and equal heights are isolated by interval arithmetic (``formula_singular``).
 
     Examples
     --------
@@ -255,7 +257,7 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
     check_line_at_rest(axis)
     member = formula_member(family, ((axis.low, axis.high),))
     if member is not None:
-        return _of_formulas(family, axis, member)
+        return _of_formulas(family, axis, member, progress)
     events = events_of(family, axis)
     low, high = float(axis.low), float(axis.high)
     sample = family.at(sample_between(*_valid_interval(events)))
@@ -263,7 +265,7 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
     crossings, all_heights = certified_heights(events, strands, height_events(events, strands))
     cuts = {low, high, *(e.parameter for e in (*events.events, *crossings)), *(v for gap in events.gaps for v in gap)}
     pieces: list[Piece] = []
-    for a, b in itertools.pairwise(sorted(cuts)):
+    for a, b in counted(list(itertools.pairwise(sorted(cuts))), progress):
         if any(gap[0] <= a and b <= gap[1] for gap in events.gaps):
             continue
         pieces += pieces_between(family, PolynomialSurroundings(events), strands, a, b)
@@ -275,13 +277,13 @@ def singular_boundary(family: Family, axis: Axis) -> SingularBoundary:
     )
 
 
-def _of_formulas(family: Family, axis: Axis, sample: FormulaSystem) -> SingularBoundary:
-    pieces, events, heights, strands, notes = formula_pieces(family, axis, sample)
+def _of_formulas(family: Family, axis: Axis, sample: FormulaSystem, progress: Progress | None) -> SingularBoundary:
+    pieces, events, heights, strands, notes, open_ = formula_pieces(family, axis, sample, progress)
     curves, corners = joined_pieces(pieces, [*events, *heights], ())
     followed = not notes and not any(piece.delayed or piece.unmatched for piece in pieces)
     return SingularBoundary(
-        family, axis, curves, corners, None, tuple(heights), (), followed, False, tuple(pieces), tuple(strands),
-        tuple(notes),
+        family, axis, curves, corners, None, tuple(heights), (), followed, followed and not open_, tuple(pieces),
+        tuple(strands), (*notes, *open_),
     )  # fmt: skip
 
 

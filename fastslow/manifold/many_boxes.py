@@ -21,19 +21,23 @@ _MOST_TRIED = 2000
 
 
 def has_no_zero(
-    functions: Sequence[Expression], names: Sequence[str], bounds: Sequence[tuple[Fraction, Fraction]]
+    functions: Sequence[Expression],
+    names: Sequence[str],
+    bounds: Sequence[tuple[Fraction, Fraction]],
+    whole: Sequence[str] = (),
+    most: int = _MOST_TRIED,
 ) -> bool:
     """Whether it is shown, by subdivision without Newton's method, that some formulas have no common zero in a box.
 
-    There may be any number of formulas.
+    There may be any number of formulas. Sides named in `whole` are not cut; about `most` boxes are tried.
     """
     tape = Tape(functions, names)
     boxes = np.array([[[rounded_out(low)[0], rounded_out(high)[1]] for low, high in bounds]])
-    width = np.ptp(boxes[0], axis=1)
+    width = np.where([name in whole for name in names], np.inf, np.ptp(boxes[0], axis=1))
     tried = 0
     while len(boxes):
         tried += len(boxes)
-        if tried > _MOST_TRIED:
+        if tried > most:
             return False
         results, _ = tape.intervals([(boxes[:, j, 0], boxes[:, j, 1]) for j in range(len(names))])
         apart = np.any([(low > 0) | (high < 0) for low, high in results], axis=0)

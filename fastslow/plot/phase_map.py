@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,8 +38,8 @@ LIMITS: dict[str, dict[str, Any]] = {
 }
 _ONLY_ENDS: dict[str, Any] = {"color": NEUTRAL, "linestyle": "-", "linewidth": 0.8}
 _LABELS = {"ode": "boundary, full system", "singular": "boundary, singular limit"}
-_LABEL = np.array([0.2, 0.1])
-"""Size of a label, as a share of the frame."""
+_LETTER, _LABEL_HEIGHT, _LABEL_POINTS, _ROWS = 0.0095, 0.075, 23.0, 4
+"""Of a label: width of a letter and height as shares of the frame, height in points; rows that are tried."""
 _SAME = 0.012
 """Distance, as a share of the frame, of corners of two limits that are one for the eye."""
 _CORNER: dict[str, Any] = {"marker": "o", "s": 30, "facecolor": "white", "edgecolor": INK, "linewidth": 1.3}
@@ -243,13 +244,13 @@ def _curves(axes: Axes, boundaries: Sequence[Boundary], upright: bool, frame: Fr
             if all(np.abs(share - other).max() > _SAME for other, _ in corners):
                 corners.append((share, f"{corner.kind}\n({corner.parameter:.6g}, {corner.y:.6g})"))
     for share, text in corners:
-        right, up = _free_side(share, taken, labels)
-        far = share + np.array((right, up)) * _LABEL
-        labels.append((np.minimum(share, far), np.maximum(share, far)))
+        size = _LETTER * max(map(len, text.split("\n"))), _LABEL_HEIGHT
+        right, up = _free_side(share, taken, labels, size)
+        labels.append(_box(share, (right, up), size))
         axes.annotate(
             text,
             (float(share[0]), float(share[1])),
-            (10 * right, 8 * up),
+            (10 * right, up * 8 + (up - np.sign(up)) * _LABEL_POINTS),
             xycoords="axes fraction",
             textcoords="offset points",
             ha="left" if right > 0 else "right",
@@ -285,18 +286,31 @@ def _resampled(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _free_side(
-    share: NDArray[np.float64], curves: Sequence[NDArray[np.float64]], labels: Sequence[Box]
+    share: NDArray[np.float64], curves: Sequence[NDArray[np.float64]], labels: Sequence[Box], size: tuple[float, float]
 ) -> tuple[int, int]:
-    """Return the directions in which a label beside a point covers no label, little of the curves, and is inside."""
+    """Return the direction and the row, up or down, in which a label covers no label and little of the curves."""
 
     def cost(side: tuple[int, int]) -> float:
-        ends = share + np.array(side) * _LABEL
-        low, high = np.minimum(share, ends), np.maximum(share, ends)
+        low, high = _box(share, side, size)
         covered = sum(int(np.all((c > low) & (c < high), axis=1).sum()) for c in curves)
         met = sum(bool(np.all((low < b) & (a < high))) for a, b in labels)
-        return covered + 1e4 * met + 1e6 * float(np.any((ends < 0.0) | (ends > 1.0)))
+        far = 20.0 * (abs(side[1]) - 1)
+        return covered + far + 1e4 * met + 1e6 * float(np.any((low < 0.0) | (high > 1.0)))
 
-    return min(((1, -1), (-1, 1), (1, 1), (-1, -1)), key=cost)
+    rows = itertools.chain.from_iterable((row, -row) for row in range(1, _ROWS + 1))
+    return min(((right, up) for up in rows for right in (1, -1)), key=cost)
+
+
+def _box(share: NDArray[np.float64], side: tuple[int, int], size: tuple[float, float]) -> Box:
+    """Return the corners of a label on a side of a point, in a row counted from there."""
+    right, up = side
+    ends = np.array(
+        [
+            share + np.array((0.0, (up - np.sign(up)) * _LABEL_HEIGHT)),
+            share + np.array((right * size[0], up * _LABEL_HEIGHT)),
+        ]
+    )
+    return ends.min(axis=0), ends.max(axis=0)
 
 
 def _title(system: FastSlowSystem, varied: Sequence[str]) -> str:
@@ -309,7 +323,7 @@ def _title(system: FastSlowSystem, varied: Sequence[str]) -> str:
         elif name not in varied and name != "noise":
             parts.append(f"{axis_label(name)} = {short(value)}")
     text = ", ".join(parts)
-    if len(text.replace("$", "")) <= _LONGEST:
+    if text and len(text.replace("$", "")) <= _LONGEST:
         return text
     rate = "" if "slow_rate" in varied else f", slow rate {float(system.slow_rate):g}"
     return f"{system.title or system.name}{rate}"

@@ -48,7 +48,10 @@ def test_the_singular_limit_is_that_of_the_polynomials(
 ) -> None:
     plain, hidden = pair(tmp_path, f, g, start)
     exact, ours = (fs.phase_boundary(path, axis, limit="singular") for path in (plain, hidden))
-    assert ours.followed and not ours.complete  # type: ignore[union-attr]
+    assert ours.complete and exact.complete
+    # Nor do both know different parameters at which two heights are equal, on jumps that no fate feels.
+    known = [[event.parameter for event in each.crossings if event.certified] for each in (ours, exact)]  # type: ignore[union-attr]
+    np.testing.assert_allclose(*known, atol=1e-12)
     inside = [(c.kind, c.parameter, c.y, c.x) for c in exact.corners if abs(c.y) < 4]
     found = [(c.kind, c.parameter, c.y, c.x) for c in ours.corners]
     assert [row[0] for row in found] == [row[0] for row in inside]
@@ -57,6 +60,37 @@ def test_the_singular_limit_is_that_of_the_polynomials(
     values = np.linspace(float(ours.axis.low), float(ours.axis.high), 38)[1:-1] + 1e-3
     y = np.linspace(-3.9, 3.9, 201)
     np.testing.assert_array_equal(table(ours, values, y), table(exact, values, y))
+
+
+def test_delayed_exits_are_followed_as_those_of_the_polynomials(tmp_path: Path) -> None:
+    """On x = 0, f_x / g = y: who comes at y leaves at -y, and misses the fold at y = -1/k if y > 1/k."""
+    plain, hidden = pair(tmp_path, "x*(-y - 2*x + k*x**2)", "4*x - 1", "1/2")
+    exact, ours = (fs.phase_boundary(path, "k=1/2:2", limit="singular") for path in (plain, hidden))
+    assert [curve.kind for curve in ours.curves] == ["fold", "delayed exit"]
+    assert not ours.complete and all("delayed" in text for text in ours.unresolved)
+    values, y = np.linspace(0.51, 1.99, 23), np.linspace(-3.9, 3.9, 201)
+    np.testing.assert_array_equal(table(ours, values, y), table(exact, values, y))
+    delayed = [curve for curve in ours.curves if curve.kind == "delayed exit"]
+    for curve in delayed:
+        np.testing.assert_allclose(curve.y, 1 / curve.parameter, rtol=1e-12)
+
+
+def test_canard_points_leave_nothing_unproved() -> None:
+    """At a canard point fold and equilibrium merge: Rolle's theorem tells that they have no other height in common."""
+    boundary = fs.phase_boundary("morris_lecar", "current=60:240", limit="singular")
+    assert boundary.complete
+    assert [corner.kind for corner in boundary.corners] == ["canard point"] * 2
+    assert [corner.parameter for corner in boundary.corners] == pytest.approx([83.645531767, 222.452513411])
+    # Where the cusp is an equilibrium it does not, and just this is said.
+    cusp = fs.phase_boundary("ab_reaction", "B=31/2:33/2", limit="singular")
+    assert cusp.unresolved == ("all parameters at which equilibrium and fold have one height.",)
+
+
+def test_an_exit_beside_an_equilibrium_is_an_exit() -> None:
+    """On u = 0 the exit solves (3 - 5l) log(v_in / v_out) = v_in - v_out: at l = 0.5992 near e^-150 v_in."""
+    system = fs.family_of("pp2", "l").at("749/1250")
+    (orbit,) = fs.analyze(system, starts=[("1/2", "3/5")]).orbits
+    assert orbit.verdict.singular == "settles at E2"
 
 
 @pytest.fixture(scope="module")
