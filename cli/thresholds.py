@@ -51,8 +51,9 @@ def thresholds(
     \b
     JSON, schema fastslow.thresholds/1:
       model         what a model file would say
-      thresholds    a0, saddle {id, R, a}, below, above, below_node, above_node,
-                    singular, first_order, note
+      thresholds    a0, saddle {id, R, a} (or C1, ... and the start: an unstable
+                    cycle), below, above, below_node, above_node, singular,
+                    first_order, note
       basins        low, high, verdict, destination in the full system
       differences   from the singular limit, in words
       connections   parameter, value, error, source and target {id, R, a}, side,

@@ -97,3 +97,16 @@ def test_cycles_that_come_close_to_a_slow_line(rate):
     (same,) = fs.limit_cycles(fs.FastSlowSystem(*fields, slow_rate=rate, window=(0, 2))).cycles
     assert max(same.y) == pytest.approx(max(cycle.y), rel=1e-9)
     assert same.exponent == pytest.approx(cycle.exponent, rel=1e-6)
+
+
+def test_slow_drift_is_followed_to_its_end():
+    """At m = 0.785 predators die out like e^(-0.016 t / 100), far beyond the time in which others settle."""
+    system = family_of("predator_prey", "m").at(Fraction("0.785"))
+    run = Settling(critical_manifold(system)).run(Start(Fraction(1, 2), Fraction(1, 5)))
+    assert run.verdict == "leaves the window of y" and run.end[1] == pytest.approx(1e-3)
+
+
+def test_weak_contraction_is_followed_to_its_end():
+    """Just beyond the saddle-node of cycles of Morris and Lecar's fibre near 216.9 a turn changes little."""
+    system = family_of("morris_lecar", "current").at(217)
+    assert Settling(critical_manifold(system)).run(Start(Fraction(-30), Fraction(0))).verdict == "settles at E1"
