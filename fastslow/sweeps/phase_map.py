@@ -179,8 +179,8 @@ def phase_map(
         given, and NAME alone where a model file has a range for it.
     method : {"exact", "singular", "ode"}, optional
         "exact" unless given: cells are filled between the critical starts of the full system, which are curves in the
-        parameter, of systems of formulas, or without energy, computed anew for each of its values; "singular": the same in the limit
-        slow_rate -> 0; "ode": each cell is integrated to its fate.
+        parameter, of systems of formulas, or without energy, computed anew for each of its values; "singular": the
+        same in the limit slow_rate -> 0; "ode": each cell is integrated to its fate.
     a0 : number, optional
         The slow coordinate of all starts, where neither axis is that.
     rtol : float
