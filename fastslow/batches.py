@@ -112,7 +112,7 @@ def analyses(
     ['learning', 'learning']
     """
     system = system_of(model)
-    read = tuple(axis_of(axis, "axes") for axis in axes)
+    read = tuple(axis_of(axis, "axes", system=system) for axis in axes)
     start = _checked(system, read, a0)
     folder = None if store is None else Path(store)
     job = {
@@ -147,7 +147,12 @@ def _checked(system: FastSlowSystem, axes: Sequence[Axis], a0: Real | None) -> A
             raise InputError(slow_start, str(a0), "is an axis already", f"Leave out --{slow_start}")
         return None
     if a0 is None:
-        raise InputError(slow_start, MISSING, "is missing, and it tells where orbits start", "Give --a0, or an axis")
+        raise InputError(
+            slow_start,
+            MISSING,
+            "is missing, and it tells where orbits start",
+            f"Give --a0 5, or an axis {slow_start}=0:1:5",
+        )
     height = exact(a0, slow_start)
     system.check_start(Start(system.start_fast, height))
     return height

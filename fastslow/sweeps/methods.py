@@ -37,6 +37,8 @@ _TOLERANCE = 1e-7
 _DOUBTFUL = 10.0
 """... how many of it a cell may be away from a curve at most to be integrated instead."""
 _TIGHT_RTOL = 1e-12
+_MOST_ALONE = 300
+"""Values of a parameter up to which systems without energy are studied one by one."""
 _FEW = 32
 """Values of the parameter whose doubtful cells are integrated together."""
 
@@ -219,13 +221,16 @@ def filling(plane: Plane, method: str, rtol: float) -> Fill:
 
 
 def one_by_one(plane: Plane) -> bool:
-    """Whether cells are filled for one value of the parameters after the other.
+    """Whether an exact map is filled for one value of the parameters after the other.
 
-    So are formulas; and polynomials without energy where each value has one start only: a boundary costs as much as
-    many starts where it may consist of cycles.
+    So are those of formulas; and those of polynomials without energy but where there are very many values: a boundary
+    that may consist of cycles costs as much as a hundred values, of which it looks at a few.
     """
-    system = plane.system
-    return isinstance(system, FormulaSystem) or (plane.start_axis is None and system.energy_polynomial is None)
+    system, starts = plane.system, plane.start_axis
+    if isinstance(system, FormulaSystem):
+        return True
+    few = starts is None or ((plane.x if starts is plane.y else plane.y).count or 2) <= _MOST_ALONE
+    return few and system.energy_polynomial is None
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""How the cells of a phase map of formulas are filled: for each value of the parameter from its critical manifold.
+"""How the cells of a phase map of formulas are filled: for each value of the parameter by itself.
 
 The boundaries of polynomial systems are followed in the parameter (``fastslow.sweeps.methods``). Here each member is
 studied by itself, and its starts are looked up between the heights that part them.
@@ -38,7 +38,7 @@ MemberFates = Callable[[int, FastSlowSystem, Heights], Codes]
 _UNDECIDED = FATES.index("undecided")
 _KEPT = 256
 """Critical manifolds that are kept for the fields of the cells whose fates they gave."""
-_FOLLOWED = 9
+FOLLOWED = 9
 """Starts that are followed between two heights that part fates, at least: there may be cycles between them."""
 _BESIDE = 1e-7
 """Distance from such a height, relative to the range of starts, within which starts are followed ..."""
@@ -178,7 +178,7 @@ class ExactOneByOne(_OneByOne):
             return int(codes[cell])
 
         on_line = system.chart_of(system.start_fast) is None
-        if on_line or len(starts) <= _FOLLOWED:
+        if on_line or len(starts) <= FOLLOWED:
             for cell in order.tolist():
                 follow(cell)
             return codes
@@ -199,7 +199,7 @@ class ExactOneByOne(_OneByOne):
 
 def _fill(cells: NDArray[np.int64], codes: Codes, follow: Callable[[int], int]) -> None:
     """Give cells in order their codes: follow some, and of those between two with different fates more."""
-    some = np.unique(np.linspace(0, len(cells) - 1, min(_FOLLOWED, len(cells))).round().astype(int))
+    some = np.unique(np.linspace(0, len(cells) - 1, min(FOLLOWED, len(cells))).round().astype(int))
     for first, last in itertools.pairwise([*some, some[-1]]):
         open_ = [(int(first), int(last))]
         while open_:

@@ -20,6 +20,7 @@ from fastslow.progress import Progress
 from fastslow.sweeps.fates import FATES, NOT_VALID, SET_ASIDE
 from fastslow.sweeps.fields import ENDS, attractors_of, check_fields, fields_of, variables_of
 from fastslow.sweeps.methods import METHODS, Fill, filling, one_by_one, reasons
+from fastslow.sweeps.one_by_one import FOLLOWED
 from fastslow.sweeps.plane import Plane, plane_of
 from fastslow.systems.exact import Real
 from fastslow.systems.families import Axis, axis_of, family_of
@@ -178,8 +179,8 @@ def phase_map(
         given, and NAME alone where a model file has a range for it.
     method : {"exact", "singular", "ode"}, optional
         "exact" unless given: cells are filled between the critical starts of the full system, which are curves in the
-        parameter, of systems of formulas computed anew for each of its values; "singular": the same in the limit
-        slow_rate -> 0; "ode": each cell is integrated to its fate.
+        parameter, of systems of formulas, or without energy, computed anew for each of its values; "singular": the
+        same in the limit slow_rate -> 0; "ode": each cell is integrated to its fate.
     a0 : number, optional
         The slow coordinate of all starts, where neither axis is that.
     rtol : float
@@ -255,6 +256,7 @@ def phase_map(
     notes += [*_not_valid(plane, codes), *(f"set aside: {error.message}" for error in result.errors)]
     notes += [
         *_doubts(fields, plane.system),
+        *_cycles_missed(plane, method, codes),
         *_undecided(plane, codes, _prepared(json.dumps(job))[1]),
     ]
     return PhaseMap(plane, method, tuple(FATES[k] for k in occurring), rank[codes], tuple(notes), fields)
@@ -325,6 +327,23 @@ def _doubts(fields: dict[str, NDArray[Any]], system: FastSlowSystem) -> Iterator
         if isinstance(system, FormulaSystem):
             rule += ", or the critical manifold is not proved to be complete"
         yield f"{number} cells of {size} may have another fate at this slow rate" + (f": {rule}" if number else "")
+
+
+def _cycles_missed(plane: Plane, method: Method, codes: NDArray[np.int8]) -> Iterator[str]:
+    """Say what an exact map cannot see between the starts that it follows, where there may be cycles."""
+    starts = plane.start_axis
+    ends = ("settles", "relaxation oscillation", "small oscillation")
+    thinned = starts is not None and (starts.count or 0) > FOLLOWED
+    if (
+        method == "exact"
+        and thinned
+        and one_by_one(plane)
+        and np.isin(codes, [FATES.index(name) for name in ends]).any()
+    ):
+        yield (
+            f"between critical starts at least {FOLLOWED} starts of each system are followed: a basin of a cycle that "
+            "is narrower than their distance may be missed"
+        )
 
 
 def _not_valid(plane: Plane, codes: NDArray[np.int8]) -> Iterator[str]:
