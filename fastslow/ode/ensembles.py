@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastslow.core.lanes import REACHED_END, TOO_MANY_STEPS, run_lanes
+from fastslow.core.lane_blocks import REACHED_END, TOO_MANY_STEPS
 from fastslow.core.polynomial import FACTORS, polynomial_field
 from fastslow.core.polynomial_events import SETTLING
 from fastslow.errors import InputError
@@ -20,7 +20,7 @@ from fastslow.ode.solution import LEAST_RTOL, number, real_numbers
 from fastslow.ode.trajectories import Settling
 from fastslow.ode.undivided import lost_line, told
 from fastslow.progress import Progress
-from fastslow.systems.chart import Chart, ChartKind
+from fastslow.systems.chart import Chart
 from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
@@ -226,7 +226,7 @@ def _by_chart(system: FastSlowSystem, x: NDArray[np.float64]) -> list[tuple[Char
 
 
 def _abreast(system: FastSlowSystem, chart: Chart) -> bool:
-    return chart.kind is not ChartKind.BESIDE and system.field_parameters(chart)[FACTORS] == 0.0
+    return not system.undivided_lines and system.field_parameters(chart)[FACTORS] <= 0.0
 
 
 def _alone(
@@ -287,17 +287,36 @@ def follow(
     times, codes, steps : ndarray, shape (N,)
         As ``fastslow.core.lanes.run_lanes`` tells them.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from numba import get_num_threads
+
+    from fastslow.core import lane_tables, lane_tapes
+    from fastslow.core.lanes import run_lanes
+
+    taped = fields[0, FACTORS] < 0.0
+    equations = (
+        (lane_tapes.tape_values, lane_tapes.tape_derivatives)
+        if taped
+        else (lane_tables.table_values, lane_tables.table_derivatives)
+    )
     options = np.array([rtol, 0.1 * rtol, end, _MOST_STEPS, float(stop)])
     count = len(states)
     t, codes, steps = np.zeros(count), np.zeros(count, np.int64), np.zeros(count, np.int64)
+
+    def run(low: int, high: int) -> None:
+        part = slice(low, high)
+        run_lanes(*equations, fields, events, system[part], options, states[part], t[part], codes[part], steps[part])
+
     low, piece = 0, _FIRST_PIECE
-    while low < count:
-        part = slice(low, min(low + piece, count))
-        begin = time.perf_counter()
-        blocks = min(_MOST_BLOCKS, max(_LEAST_BLOCKS, (part.stop - low) // _BLOCK))
-        run_lanes(fields, events, system[part], options, states[part], t[part], codes[part], steps[part], blocks)
-        low = part.stop
-        if progress is not None:
-            progress(low, count)
-        piece = int(piece * min(4.0, max(0.25, _PIECE_SECONDS / (time.perf_counter() - begin + 1e-6)))) + 1
+    with ThreadPoolExecutor(get_num_threads()) as threads:
+        while low < count:
+            high = min(low + piece, count)
+            begin = time.perf_counter()
+            cuts = np.linspace(low, high, 1 + min(_MOST_BLOCKS, max(_LEAST_BLOCKS, (high - low) // _BLOCK))).astype(int)
+            list(threads.map(run, cuts[:-1], cuts[1:]))
+            low = high
+            if progress is not None:
+                progress(low, count)
+            piece = int(piece * min(4.0, max(0.25, _PIECE_SECONDS / (time.perf_counter() - begin + 1e-6)))) + 1
     return t, codes, steps
