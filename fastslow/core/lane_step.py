@@ -64,19 +64,21 @@ from fastslow.core.tableau import GAMMA, A, C
 def find_places(w, chart, u, y):
     """Write x, z and 1 / weight for the states in the blocks `u` and `y`; see `polynomial.place`."""
     kind, origin, size, bent = chart
-    for i in range(LANES):
-        w[HEIGHT + i] = w[y + i]
-        inverse = 1.0 / math.sqrt(1.0 + bent * w[y + i] * w[y + i])
-        w[INVERSE + i] = inverse
-        w[Z + i] = w[u + i] * inverse
-    if kind == 0.0:
+    if kind == 1.0:
         for i in range(LANES):
-            w[X + i] = w[Z + i]
-    elif kind == 1.0:
-        for i in range(LANES):
+            w[HEIGHT + i] = w[y + i]
+            inverse = 1.0 / math.sqrt(1.0 + bent * w[y + i] * w[y + i])
+            w[INVERSE + i] = inverse
+            w[Z + i] = w[u + i] * inverse
             n, d, _ = tangent(w[Z + i])
             w[X + i] = origin + size * n / d
-    else:
+        return
+    for i in range(LANES):
+        w[HEIGHT + i] = w[y + i]
+        w[INVERSE + i] = 1.0 / math.sqrt(1.0 + bent * w[y + i] * w[y + i])
+        w[Z + i] = w[u + i] * w[INVERSE + i]
+        w[X + i] = w[Z + i]
+    if kind != 0.0:
         for i in range(LANES):
             w[X + i] = origin + size * exponential(w[Z + i])
 
@@ -91,7 +93,10 @@ def chart_of(p):
 def room_for(p):
     """Return room for the lanes of systems with parameters p, with what they share."""
     taped = p[0, FACTORS] < 0.0
-    w = np.zeros(FORMULAS + (room_of_tape(p) if taped else room_of_table(p)))
+    size = FORMULAS + (room_of_tape(p) if taped else room_of_table(p))
+    w = np.zeros(size + 8)
+    first = (-w.ctypes.data // 8) % 8  # no block lies across two lines of the cache
+    w = w[first : first + size]
     if taped:
         load_operations(w, p)
     else:

@@ -54,6 +54,7 @@ from fastslow.core.lane_blocks import (
 from fastslow.core.lane_step import chart_of, lane_jacobian, lane_step, load_system, room_for
 from fastslow.core.rosenbrock import MOST_GROWTH
 from fastslow.core.signatures import MATRIX, VECTOR
+from fastslow.core.tape import address
 
 _SAFETY, _SHRINK, _GROW, _SHRINK_OUTSIDE, _LEAST_ERROR, _MOST_IDEAL = 0.9, 0.2, 8.0, 0.25, 1e-8, 2.5
 _TINY_STEP = 1e-14
@@ -106,19 +107,20 @@ def growth_rate(w, i):
 
 
 @INLINED
-def fate(w, i, event_p, s, size):
+def fate(w, i, q, at, size):
     """Return the number of the function of `polynomial_events.settling_events` that is negative, or REACHED_END.
 
+    `q` is an address, `at` the place of the parameters there, and `size` has the sign of dx/dz.
     A tail whose sign is 0 is a gate [low, 0, high, 0, level, 0] instead: inside where low < x < high and
     -y g_0 - y^2 g_1 / 2 < level.
     """
-    targets, tails = int(event_p[s, 2]), int(event_p[s, 3])
+    targets, tails = int(q[at + 2]), int(q[at + 3])
     x, y = w[X + i], w[Y + i]
     for k in range(targets):
-        j = 5 + 4 * k
-        away, size = x - event_p[s, j], event_p[s, j + 2]
+        j = at + 5 + 4 * k
+        away, near = x - q[j], q[j + 2]
         # divisions only where they matter
-        if -size < away < size and (away / size) ** 2 + ((y - event_p[s, j + 1]) / event_p[s, j + 3]) ** 2 < 1.0:
+        if -near < away < near and (away / near) ** 2 + ((y - q[j + 1]) / q[j + 3]) ** 2 < 1.0:
             return k
     if tails > 0:
         fast, slow = size * w[F + i], w[SLOW + i]  # with the sign of x'
@@ -126,25 +128,21 @@ def fate(w, i, event_p, s, size):
         first = y * w[G0 + i]
         energy = -first - 0.5 * y * y * w[G1 + i] + _ENERGY_MARGIN * abs(first)
         for k in range(tails):
-            j = 5 + 4 * targets + 6 * k
-            side, sign = event_p[s, j + 1], event_p[s, j + 3]
+            j = at + 5 + 4 * targets + 6 * k
+            side, sign = q[j + 1], q[j + 3]
             if sign == 0.0:
-                if event_p[s, j] < x < event_p[s, j + 2] and energy < event_p[s, j + 4]:
+                if q[j] < x < q[j + 2] and energy < q[j + 4]:
                     return targets + k
                 continue
-            inside = side * event_p[s, j] < side * x < side * event_p[s, j + 2]
-            if (
-                inside
-                and sign * event_p[s, j + 4] < sign * y < sign * event_p[s, j + 5]
-                and side * fast < 0.0 < sign * slow
-            ):
+            inside = side * q[j] < side * x < side * q[j + 2]
+            if inside and sign * q[j + 4] < sign * y < sign * q[j + 5] and side * fast < 0.0 < sign * slow:
                 return targets + k
-    exits = int(event_p[s, 4])
+    exits = int(q[at + 4])
     for k in range(0, exits, 2):
-        edge, place = int(event_p[s, 1]) - exits + k, x if k == 0 else y
-        if place < event_p[s, edge]:
+        edge, place = at + int(q[at + 1]) - exits + k, x if k == 0 else y
+        if place < q[edge]:
             return targets + tails + k
-        if place > event_p[s, edge + 1]:
+        if place > q[edge + 1]:
             return targets + tails + k + 1
     return REACHED_END
 
@@ -200,6 +198,7 @@ def run_lanes(values, derivatives, p, event_p, system, options, starts, times, c
     """
     chart = chart_of(p[0])
     w = room_for(p)
+    q = address(event_p.ravel())
     who = np.full(LANES, -1)
     fresh = np.zeros(LANES, np.bool_)
     rejected = np.zeros(LANES, np.bool_)
@@ -221,7 +220,11 @@ def run_lanes(values, derivatives, p, event_p, system, options, starts, times, c
             fresh[i] = False
             here = who[i]
             left = options[END] - w[TIME + i]
-            code = fate(w, i, event_p, system[here], chart[2]) if options[STOP] != 0.0 or left <= 0.0 else REACHED_END
+            code = (
+                fate(w, i, q, system[here] * event_p.shape[1], chart[2])
+                if options[STOP] != 0.0 or left <= 0.0
+                else REACHED_END
+            )
             if code < 0 and left > 0.0:
                 if not abs(w[FAST + i]) + abs(w[SLOW + i]) < np.inf:
                     code = NOT_FINITE

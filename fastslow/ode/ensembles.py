@@ -15,6 +15,7 @@ from fastslow.core.polynomial import FACTORS, polynomial_field
 from fastslow.core.polynomial_events import SETTLING
 from fastslow.errors import InputError
 from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.ode.cycle_traps import trap_of
 from fastslow.ode.integrate import integrate
 from fastslow.ode.solution import LEAST_RTOL, number, real_numbers
 from fastslow.ode.trajectories import Settling
@@ -148,13 +149,16 @@ def ensemble(
     # The events behind those of the nodes are the edges of the window.
     left = np.flatnonzero((codes >= len(nodes)) & (tau is None)).tolist()
     elsewhere = {i: f"leaves the window of {model.edge_left(int(codes[i]) - len(nodes))}" for i in left}
-    for i in again:
+    trapped: set[int] = set()
+    for i in again.tolist():
+        if i in trapped:
+            continue
         start = Start(Fraction(starts_x[i]), Fraction(starts_y[i]))
         if tau is not None:
             t[i], ends[i], taken, lost = _alone(model, start, tau, rtol)
             steps[i] += taken
             if lost:
-                ends[i], elsewhere[int(i)] = np.nan, f"{_UNDECIDED}: {lost}"
+                ends[i], elsewhere[i] = np.nan, f"{_UNDECIDED}: {lost}"
             continue
         one = settling.run(start)
         t[i], ends[i], steps[i] = one.final_time, one.end, steps[i] + len(one.t)
@@ -165,7 +169,12 @@ def ensemble(
                 fates[one.node.id] = one.verdict
             node[i] = names.index(one.node.id)
         elif not one.undecided:
-            elsewhere[int(i)] = one.verdict
+            elsewhere[i] = one.verdict
+            if one.oscillates:
+                others = [j for j in again.tolist() if j > i and j not in trapped and codes[j] == REACHED_END]
+                same = _trapped(settling, charts, np.array(others, dtype=np.int64), ends)
+                elsewhere |= dict.fromkeys(same, one.verdict)
+                trapped |= set(same)
     return Ensemble(
         system=model,
         x0=starts_x,
@@ -177,9 +186,28 @@ def ensemble(
         nodes=tuple(names),
         fates=tuple(fates[name] for name in names),
         steps=steps,
-        again=len(again),
+        again=len(again) - len(trapped),
         elsewhere=elsewhere,
     )
+
+
+def _trapped(
+    settling: Settling,
+    charts: list[tuple[Chart | None, NDArray[np.int64]]],
+    runs: NDArray[np.int64],
+    ends: NDArray[np.float64],
+) -> list[int]:
+    """Return which runs that were followed to the end of time go to the cycle that was found last."""
+    trap = trap_of(settling.manifold, *settling.oscillations[-1])
+    if trap is None:
+        return []
+    found: list[int] = []
+    for chart, members in charts:
+        mine = np.intersect1d(runs, members)
+        if chart is not None and len(mine):
+            states = chart.to_state(*ends[mine].T)
+            found += mine[trap.holds(settling.system, chart, settling.equations(chart)[0], states)].tolist()
+    return found
 
 
 def _beyond_centers(

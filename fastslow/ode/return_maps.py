@@ -95,7 +95,7 @@ class ReturnMap:
             t.append(now + run.t[1:] if steps else np.array([now + run.final_time]))
             u.append(run.u if not u else run.u[1:])
             now, at = now + float(run.final_time), float(run.final_state[1])
-            if self._same_piece(y, at):
+            if self.same_piece(y, at):
                 x, heights = self.chart.from_state(np.concatenate(u))
                 return np.concatenate(t) if steps else np.array([0.0, now]), x, heights
         return None
@@ -117,7 +117,7 @@ class ReturnMap:
         key = (direction, sign)
         field = self._fields[direction]
         if key not in self._events:
-            inside = _inside(self.system.edges)
+            inside = inside_window(self.system.edges)
             self._events[key] = section(field, self.x, inside, 0.0, directions=[sign, 1], terminal=[True, True])
         return integrate(
             polynomial_field,
@@ -131,13 +131,13 @@ class ReturnMap:
             limits=Limits(max_steps=_MOST_STEPS, growth=np.array([1e300, 1e9 * self.height])),
         )
 
-    def _same_piece(self, a: float, b: float) -> bool:
+    def same_piece(self, a: float, b: float) -> bool:
         """Whether f has one sign on the line between two heights."""
         values = self.system.partial("f", 0, 0, self.x, np.linspace(a, b, _PROBES))
         return bool((values > 0.0).all() or (values < 0.0).all())
 
 
-def _inside(edges: tuple[float, ...]) -> NDArray[np.float64]:
+def inside_window(edges: tuple[float, ...]) -> NDArray[np.float64]:
     """Return the polynomial (x - lower) (upper - x), and the same of y where it is bounded: negative beyond an edge."""
     product = variables()[0] * 0 + 1
     for variable, low, high in zip(variables(), edges[::2], edges[1::2], strict=False):

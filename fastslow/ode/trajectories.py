@@ -131,6 +131,8 @@ class Settling:
         # A tail to infinity ends a run; one to an equilibrium is asked only where the run did not get there.
         self.tails = [tail for tail in tails if tail.node.kind is Kind.INFINITY]
         self.funnels = [tail for tail in tails if tail.node.kind is not Kind.INFINITY]
+        self.oscillations: list[tuple[Turn, str]] = []
+        """The last turns of the runs that oscillate, with their verdicts."""
         self._equations: dict[Chart, tuple[NDArray[np.float64], EventSet | None]] = {}
 
     def equations(self, chart: Chart) -> tuple[NDArray[np.float64], EventSet | None]:
@@ -375,7 +377,9 @@ class Settling:
 
     def _oscillation(self, turn: Turn) -> str:
         relaxes = is_relaxation(self.flow, float(turn.x.min()), float(turn.x.max()))
-        return "relaxation oscillation" if relaxes else "small oscillation"
+        verdict = "relaxation oscillation" if relaxes else "small oscillation"
+        self.oscillations.append((turn, verdict))
+        return verdict
 
 
 def _on_slow_line(point: SpecialPoint) -> bool:
