@@ -12,4 +12,4 @@ FUSED = njit(**_INNER, forceinline=False, fastmath={"contract"})
 INLINED = njit(**_INNER, forceinline=True, fastmath={"contract"})
 """For the innermost functions: part of their caller, so that what is constant there is constant here."""
 IN_LOOP = njit(**_INNER, inline="always", fastmath={"contract"})
-"""For what loops over lanes call: inlined before LLVM sees the loop, which it makes vector instructions of only then."""
+"""For what loops over lanes call: inlined before LLVM sees the loop, which only then vectorises them."""

@@ -14,7 +14,7 @@ K0, K1, K2, K3, K4, K5, K6, K7, L0, L1, L2, L3, L4, L5, L6, L7 = (LANES * k for 
 U, Y, END_U, END_Y, TIME, STEP, STEP_BEFORE, IDEAL_BEFORE = (LANES * k for k in range(16, 24))
 """... states, clocks and what the step control remembers, ..."""
 X, HEIGHT, Z, INVERSE, FAST, SLOW, M00, M01, M10, M11, ERROR, IDEAL, FLOOR = (LANES * k for k in range(24, 37))
-"""... the place (x, y), z, 1 / weight, the field, the inverse of I / gamma - h J, error, the tolerance of small y, ..."""
+"""... the place (x, y), z, 1 / weight, the field, the inverse of I / gamma - h J, errors, tolerance of small y, ..."""
 F, F_X, F_Y, G, G_X, G_Y, FACTOR, RATE = (LANES * k for k in range(37, 45))
 """... f and g without the constants of their equations, with their derivatives, and these constants, ..."""
 F0, F1, F2, G0, G1, G2, A0, A1, A2, B0, B1, B2 = (LANES * k for k in range(45, 57))

@@ -56,7 +56,7 @@ from fastslow.core.lane_blocks import (
 from fastslow.core.lane_functions import exponential, tangent
 from fastslow.core.lane_tables import load_powers, load_table, room_of_table
 from fastslow.core.lane_tapes import load_operations, load_tape, room_of_tape
-from fastslow.core.polynomial import CHART, DIRECTION, FACTORS, ORIGIN, SCALED, SIZE, SLOW_RATE
+from fastslow.core.polynomial import CHART, DIRECTION, FORM, ORIGIN, SCALED, SIZE, SLOW_RATE
 from fastslow.core.tableau import GAMMA, A, C
 
 
@@ -92,7 +92,7 @@ def chart_of(p):
 @FUSED
 def room_for(p):
     """Return room for the lanes of systems with parameters p, with what they share."""
-    taped = p[0, FACTORS] < 0.0
+    taped = p[0, FORM] < 0.0
     size = FORMULAS + (room_of_tape(p) if taped else room_of_table(p))
     w = np.zeros(size + 8)
     first = (-w.ctypes.data // 8) % 8  # no block lies across two lines of the cache
@@ -109,7 +109,7 @@ def load_system(w, i, p, s):
     """Give lane i the system with the parameters p[s]."""
     w[FACTOR + i] = p[s, DIRECTION] * p[s, SIZE] if p[s, CHART] == 1.0 else p[s, DIRECTION]
     w[RATE + i] = p[s, DIRECTION] * p[s, SLOW_RATE]
-    if p[s, FACTORS] < 0.0:
+    if p[s, FORM] < 0.0:
         load_tape(w, i, p, s)
     else:
         load_table(w, i, p, s)

@@ -163,7 +163,8 @@ class Settling:
         return HORIZON / min(rate, 1.0) if has_energy else _OSCILLATION_TIME * self._slow_time()
 
     @property
-    def _patience(self) -> float:
+    def patience(self) -> float:
+        """How many times longer a run is followed that neither settled nor oscillated."""
         rates = [abs(value.real) for point in self.targets for value in point.eigenvalues if value.real]
         needed = _FOLDINGS / (min(rates) * self.horizon) if rates else 0.0
         return min(max(needed, _PATIENCE), _MOST_PATIENCE)
@@ -199,7 +200,7 @@ class Settling:
             if self.system.energy_polynomial is not None or not result.undecided:
                 return result
             if result.proof == "time" and patience < _PATIENCE:
-                patience = self._patience
+                patience = self.patience
             elif result.proof == "errors" and rtol > _TIGHT:
                 rtol = _TIGHT
             else:
