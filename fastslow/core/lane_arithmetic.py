@@ -11,7 +11,7 @@ from numba.extending import intrinsic, overload
 from fastslow.core.lane_blocks import LANES
 
 _WIDTH = 4
-"""Numbers in one instruction, as in the loops of other kernels: parts that were just written are not soon read as one."""
+"""Numbers in one instruction, as in the loops of other kernels: parts just written are not soon read as one."""
 _PART = ir.VectorType(ir.DoubleType(), _WIDTH)
 
 

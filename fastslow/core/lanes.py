@@ -1,4 +1,4 @@
-"""Ensembles of the polynomial family: sixteen trajectories at a time in each thread, for speed.
+"""Ensembles of planar systems, tables or tapes: sixteen trajectories at a time in each thread, for speed.
 
 One step of Rodas5P is a chain of operations that wait for each other, so that a
 processor idles through most of it. Here sixteen go abreast, each with its

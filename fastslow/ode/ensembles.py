@@ -138,7 +138,7 @@ def ensemble(
         alone[i] = ""
         if tau is not None:
             runs.t[i], end, taken, lost = _alone(model, start, tau, rtol)
-            runs.end(i, (np.nan, np.nan) if lost else end, taken)
+            runs.end(i, (np.nan, np.nan) if lost else (float(end[0]), float(end[1])), taken)
             if lost:
                 elsewhere[i] = f"{_UNDECIDED}: {lost}"
             continue
