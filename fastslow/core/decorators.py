@@ -10,4 +10,6 @@ options is taken from the first caller, and a function is then inlined wherever 
 FUSED = njit(**_INNER, forceinline=False, fastmath={"contract"})
 """With fused multiply-adds, which halve the latency of sums and of Horner's rule."""
 INLINED = njit(**_INNER, forceinline=True, fastmath={"contract"})
-"""For the innermost scalar functions: part of their caller."""
+"""For the innermost functions: part of their caller, so that what is constant there is constant here."""
+IN_LOOP = njit(**_INNER, inline="always", fastmath={"contract"})
+"""For what loops over lanes call: inlined before LLVM sees the loop, which only then vectorises them."""

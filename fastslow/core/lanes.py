@@ -1,4 +1,4 @@
-"""Ensembles of the polynomial family: sixteen trajectories at a time in each thread, for speed.
+"""Ensembles of planar systems, tables or tapes: sixteen trajectories at a time in each thread, for speed.
 
 One step of Rodas5P is a chain of operations that wait for each other, so that a
 processor idles through most of it. Here sixteen go abreast, each with its
@@ -12,59 +12,56 @@ by rounding and by an exponent of the step control (13/64 for 1/5, for the sake 
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit, types
 
-from fastslow.core.lane_step import (
+from fastslow.core.decorators import FUSED, INLINED
+from fastslow.core.lane_blocks import (
+    ATOL,
+    END,
     END_U,
     END_Y,
     ERROR,
-    F0,
-    F1,
-    F2,
+    EVALUATE,
     FAST,
-    FIXED_POWERS,
     FLOOR,
     G0,
     G1,
     IDEAL,
     IDEAL_BEFORE,
-    INLINED_LANE,
     K7,
     L7,
-    LANE,
     LANES,
     M00,
     M01,
     M10,
     M11,
+    MAX_STEPS,
+    NOT_FINITE,
+    REACHED_END,
+    RTOL,
     SLOW,
     STEP,
     STEP_BEFORE,
-    TABLE,
+    STEP_TOO_SMALL,
+    STOP,
     TIME,
+    TOO_MANY_STEPS,
+    F,
     U,
     X,
     Y,
-    chart_of,
-    lane_jacobian,
-    lane_step,
-    load_system,
 )
-from fastslow.core.polynomial import COLUMNS, FIRST
+from fastslow.core.lane_step import chart_of, lane_jacobian, lane_step, load_system, room_for
 from fastslow.core.rosenbrock import MOST_GROWTH
-
-RTOL, ATOL, END, MAX_STEPS, STOP = range(5)
-"""Options. ATOL is that of u, and of y in units of its start if that is below 1; STOP, whether a run ends when an
-event function is negative, or at END only."""
-REACHED_END, TOO_MANY_STEPS, STEP_TOO_SMALL, NOT_FINITE = -1, -2, -3, -4
-"""Codes of trajectories that ended otherwise than by an event, whose codes are their numbers."""
+from fastslow.core.signatures import MATRIX, VECTOR
+from fastslow.core.tape import address
 
 _SAFETY, _SHRINK, _GROW, _SHRINK_OUTSIDE, _LEAST_ERROR, _MOST_IDEAL = 0.9, 0.2, 8.0, 0.25, 1e-8, 2.5
 _TINY_STEP = 1e-14
 _ENERGY_MARGIN = 1e-9
 
 
-@INLINED_LANE
+@INLINED
 def judge(w, options):
     """Write the size of the error of each lane in units of the tolerance, and error^(-13/64)."""
     rtol = options[RTOL]
@@ -78,7 +75,7 @@ def judge(w, options):
         w[IDEAL + i] = 1.0 / (eighth * sixteenth * math.sqrt(math.sqrt(sixteenth)))
 
 
-@LANE
+@FUSED
 def first_step(w, i, options):
     """Return the length of a first step of lane i; see `rosenbrock.first_step`."""
     rtol = options[RTOL]
@@ -97,7 +94,7 @@ def first_step(w, i, options):
     return h
 
 
-@INLINED_LANE
+@INLINED
 def growth_rate(w, i):
     """Return the largest real part of an eigenvalue of lane i; see `rosenbrock.growth_rate`."""
     a, b, c, d = w[M00 + i], w[M01 + i], w[M10 + i], w[M11 + i]
@@ -109,51 +106,48 @@ def growth_rate(w, i):
     return (a * d - b * c) / (half - root) if square > 0.0 else half
 
 
-@INLINED_LANE
-def fate(w, i, event_p, s):
+@INLINED
+def fate(w, i, q, at, size):
     """Return the number of the function of `polynomial_events.settling_events` that is negative, or REACHED_END.
 
+    `q` is an address, `at` the place of the parameters there, and `size` has the sign of dx/dz.
     A tail whose sign is 0 is a gate [low, 0, high, 0, level, 0] instead: inside where low < x < high and
     -y g_0 - y^2 g_1 / 2 < level.
     """
-    targets, tails = int(event_p[s, 2]), int(event_p[s, 3])
+    targets, tails = int(q[at + 2]), int(q[at + 3])
     x, y = w[X + i], w[Y + i]
     for k in range(targets):
-        j = 5 + 4 * k
-        away, size = x - event_p[s, j], event_p[s, j + 2]
+        j = at + 5 + 4 * k
+        away, near = x - q[j], q[j + 2]
         # divisions only where they matter
-        if -size < away < size and (away / size) ** 2 + ((y - event_p[s, j + 1]) / event_p[s, j + 3]) ** 2 < 1.0:
+        if -near < away < near and (away / near) ** 2 + ((y - q[j + 1]) / q[j + 3]) ** 2 < 1.0:
             return k
     if tails > 0:
-        fast = w[F0 + i] + y * (w[F1 + i] + y * w[F2 + i])
-        slow = w[SLOW + i]
+        fast, slow = size * w[F + i], w[SLOW + i]  # with the sign of x'
         # E of a member with x' = -(...) E_x, y' = -slow_rate E_y, and a margin for rounding
         first = y * w[G0 + i]
         energy = -first - 0.5 * y * y * w[G1 + i] + _ENERGY_MARGIN * abs(first)
         for k in range(tails):
-            j = 5 + 4 * targets + 6 * k
-            side, sign = event_p[s, j + 1], event_p[s, j + 3]
+            j = at + 5 + 4 * targets + 6 * k
+            side, sign = q[j + 1], q[j + 3]
             if sign == 0.0:
-                if event_p[s, j] < x < event_p[s, j + 2] and energy < event_p[s, j + 4]:
+                if q[j] < x < q[j + 2] and energy < q[j + 4]:
                     return targets + k
                 continue
-            inside = side * event_p[s, j] < side * x < side * event_p[s, j + 2]
-            if (
-                inside
-                and sign * event_p[s, j + 4] < sign * y < sign * event_p[s, j + 5]
-                and side * fast < 0.0 < sign * slow
-            ):
+            inside = side * q[j] < side * x < side * q[j + 2]
+            if inside and sign * q[j + 4] < sign * y < sign * q[j + 5] and side * fast < 0.0 < sign * slow:
                 return targets + k
-    if event_p[s, 4] != 0.0:
-        base = int(event_p[s, 1])
-        if x < event_p[s, base - 2]:
-            return targets + tails
-        if x > event_p[s, base - 1]:
-            return targets + tails + 1
+    exits = int(q[at + 4])
+    for k in range(0, exits, 2):
+        edge, place = at + int(q[at + 1]) - exits + k, x if k == 0 else y
+        if place < q[edge]:
+            return targets + tails + k
+        if place > q[edge + 1]:
+            return targets + tails + k + 1
     return REACHED_END
 
 
-@LANE
+@FUSED
 def load(w, i, starts, here, options):
     """Set lane i to a start."""
     w[U + i], w[Y + i] = starts[here, 0], starts[here, 1]
@@ -162,30 +156,55 @@ def load(w, i, starts, here, options):
     w[TIME + i], w[STEP + i], w[STEP_BEFORE + i] = 0.0, 0.0, 0.0
 
 
-@LANE
-def powers_of(p):
-    """Return for each column of the tables of all systems how many powers of x, from the lowest, occur in it."""
-    powers = np.zeros(COLUMNS, np.int64)
-    rows = int(p[0, FIRST])
-    for s in range(p.shape[0]):
-        for row in range(rows):
-            for column in range(COLUMNS):
-                if p[s, FIRST + 1 + row * COLUMNS + column] != 0.0:
-                    powers[column] = max(powers[column], rows - row)
-    return powers[0], powers[1], powers[2], powers[3], powers[4], powers[5]
+@njit(
+    types.void(
+        EVALUATE,
+        EVALUATE,
+        MATRIX,
+        MATRIX,
+        types.int64[::1],
+        VECTOR,
+        MATRIX,
+        VECTOR,
+        types.int64[::1],
+        types.int64[::1],
+    ),
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+    fastmath={"contract"},
+    no_cfunc_wrapper=True,
+)
+def run_lanes(values, derivatives, p, event_p, system, options, starts, times, codes, steps):
+    """Follow all starts, in place, to an event or to the end of time; see the module.
 
-
-@LANE
-def run_block(p, event_p, powers, system, options, starts, times, codes, steps, low, high):
-    """Follow the starts from `low` to `high`, in place, to their ends."""
+    Parameters
+    ----------
+    values, derivatives : EVALUATE
+        `table_values` and `table_derivatives`, or `tape_values` and `tape_derivatives`.
+    p : (S, np) array
+        Parameters of `polynomial_field` with a table for each system, all with as many rows, or a tape for each,
+        all with the same operations; all in the same chart.
+    event_p : (S, ne) array
+        Parameters of `settling_events` for each system, filled up with anything.
+    system : (N,) integer array
+        The system of each start.
+    options : (5,) array
+        RTOL, ATOL, END, MAX_STEPS, STOP.
+    starts : (N, 2) array
+        States; at the return the last ones.
+    times, codes, steps : (N,) arrays
+        Time, number of the event or code of the end, and steps tried, 0 at the call.
+    """
     chart = chart_of(p[0])
-    w = np.zeros(TABLE + max(int(p[0, FIRST]), FIXED_POWERS) * COLUMNS * LANES)
+    w = room_for(p)
+    q = address(event_p.ravel())
     who = np.full(LANES, -1)
     fresh = np.zeros(LANES, np.bool_)
     rejected = np.zeros(LANES, np.bool_)
-    following, busy = low, 0
+    following, busy, count = 0, 0, starts.shape[0]
     for i in range(LANES):
-        if following < high:
+        if following < count:
             who[i] = following
             following += 1
             busy += 1
@@ -193,7 +212,7 @@ def run_block(p, event_p, powers, system, options, starts, times, codes, steps, 
             load_system(w, i, p, system[who[i]])
             fresh[i] = True
     while busy > 0:
-        lane_jacobian(w, chart, powers)
+        lane_jacobian(derivatives, w, chart)
         loaded = False
         for i in range(LANES):
             if not fresh[i]:
@@ -201,7 +220,11 @@ def run_block(p, event_p, powers, system, options, starts, times, codes, steps, 
             fresh[i] = False
             here = who[i]
             left = options[END] - w[TIME + i]
-            code = fate(w, i, event_p, system[here]) if options[STOP] != 0.0 or left <= 0.0 else REACHED_END
+            code = (
+                fate(w, i, q, system[here] * event_p.shape[1], chart[2])
+                if options[STOP] != 0.0 or left <= 0.0
+                else REACHED_END
+            )
             if code < 0 and left > 0.0:
                 if not abs(w[FAST + i]) + abs(w[SLOW + i]) < np.inf:
                     code = NOT_FINITE
@@ -229,7 +252,7 @@ def run_block(p, event_p, powers, system, options, starts, times, codes, steps, 
             rejected[i] = False
             who[i] = -1
             busy -= 1
-            if following < high:
+            if following < count:
                 who[i] = following
                 following += 1
                 busy += 1
@@ -240,7 +263,7 @@ def run_block(p, event_p, powers, system, options, starts, times, codes, steps, 
                 loaded = True
         if loaded:
             continue
-        lane_step(w, chart, powers)
+        lane_step(values, w, chart)
         judge(w, options)
         for i in range(LANES):
             here = who[i]
@@ -266,32 +289,3 @@ def run_block(p, event_p, powers, system, options, starts, times, codes, steps, 
             else:
                 rejected[i] = True
                 w[STEP + i] = h * (max(_SHRINK, _SAFETY * w[IDEAL + i]) if finite else _SHRINK_OUTSIDE)
-
-
-@njit(cache=True, nogil=True, parallel=True, error_model="numpy")
-def run_lanes(p, event_p, system, options, starts, times, codes, steps, blocks):
-    """Follow all starts, in place, to an event or to the end of time; see the module.
-
-    Parameters
-    ----------
-    p : (S, np) array
-        Parameters of `polynomial_field` with a table for each system: all in the same chart, plain or between two
-        lines, and with as many rows.
-    event_p : (S, ne) array
-        Parameters of `settling_events` for each system, filled up with anything.
-    system : (N,) integer array
-        The system of each start.
-    options : (5,) array
-        RTOL, ATOL, END, MAX_STEPS, STOP.
-    starts : (N, 2) array
-        States; at the return the last ones.
-    times, codes, steps : (N,) arrays
-        Time, number of the event or code of the end, and steps tried, 0 at the call.
-    blocks : int
-        How many parts the starts are dealt to the threads in.
-    """
-    count = starts.shape[0]
-    powers = powers_of(p)
-    for block in prange(blocks):
-        low, high = count * np.int64(block) // blocks, count * (np.int64(block) + 1) // blocks
-        run_block(p, event_p, powers, system, options, starts, times, codes, steps, low, high)

@@ -73,7 +73,7 @@ def polynomial_curve(u, p, residual, jacobian, tests):
     return 0 if math.isfinite(value) else 1
 
 
-DIRECTION, SLOW_RATE, CHART, ORIGIN, SIZE, SCALED, FACTORS, FIRST = range(8)
+DIRECTION, SLOW_RATE, CHART, ORIGIN, SIZE, SCALED, FORM, FIRST = range(8)
 """Places in the parameters of `polynomial_field`."""
 COLUMNS = 6
 """Of the table of a field that is at most quadratic in y: f_0, f_1, f_2, g_0, g_1, g_2, polynomials in x."""
@@ -116,38 +116,9 @@ def from_table(x, y, p):
 
 
 @INLINED
-def general_products(x, y, p):
-    """Return (prod_k f_k, g) at a point, from the factors or the tape of `polynomial_field`."""
-    if p[FACTORS] < 0.0:
-        return planar_values(p, FIRST, x, y)
-    value = 1.0
-    offset = FIRST
-    for _ in range(int(p[FACTORS])):
-        q, offset = evaluate_value(p, offset, x, y)
-        value *= q
-    return value, evaluate_value(p, offset, x, y)[0]
-
-
-@INLINED
 def products(x, y, p):
-    """Return (prod_k f_k, g) at a point, from the factors, the table or the tape of `polynomial_field`."""
-    return from_table(x, y, p) if p[FACTORS] == 0.0 else general_products(x, y, p)
-
-
-@INLINED
-def products_and_derivatives(x, y, p):
-    """Return (f, f_x, f_y, g, g_x, g_y) with f = prod_k f_k at a point, from the factors or from the tape."""
-    if p[FACTORS] < 0.0:
-        return planar_derivatives(p, FIRST, x, y)
-    value, value_x, value_y = 1.0, 0.0, 0.0
-    offset = FIRST
-    for _ in range(int(p[FACTORS])):
-        q, q_x, q_y, offset = evaluate(p, offset, x, y)
-        value_x = value_x * q + value * q_x
-        value_y = value_y * q + value * q_y
-        value *= q
-    g, g_x, g_y, offset = evaluate(p, offset, x, y)
-    return value, value_x, value_y, g, g_x, g_y
+    """Return (f, g) at a point without the invariant lines, from the table or the tape of `polynomial_field`."""
+    return from_table(x, y, p) if p[FORM] == 0.0 else planar_values(p, FIRST, x, y)
 
 
 @INLINED
@@ -170,7 +141,7 @@ def slopes_and_derivatives(z, y, p):
     if p[CHART] == 1.0:
         fast *= p[SIZE]
     rate = p[DIRECTION] * p[SLOW_RATE]
-    if p[FACTORS] == 0.0:
+    if p[FORM] == 0.0:
         rows = int(p[FIRST])
         f0, f1, f2, g0, g1, g2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         a0, a1, a2, b0, b1, b2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
@@ -196,7 +167,7 @@ def slopes_and_derivatives(z, y, p):
             rate * (b0 + y * (b1 + y * b2)) * stretch,
             rate * (g1 + 2.0 * y * g2),
         )
-    value, value_x, value_y, g, g_x, g_y = products_and_derivatives(x, y, p)
+    value, value_x, value_y, g, g_x, g_y = planar_derivatives(p, FIRST, x, y)
     return fast * value, fast * value_x * stretch, fast * value_y, rate * g, rate * g_x * stretch, rate * g_y
 
 
@@ -231,15 +202,15 @@ def planar_jacobian(u, y, p):
 
 @njit(FIELD.signature, cache=True, error_model="numpy")
 def polynomial_field(u, p, du, jacobian, with_jacobian):
-    """Field (x', y') = direction (prod_k f_k(x, y), slow_rate g(x, y)), and its Jacobian.
+    """Field (x', y') = direction (f(x, y), slow_rate g(x, y)), and its Jacobian.
 
-    p = [direction, slow_rate, chart, origin, size, scaled, number of factors, f_1, f_2, ..., g], or, where f
-    and g are at most quadratic in y, [..., 0, rows, table] with a row (f_0, f_1, f_2, g_0, g_1, g_2) for each
-    power of x, the highest first. Where f or g is no polynomial it is [..., -1, tape] with the outputs f and g.
+    p = [direction, slow_rate, chart, origin, size, scaled, 0, rows, table] where f and g are polynomials at most
+    quadratic in y, with a row (f_0, f_1, f_2, g_0, g_1, g_2) of the table for each power of x, the highest first.
+    Otherwise p = [..., -1, tape] with the outputs f and g.
 
-    Chart 0: u = (x, y). Otherwise u = (z, y), see ``fast_coordinate``, for a field with the invariant
-    lines of the chart left out of its factors: then z' = size prod_k f_k between two lines and
-    z' = prod_k f_k beside one; nearness to the lines never underflows.
+    Chart 0: u = (x, y). Otherwise u = (z, y), see ``fast_coordinate``, for a field with the invariant lines of the
+    chart left out of f: then z' = size f between two lines and z' = f beside one; nearness to the lines never
+    underflows.
 
     Scaled, if not 0: u = (z sqrt(1 + y^2), y), which tends to a constant where a branch leaves along z ~ 1 / y.
     """

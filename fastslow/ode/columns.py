@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from fastslow.core.polynomial import SLOW_RATE
 from fastslow.errors import InputError
 from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.ode.abreast import follow
 from fastslow.ode.column_ends import ends_of
-from fastslow.ode.ensembles import ensemble, follow
+from fastslow.ode.ensembles import ensemble
 from fastslow.ode.solution import LEAST_RTOL
 from fastslow.ode.trajectories import HORIZON, Settling
 from fastslow.progress import Progress

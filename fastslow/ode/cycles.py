@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -73,6 +74,12 @@ class Turn:
         if self.strayed * self.height > self.uncertainty:
             return f"errors grow to {self.strayed:.1g} of the size of a turn, as along a canard,"
         return "one turn changes less than its error"
+
+    def winds_round(self, point: SpecialPoint) -> bool:
+        """Whether the polygon of the turn winds round a point."""
+        angle = np.arctan2((self.y - point.y) / self.height, (self.x - point.x) / float(np.ptp(self.x)))
+        angle = np.unwrap(angle)
+        return bool(abs(angle[-1] - angle[0]) > math.pi)
 
     def shrinks_to(self, point: SpecialPoint, distance: float) -> bool:
         """Whether the turn surrounds an equilibrium, and P shrinks to within a distance of it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
@@ -10,27 +9,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastslow.core.lanes import REACHED_END, TOO_MANY_STEPS, run_lanes
-from fastslow.core.polynomial import FACTORS, polynomial_field
-from fastslow.core.polynomial_events import SETTLING
+from fastslow.core.lane_blocks import REACHED_END
+from fastslow.core.polynomial import polynomial_field
 from fastslow.errors import InputError
 from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.special_points import Kind, Stability
+from fastslow.ode.abreast import Abreast, Charts
 from fastslow.ode.integrate import integrate
 from fastslow.ode.limit_cycles import cycle_at, cycles_of
 from fastslow.ode.solution import LEAST_RTOL, number, real_numbers
 from fastslow.ode.trajectories import Settling
 from fastslow.ode.undivided import lost_line, told
-from fastslow.progress import Progress
-from fastslow.systems.chart import Chart, ChartKind
 from fastslow.systems.presets import system_of
 from fastslow.systems.system import FastSlowSystem, Start
 
-_MOST_STEPS = 100_000
-_PIECE_SECONDS = 0.1
-_FIRST_PIECE = 2048
-_BLOCK, _LEAST_BLOCKS, _MOST_BLOCKS = 256, 4, 16
-"""Starts in a part of a piece, and parts, so that threads that finish early find more to do."""
 _UNDECIDED = "undecided"
 
 
@@ -128,9 +120,9 @@ def ensemble(
 
     Notes
     -----
-    The kernel (``fastslow.core.lanes``) serves fields that are at most quadratic in y between invariant lines or
-    in the plane; other systems are followed one by one. Runs that it leaves undecided (too many steps, a step
-    too small) are followed again by `Settling.run`, with all its means.
+    Runs that the kernel (``fastslow.core.lanes``) leaves undecided (the end of time, too many steps, a step too small)
+    are followed again by `Settling.run`, with all its means; what that finds of one (a cycle, patience that pays)
+    decides others. Systems with invariant lines that cannot be divided out of f are followed one by one.
 
     Each start has its own fate; a basin with no start in it is not seen: see ``Ensemble.unreached``.
     """
@@ -147,71 +139,84 @@ def ensemble(
         raise InputError("x0", float(starts_x[on_line[0]]), "must not be on an invariant line where tau is given")
     settling = system if isinstance(system, Settling) else Settling(critical_manifold(model))
     nodes = [*settling.targets, *(tail.node for tail in settling.tails)]
-    count = len(starts_y)
-    t, codes, steps = np.zeros(count), np.full(count, -1), np.zeros(count, np.int64)
-    ends = np.stack([starts_x, starts_y], axis=-1)
-    for chart, members in charts:
-        if chart is None or not _abreast(model, chart):
-            codes[members] = TOO_MANY_STEPS
-            continue
-        states = chart.to_state(starts_x[members], starts_y[members])
-        t[members], codes[members], steps[members] = _run(settling, chart, states, tau, rtol)
-        ends[members] = np.stack(chart.from_state(states), axis=-1)
-    again = np.flatnonzero(codes < (0 if tau is None else REACHED_END))
     names = list(dict.fromkeys(point.id for point in nodes))
-    index = np.array([*(names.index(point.id) for point in nodes), -1])
-    node = index[np.where((codes >= 0) & (codes < len(nodes)), codes, -1)]
     fates = {point.id: settling.flow.fate_of(point) for point in nodes}
-    again = np.union1d(again, _beyond_centers(settling, codes, starts_x, ends)) if tau is None else again
-    # The events behind those of the nodes are the edges of the window.
-    left = np.flatnonzero((codes >= len(nodes)) & (tau is None)).tolist()
-    elsewhere = {i: f"leaves the window of {model.edge_left(int(codes[i]) - len(nodes))}" for i in left}
-    for i in again:
+    runs = Abreast(settling, charts, starts_x, starts_y, rtol)
+    everyone = np.arange(len(starts_y))
+    runs.follow(everyone, tau or settling.horizon, stop=tau is None)
+    alone: dict[int, str] = {}  # the node of each run that was followed by itself, or no node
+    elsewhere: dict[int, str] = {}
+    open_ = everyone[runs.codes < (0 if tau is None else REACHED_END)].tolist()
+    if tau is None:
+        open_ = sorted({*open_, *_beyond_centers(settling, runs, starts_x)})
+    longer = False
+    while open_:
+        i = open_.pop(0)
         start = Start(Fraction(starts_x[i]), Fraction(starts_y[i]))
+        alone[i] = ""
         if tau is not None:
-            t[i], ends[i], taken, lost = _alone(model, start, tau, rtol)
-            steps[i] += taken
+            runs.t[i], end, taken, lost = _alone(model, start, tau, rtol)
+            runs.end(i, (np.nan, np.nan) if lost else end, taken)
             if lost:
-                ends[i], elsewhere[int(i)] = np.nan, f"{_UNDECIDED}: {lost}"
+                elsewhere[i] = f"{_UNDECIDED}: {lost}"
             continue
         one = settling.run(start)
-        t[i], ends[i], steps[i] = one.final_time, one.end, steps[i] + len(one.t)
-        node[i] = -1
+        runs.t[i] = one.final_time
+        runs.end(i, one.end, len(one.t))
         if one.node is not None and not one.undecided:
-            if one.node.id not in names:
-                names.append(one.node.id)
-                fates[one.node.id] = one.verdict
-            node[i] = names.index(one.node.id)
+            alone[i] = one.node.id
+            fates.setdefault(one.node.id, one.verdict)
         elif not one.undecided:
-            elsewhere[int(i)] = one.verdict
+            elsewhere[i] = one.verdict
+        # What is found out of one run may decide the others that came to the end of time.
+        late = np.array([j for j in open_ if runs.codes[j] == REACHED_END], dtype=np.int64)
+        if one.oscillates and len(late):
+            same = runs.in_trap(late, *settling.oscillations[-1])
+            elsewhere |= dict.fromkeys(same, one.verdict)
+            open_ = [j for j in open_ if j not in same]
+        elif len(late) and not longer and model.energy_polynomial is None and runs.codes[i] == REACHED_END:
+            longer = True
+            runs.follow(late, (settling.patience - 1.0) * settling.horizon)
+            beyond = _beyond_centers(settling, runs, starts_x)
+            open_ = [j for j in open_ if runs.codes[j] < 0 or j in beyond]
+    names += [name for name in fates if name not in names]
+    index = np.array([*(names.index(point.id) for point in nodes), -1])
+    node = index[np.where((runs.codes >= 0) & (runs.codes < len(nodes)), runs.codes, -1)]
+    for i, name in alone.items():
+        node[i] = names.index(name) if name else -1
+    if tau is None:
+        # The events behind those of the nodes are the edges of the window.
+        for i in np.flatnonzero(runs.codes >= len(nodes)).tolist():
+            if i not in alone:
+                elsewhere[i] = f"leaves the window of {model.edge_left(int(runs.codes[i]) - len(nodes))}"
+    x, y = runs.places()
     return Ensemble(
         system=model,
         x0=starts_x,
         y0=starts_y,
-        t=t,
-        x=ends[:, 0],
-        y=ends[:, 1],
+        t=runs.t,
+        x=x,
+        y=y,
         node=node,
         nodes=tuple(names),
         fates=tuple(fates[name] for name in names),
-        steps=steps,
-        again=len(again),
+        steps=runs.steps,
+        again=len(alone),
         elsewhere=elsewhere,
     )
 
 
-def _beyond_centers(
-    settling: Settling, codes: NDArray[np.int64], x0: NDArray[np.float64], ends: NDArray[np.float64]
-) -> NDArray[np.int64]:
+def _beyond_centers(settling: Settling, runs: Abreast, x0: NDArray[np.float64]) -> set[int]:
     """Return the runs that came to a degenerate equilibrium on a side on which its flow leaves."""
-    found = [np.empty(0, np.int64)]
-    for k, point in enumerate(settling.targets):
-        center = settling.centers.get(point.id)
-        if center is not None and any(center.leaves(side) for side in center.arcs):
-            at = np.flatnonzero(codes == k)
-            sides = [center.side(*map(float, (*ends[i], x0[i]))) for i in at]
-            found.append(at[[center.leaves(side) for side in sides]] if len(at) else at)
-    return np.concatenate(found)
+    found: set[int] = set()
+    leaving = {k: settling.centers[p.id] for k, p in enumerate(settling.targets) if p.id in settling.centers}
+    x, y = runs.places() if leaving else (x0, x0)
+    for k, center in leaving.items():
+        if any(center.leaves(side) for side in center.arcs):
+            for i in np.flatnonzero(runs.codes == k).tolist():
+                if center.leaves(center.side(float(x[i]), float(y[i]), float(x0[i]))):
+                    found.add(i)
+    return found
 
 
 def _starts(system: FastSlowSystem, x0: ArrayLike | None, y0: ArrayLike) -> tuple[NDArray[np.float64], ...]:
@@ -235,9 +240,7 @@ def _starts(system: FastSlowSystem, x0: ArrayLike | None, y0: ArrayLike) -> tupl
     return x.copy(), y.copy()
 
 
-def _by_chart(
-    system: FastSlowSystem, x: NDArray[np.float64], y: NDArray[np.float64]
-) -> list[tuple[Chart | None, NDArray[np.int64]]]:
+def _by_chart(system: FastSlowSystem, x: NDArray[np.float64], y: NDArray[np.float64]) -> Charts:
     """Return the charts and the numbers of the starts in each."""
     places = []
     for exact, values in ((system.invariant_lines, x), (system.slow_lines, y)):
@@ -248,13 +251,9 @@ def _by_chart(
     return [(system.chart_of(Fraction(x[group[0]]), Fraction(y[group[0]])), group) for group in groups]
 
 
-def _abreast(system: FastSlowSystem, chart: Chart) -> bool:
-    return chart.kind is not ChartKind.BESIDE and system.field_parameters(chart)[FACTORS] == 0.0
-
-
 def _alone(
     system: FastSlowSystem, start: Start, tau: float, rtol: float
-) -> tuple[float, tuple[NDArray[np.float64], NDArray[np.float64]], int, str]:
+) -> tuple[float, tuple[float, float], int, str]:
     """Follow one start to a time; (time reached, state there, steps, why the state is not known)."""
     chart = system.chart_of(start.fast, start.slow)
     assert chart is not None  # refused before
@@ -265,62 +264,5 @@ def _alone(
     )
     line = lost_line(system, *chart.from_state(run.u)) if system.undivided_lines else None
     why = "" if line is None else told(system, line)
-    return run.final_time, chart.from_state(run.final_state), run.n_steps, why
-
-
-def _run(
-    settling: Settling, chart: Chart, states: NDArray[np.float64], tau: float | None, rtol: float
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Follow states of one system, in place; (times, codes, steps)."""
-    field, ends = settling.equations(chart)
-    events = np.array([SETTLING, 5.0, 0.0, 0.0, 0.0]) if ends is None else np.asarray(ends.parameters)
-    system = np.zeros(len(states), np.int64)
-    end = tau or settling.horizon
-    return follow(field[None], events[None], system, states, end, rtol=rtol, stop=tau is None)
-
-
-def follow(
-    fields: NDArray[np.float64],
-    events: NDArray[np.float64],
-    system: NDArray[np.int64],
-    states: NDArray[np.float64],
-    end: float,
-    *,
-    rtol: float,
-    stop: bool = True,
-    progress: Progress | None = None,
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Follow states of many systems, in place, in pieces of a size that leaves Ctrl-C a chance.
-
-    Parameters
-    ----------
-    fields, events : ndarray, shapes (S, np) and (S, ne)
-        Parameters of ``polynomial_field``, all in one chart, and of ``settling_events``.
-    system : ndarray of int, shape (N,)
-        The system of each state.
-    states : ndarray, shape (N, 2)
-        The starts in the chart; at the return the last states.
-    end : float
-        The time to follow them to.
-    stop : bool
-        Whether a run ends when an event function is negative.
-
-    Returns
-    -------
-    times, codes, steps : ndarray, shape (N,)
-        As ``fastslow.core.lanes.run_lanes`` tells them.
-    """
-    options = np.array([rtol, 0.1 * rtol, end, _MOST_STEPS, float(stop)])
-    count = len(states)
-    t, codes, steps = np.zeros(count), np.zeros(count, np.int64), np.zeros(count, np.int64)
-    low, piece = 0, _FIRST_PIECE
-    while low < count:
-        part = slice(low, min(low + piece, count))
-        begin = time.perf_counter()
-        blocks = min(_MOST_BLOCKS, max(_LEAST_BLOCKS, (part.stop - low) // _BLOCK))
-        run_lanes(fields, events, system[part], options, states[part], t[part], codes[part], steps[part], blocks)
-        low = part.stop
-        if progress is not None:
-            progress(low, count)
-        piece = int(piece * min(4.0, max(0.25, _PIECE_SECONDS / (time.perf_counter() - begin + 1e-6)))) + 1
-    return t, codes, steps
+    x, y = chart.from_state(run.final_state)
+    return run.final_time, (float(x), float(y)), run.n_steps, why

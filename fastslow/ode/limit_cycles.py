@@ -15,7 +15,6 @@ from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.manifold.curves import Shape
 from fastslow.manifold.special_points import Kind, SpecialPoint, Stability
 from fastslow.ode.cycle_search import Found, Search, same
-from fastslow.ode.cycles import Turn
 from fastslow.ode.solution import FloatArray
 from fastslow.ode.trajectories import Trajectory
 from fastslow.ode.undivided import told
@@ -181,16 +180,10 @@ def _cycle(flow: SingularFlow, found: Found, id: str) -> LimitCycle:
         period_error=found.period_error,
         exponent=exponent,
         multiplier=math.exp(exponent) if exponent < 700.0 else math.inf,
-        encloses=tuple(p.id for p in flow.manifold.of_kind(Kind.EQUILIBRIUM) if _surrounds(turn, p)),
+        encloses=tuple(p.id for p in flow.manifold.of_kind(Kind.EQUILIBRIUM) if turn.winds_round(p)),
         certainty="converged" if sure else "guess",
         residual=residual,
         strayed=turn.strayed,
         x=tuple(turn.x.tolist()),
         y=tuple(turn.y.tolist()),
     )
-
-
-def _surrounds(turn: Turn, point: SpecialPoint) -> bool:
-    """Whether the polygon of a turn winds round a point."""
-    angle = np.unwrap(np.arctan2((turn.y - point.y) / turn.height, (turn.x - point.x) / float(np.ptp(turn.x))))
-    return bool(abs(angle[-1] - angle[0]) > math.pi)

@@ -95,7 +95,7 @@ class ReturnMap:
             t.append(now + run.t[1:] if steps else np.array([now + run.final_time]))
             u.append(run.u if not u else run.u[1:])
             now, at = now + float(run.final_time), float(run.final_state[1])
-            if self._same_piece(y, float(chart.slow_coordinate.from_chart(at))):
+            if self.same_piece(y, float(chart.slow_coordinate.from_chart(at))):
                 x, heights = chart.from_state(np.concatenate(u))
                 return np.concatenate(t) if steps else np.array([0.0, now]), x, heights
         return None
@@ -119,7 +119,7 @@ class ReturnMap:
             self._fields[chart, direction] = self.system.field_parameters(chart, direction)
         field = self._fields[chart, direction]
         if key not in self._events:
-            inside = _inside(self.system.edges, chart)
+            inside = inside_window(self.system.edges, chart)
             self._events[key] = section(field, self.x, inside, 0.0, directions=[sign, 1], terminal=[True, True])
         return integrate(
             polynomial_field,
@@ -133,13 +133,13 @@ class ReturnMap:
             limits=Limits(max_steps=_MOST_STEPS, growth=np.array([1e300, 1e9 * self.height])),
         )
 
-    def _same_piece(self, a: float, b: float) -> bool:
+    def same_piece(self, a: float, b: float) -> bool:
         """Whether f has one sign on the line between two heights."""
         values = self.system.partial("f", 0, 0, self.x, np.linspace(a, b, _PROBES))
         return bool((values > 0.0).all() or (values < 0.0).all())
 
 
-def _inside(edges: tuple[float, ...], chart: Chart) -> FloatArray:
+def inside_window(edges: tuple[float, ...], chart: Chart) -> FloatArray:
     """Return the polynomial (x - lower) (upper - x), and the same of y where it is bounded: negative beyond an edge.
 
     In a chart of y its edges are those of the coordinate, but for edges that no orbit reaches.

@@ -135,6 +135,8 @@ class Settling:
         # A tail to infinity ends a run; one to an equilibrium is asked only where the run did not get there.
         self.tails = [tail for tail in tails if tail.node.kind is Kind.INFINITY]
         self.funnels = [tail for tail in tails if tail.node.kind is not Kind.INFINITY]
+        self.oscillations: list[tuple[Turn, str]] = []
+        """The last turns of the runs that oscillate, with their verdicts."""
         self._equations: dict[Chart, tuple[NDArray[np.float64], EventSet | None]] = {}
 
     def equations(self, chart: Chart) -> tuple[NDArray[np.float64], EventSet | None]:
@@ -165,7 +167,8 @@ class Settling:
         return HORIZON / min(rate, 1.0) if has_energy else _OSCILLATION_TIME * self._slow_time()
 
     @property
-    def _patience(self) -> float:
+    def patience(self) -> float:
+        """How many times longer a run is followed that neither settled nor oscillated."""
         rates = [abs(value.real) for point in self.targets for value in point.eigenvalues if value.real]
         needed = _FOLDINGS / (min(rates) * self.horizon) if rates else 0.0
         return min(max(needed, _PATIENCE), _MOST_PATIENCE)
@@ -201,13 +204,13 @@ class Settling:
             if self.system.energy_polynomial is not None or not result.undecided:
                 return result
             if result.proof == "time" and patience < _PATIENCE:
-                patience = self._patience
+                patience = self.patience
             elif result.proof == "time" and patience < _MOST_DRIFTING and self._drifts(result):
                 patience *= _PATIENCE
             elif result.proof in ("errors", "weak") and rtol > _TIGHT:
                 rtol = _TIGHT
             elif result.proof == "weak" and patience < _PATIENCE:
-                patience = self._patience
+                patience = self.patience
             else:
                 return result
 
@@ -380,7 +383,9 @@ class Settling:
 
     def _oscillation(self, turn: Turn) -> str:
         relaxes = self.relaxes(float(turn.x.min()), float(turn.x.max()))
-        return "relaxation oscillation" if relaxes else "small oscillation"
+        verdict = "relaxation oscillation" if relaxes else "small oscillation"
+        self.oscillations.append((turn, verdict))
+        return verdict
 
     def relaxes(self, low: float, high: float) -> bool:
         """Whether an oscillation over a range of x is a relaxation oscillation."""

@@ -279,6 +279,21 @@ def written(p: Polynomial, atoms: Sequence[Expression]) -> Expression:
     return add(*terms)
 
 
+def nested(p: Polynomial, atoms: Sequence[Expression]) -> Expression:
+    """Return a polynomial as Horner's rule has it in given atoms, which takes the fewest operations."""
+
+    def rule(terms: dict[tuple[int, ...], Fraction], atoms: Sequence[Expression]) -> Expression:
+        if not atoms:
+            return Number(sum(terms.values(), Fraction(0)))
+        total, above = add(), 0
+        for k in sorted({powers[0] for powers in terms}, reverse=True):
+            inner = rule({powers[1:]: value for powers, value in terms.items() if powers[0] == k}, atoms[1:])
+            total, above = add(multiply(total, power(atoms[0], above - k)) if above else total, inner), k
+        return multiply(total, power(atoms[0], above)) if above else total
+
+    return rule({tuple(map(int, powers)): fraction(value) for powers, value in p.to_dict().items()}, atoms)
+
+
 def polynomial_of(e: Expression, names: tuple[str, str]) -> Polynomial | None:
     """Return the polynomial in two variables that a formula is, also where denominators cancel; None for others."""
     context = flint.fmpq_mpoly_ctx.get(names, flint.Ordering.lex)

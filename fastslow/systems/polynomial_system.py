@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastslow.errors import InputError
 from fastslow.systems.algebraic import Ball, Number
 from fastslow.systems.chart import Chart, ChartKind, chart_at, with_slow, without_lines
-from fastslow.systems.expression_factors import polynomial_of, written
+from fastslow.systems.expression_factors import nested, polynomial_of, written
 from fastslow.systems.expressions import Expression, Variable, multiply
 from fastslow.systems.formulas import parse_polynomial
 from fastslow.systems.polynomials import (
@@ -34,6 +34,7 @@ from fastslow.systems.polynomials import (
 )
 from fastslow.systems.slow_lines import SlowFactors, charted, packed_in, slow_factors
 from fastslow.systems.system import FastSlowSystem, numbers_of
+from fastslow.systems.tapes import tape
 
 _LARGEST_DEGREE = 256
 _LARGEST_COEFFICIENT = 1e280
@@ -188,7 +189,10 @@ class PolynomialSystem(FastSlowSystem):
         table = _table(left, self.slow_field)
         if table is not None:
             return np.concatenate([head, [0.0, len(table)], table.ravel()])
-        return np.concatenate([head, [len(left)], *(packed(p) for p in [*left, self.slow_field])])
+        variables = [Variable(self.fast[0]), Variable(self.slow[0])]
+        f = multiply(*(nested(p, variables) for p in left))
+        steps = tape([f, nested(self.slow_field, variables)], (self.fast[0], self.slow[0]))
+        return np.concatenate([head, [-1.0], steps])
 
     # Values and derivatives, exact polynomials behind them ---------------------------------------------
 

@@ -4,14 +4,19 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fastslow as fs
 from fastslow.core.polynomial import polynomial_field
+from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.ode.ensembles import ensemble
 from fastslow.ode.integrate import integrate
 from fastslow.ode.solution import Limits
+from fastslow.ode.trajectories import Settling
 from fastslow.systems.presets import study_of
 
 pytestmark = pytest.mark.benchmark
@@ -65,14 +70,43 @@ def test_steps_of_formulas_against_the_flagship():
         assert least[name] < 2.0 * least["fig4"]
 
 
+def test_steps_of_ensembles_against_the_flagship():
+    """One step of every classic abreast takes less than two of the network's: 2000 starts near the first of the model.
+
+    To a time, so that the steps are those of lanes only.
+    """
+    works, costs = {}, {}
+    for name in ["fig4", *CLASSICS]:
+        study = study_of(name)
+        system, start = study.system, study.starts[0]
+        settling = Settling(critical_manifold(system))
+        heights = float(start.slow) * np.linspace(0.98, 1.0, 2000)
+        tau = min(settling.horizon, 3.0 / float(system.slow_rate))
+        works[name] = partial(ensemble, settling, heights, float(start.fast), tau=tau)
+        costs[name] = []
+        assert works[name]().again == 0
+    for _ in range(5):
+        for name, work in works.items():
+            begin = time.process_time()
+            found = work()
+            costs[name].append((time.process_time() - begin) / found.steps.sum())
+    least = {name: min(values) for name, values in costs.items()}
+    print(f"\nfig4: {1e6 * least['fig4']:.3f} us a step")
+    for name in CLASSICS:
+        print(f"{name}: {1e6 * least[name]:.3f} us, {least[name] / least['fig4']:.2f} of the flagship's")
+        assert least[name] < 2.0 * least["fig4"]
+
+
 def test_no_kernel_is_compiled_for_a_new_model(tmp_path):
-    from fastslow.core import arclength, planar, polynomial, tape
+    from fastslow.core import arclength, lane_tapes, lanes, planar, polynomial, tape
 
     kernels = (arclength.trace, planar.advance_polynomial, polynomial.polynomial_field, tape.tape_curve)
+    kernels += (lanes.run_lanes, lane_tapes.tape_values, lane_tapes.tape_derivatives)
     path = tmp_path / "new.toml"
     path.write_text(NEW.format(k=7))
     fs.analyze(str(path))
-    assert [len(kernel.signatures) for kernel in kernels] == [1, 1, 1, 1]
+    fs.ensemble(str(path), [0.1, 0.5])
+    assert [len(kernel.signatures) for kernel in kernels] == [1] * 7
 
 
 @pytest.mark.parametrize("cold", [False, True])
