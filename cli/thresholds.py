@@ -191,7 +191,7 @@ def _words(system: FastSlowSystem, graph: FullGraph, scan: Connections | None) -
 
 
 def _table(graph: FullGraph, y: str) -> Iterator[str]:
-    head = [f"threshold {y}0", "to first order", "singular limit", "on", "below", "above"]
+    head = [f"threshold {y}0", "to first order", "singular limit", "saddle", "below", "above"]
     rows = [
         [f"{t.y:.12g}", _number(t.first_order), _number(t.singular), t.saddle.id, t.below, t.above]
         for t in graph.thresholds
