@@ -19,8 +19,9 @@ from fastslow.systems.system import FastSlowSystem
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
 _MOST_PIECES = 400
-_NEARER, _LEAST = 0.9, 1e-300
-"""Share of the way to the next equilibrium that one piece may cover, and the least distance from it that is told."""
+_NEARER, _NEAREST, _LEAST = 0.9, 1e-12, 1e-300
+"""Share of the way to the next equilibrium that one piece may cover, and the least distance from it that is told, in
+units of its height and by itself: nearer g is rounding."""
 
 Ratio = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -64,9 +65,9 @@ def exit_height(system: FastSlowSystem, arc: Arc, entry: float) -> float | None:
     width = abs(limit - y) / 64 if rest else max(abs(y), 1.0) / 64
     for _ in range(_MOST_PIECES):
         if rest:
-            width = min(width, _NEARER * abs(limit - y))
-            if width <= max(4e-16 * abs(limit), _LEAST):
+            if abs(limit - y) <= max(_NEAREST * abs(limit), _LEAST):
                 return float(y)
+            width = min(width, _NEARER * abs(limit - y))
         after = y + direction * width
         if direction * after > direction * last:
             after = last
