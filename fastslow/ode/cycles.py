@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,17 @@ from fastslow.core.polynomial import polynomial_field
 from fastslow.manifold.special_points import SpecialPoint, Stability
 from fastslow.ode.event_sets import section
 from fastslow.ode.integrate import integrate
-from fastslow.ode.solution import Solution
+from fastslow.ode.solution import EventHit, Solution
 from fastslow.systems.chart import Chart
 from fastslow.systems.system import FastSlowSystem
 
 _MOST_MAXIMA = 4
 """Maxima of y on one turn, at most."""
+_LONGER, _SHORT = 2.0, 1e-6
+"""How long the next turn is waited for, and how soon after its start a maximum is that start, in turns."""
+_CLOSED, _AGREE = 1e-9, 0.1
+"""What a turn misses of itself, as a share of its height, if it counts as closed; how far Newton's method may come to
+another fixed point from the next turn, as a share of the step between both."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +81,20 @@ class Turn:
             return f"errors grow to {self.strayed:.1g} of the size of a turn, as along a canard,"
         return "one turn changes less than its error"
 
+    def closes(self, next_turn: Callable[[], Turn | None]) -> bool:
+        """Whether P has a fixed point where Newton's method says, asked of the next turn where this is not closed.
+
+        Beside two cycles that have just vanished in each other P contracts too, and Newton's method points at a fixed
+        point that is not there: seen from the next turn it lies elsewhere.
+        """
+        if abs(self.step) <= _CLOSED * self.height:
+            return True
+        after = next_turn()
+        if after is None or after.slope >= 1.0:
+            return False
+        miss = abs(after.y[0] + after.to_limit - self.y[0] - self.to_limit)
+        return bool(miss <= _AGREE * abs(self.step) + self.uncertainty + after.uncertainty)
+
     def winds_round(self, point: SpecialPoint) -> bool:
         """Whether the polygon of the turn winds round a point."""
         angle = np.arctan2((self.y - point.y) / self.height, (self.x - point.x) / float(np.ptp(self.x)))
@@ -92,8 +112,12 @@ class Turn:
         return bool(surrounds and abs(self.y[0] + order * self.to_limit - point.y) <= distance)
 
 
-def last_turns(system: FastSlowSystem, chart: Chart, field: NDArray[np.float64], solution: Solution) -> Iterator[Turn]:
+def last_turns(
+    system: FastSlowSystem, chart: Chart, field: NDArray[np.float64], solution: Solution
+) -> Iterator[tuple[Turn, Callable[[], Turn | None]]]:
     """Yield the last turns of a solution, as if a turn had one, two, ... maxima of y, as far as there are as many.
+
+    Beside each comes a function that integrates the turn after it, None where it does not come round.
 
     Parameters
     ----------
@@ -111,24 +135,32 @@ def last_turns(system: FastSlowSystem, chart: Chart, field: NDArray[np.float64],
     falls = np.flatnonzero((g[:-1] > 0.0) & (g[1:] <= 0.0))
     if len(falls) < 2:
         return
+
+    def with_maxima(state: NDArray[np.float64], span: float) -> tuple[Solution, list[EventHit]]:
+        events = section(field, 0.0, system.packed("g", chart), directions=[0, 1], terminal=[False, False])
+        run = integrate(
+            polynomial_field, field, state, (0.0, span), rtol=solution.rtol, atol=solution.atol, events=events
+        )
+        return run, [hit for hit in run.events if hit.index == 1]
+
+    def turn_between(run: Solution, first: EventHit, last: EventHit) -> Turn:
+        inner = (run.t > first.time) & (run.t < last.time)
+        t = np.concatenate(([first.time], run.t[inner], [last.time]))
+        u = np.concatenate(([first.state], run.u[inner], [last.state]))
+        return turn_of(system, t, *chart.from_state(u), solution.rtol)
+
+    def turn_after(first: EventHit, last: EventHit, maxima: int) -> Turn | None:
+        period = last.time - first.time
+        run, found = with_maxima(last.state, _LONGER * period)
+        later = [hit for hit in found if hit.time > _SHORT * period]
+        here = replace(last, time=0.0)
+        return turn_between(run, here, later[maxima - 1]) if len(later) >= maxima else None
+
     # The same steps once more, now with the maxima located on them.
     k = int(falls[-_MOST_MAXIMA - 1 :][0])
-    again = integrate(
-        polynomial_field,
-        field,
-        solution.u[k],
-        (0.0, float(solution.t[-1] - solution.t[k])),
-        rtol=solution.rtol,
-        atol=solution.atol,
-        events=section(field, 0.0, system.packed("g", chart), directions=[0, 1], terminal=[False, False]),
-    )
-    tops = [hit for hit in again.events if hit.index == 1]
-    for first in tops[-2 : -_MOST_MAXIMA - 2 : -1]:
-        last = tops[-1]
-        inner = (again.t > first.time) & (again.t < last.time)
-        t = np.concatenate(([first.time], again.t[inner], [last.time]))
-        u = np.concatenate(([first.state], again.u[inner], [last.state]))
-        yield turn_of(system, t, *chart.from_state(u), solution.rtol)
+    again, tops = with_maxima(solution.u[k], float(solution.t[-1] - solution.t[k]))
+    for maxima, first in enumerate(tops[-2 : -_MOST_MAXIMA - 2 : -1], 1):
+        yield turn_between(again, first, tops[-1]), partial(turn_after, first, tops[-1], maxima)
 
 
 def turn_of(

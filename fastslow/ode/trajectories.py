@@ -370,13 +370,14 @@ class Settling:
         open_fate = f"undecided: not settled by t = {solution.t[-1]:.3g}", None, "time"
         if solution.status is Status.MAX_STEPS:
             open_fate = f"undecided: {solution.sentence}", None, "steps"
-        for turn in last_turns(self.system, chart, field, solution):
+        for turn, next_turn in last_turns(self.system, chart, field, solution):
             allowed = _REPEATS * turn.height
             if not (turn.strayed <= _REPEATS and turn.uncertainty <= allowed):
                 kind = "errors" if turn.strayed > _REPEATS else "weak"
                 open_fate = f"undecided: {turn.doubt} at tolerance {solution.rtol:g}", None, kind
             elif abs(turn.to_limit) <= allowed:
-                return self._oscillation(turn), None, "the map of one turn contracts to a fixed point beside it"
+                if turn.closes(next_turn):
+                    return self._oscillation(turn), None, "the map of one turn contracts to a fixed point beside it"
             elif point := next((p for p in self.targets if turn.shrinks_to(p, allowed)), None):
                 return self.flow.fate_of(point), point, f"the map of one turn contracts to {point.id}"
         return open_fate
