@@ -18,7 +18,9 @@ from fastslow.boundary.walls import PLACES, Wall, WalledStrip, starts_between
 from fastslow.boundary.warm import Warm
 from fastslow.flow.flow_graph import forbidden
 from fastslow.manifold.critical_manifold import critical_manifold
+from fastslow.ode.limit_cycles import cycles_of
 from fastslow.ode.trajectories import Settling
+from fastslow.separatrices.cycle_walls import cycle_walls
 from fastslow.separatrices.halves import fate
 from fastslow.separatrices.thresholds import edge_starts
 from fastslow.systems.system import Start
@@ -32,6 +34,8 @@ BISECTED = 1e-6
 """Share of a strip to which a change of fates is bisected."""
 _TOUCHES = 1e-6
 """Distance, relative, at which a start on an orbit that touches the window's edge is one of a curve."""
+_ROUGHLY = 1e-3
+"""Share of a strip to which the end of what is not followed is bisected."""
 THIN, _TIGHT_RTOL = 1e-4, 1e-12
 """Relative distance of two curves from which on starts between them are followed with a smaller tolerance."""
 _UNDECIDED = ("undecided", "")
@@ -61,9 +65,11 @@ class Fates:
             ends = {self._fate(y, b - a <= THIN * max(abs(a), abs(b))) for y in starts_between(a, b, far, places)}
             inner = (y for y in self._touching if max(a, wanted[0]) < y < min(b, wanted[1]))
             touching = any(all(abs(y - wall) > _TOUCHES * max(abs(y), far) for wall in (a, b)) for y in inner)
-            if touching or len(ends) > 1:
-                why = "are parted by an orbit that touches the window's edge"
-                why = why if touching else f"have several fates: {', '.join(sorted(verdict for verdict, _ in ends))}"
+            turning = any(a < y < b for y in self.turning(wanted))
+            if touching or turning or len(ends) > 1:
+                why = f"have several fates: {', '.join(sorted(verdict for verdict, _ in ends))}"
+                why = "are parted by an unstable limit cycle, which is not followed" if turning else why
+                why = "are parted by an orbit that touches the window's edge" if touching else why
                 unresolved.append(f"at {float(self.value):.9g} starts between {a:.9g} and {b:.9g} {why}")
                 ends = {_UNDECIDED}
             elif ends == {_UNDECIDED} and max(a, wanted[0]) < min(b, wanted[1]):
@@ -114,6 +120,17 @@ class Fates:
         """The starts of orbits that touch the window's edge, which are not followed in the parameter."""
         return edge_starts(self.settling)
 
+    def turning(self, wanted: tuple[float, float]) -> list[float]:
+        """Return the starts on unstable limit cycles: they are not followed in the parameter."""
+        return [y for y in self._turning if wanted[0] < y < wanted[1]]
+
+    @cached_property
+    def _turning(self) -> list[float]:
+        system = self.settling.system
+        if system.energy_polynomial is not None:
+            return []
+        return [wall.y for wall in cycle_walls(system, cycles_of(self.settling.manifold).cycles)]
+
     def _fate(self, y: float, tight: bool) -> tuple[str, str]:
         settling = copy.copy(self.settling)
         settling.rtol = _TIGHT_RTOL if tight else settling.rtol
@@ -152,6 +169,13 @@ def by_cycles(
             a, b = (between.value, b) if same == ends else (a, between.value)
         return float((a + b) / 2)
 
+    def without_turning(a: Fraction, b: Fraction) -> float:
+        """Return where in [a, b] no start is on an unstable cycle any more, or b."""
+        while b - a > _ROUGHLY * (high - low):
+            between = Fates(middle.members, simple_inside(float(a), float(b), 0.5))
+            a, b = (between.value, b) if between.turning(wanted) else (a, between.value)
+        return float(b)
+
     places: list[float] = []
     for a, b, k, before, after in found:
         first = bisected(a, b, k, before, ends=True)
@@ -159,6 +183,12 @@ def by_cycles(
         places.append(first)
         if beyond.told(sheets, warm, wanted, only=k)[0] == _UNDECIDED:
             places.append(bisected(beyond.value, b, k, after, ends=False))
+        else:
+            # A cycle is born with an unstable one, which may soon leave the line of starts.
+            first += _ROUGHLY * (high - low)
+            grown = Fates(middle.members, simple_inside(first, 0.5 * (first + float(b)), 0.01))
+            if grown.turning(wanted):
+                places.append(without_turning(grown.value, b))
     ends = [low, *places, high]
     strips = []
     for left, right in itertools.pairwise(ends):
