@@ -34,5 +34,6 @@ of equations, and not again together with each.
 RTOL, ATOL, END, MAX_STEPS, STOP = range(5)
 """Options. ATOL is that of u, and of y in units of its start if that is below 1; STOP, whether a run ends when an
 event function is negative, or at END only."""
-REACHED_END, TOO_MANY_STEPS, STEP_TOO_SMALL, NOT_FINITE = -1, -2, -3, -4
-"""Codes of trajectories that ended otherwise than by an event, whose codes are their numbers."""
+REACHED_END, TOO_MANY_STEPS, STEP_TOO_SMALL, NOT_FINITE, TURNED_AT_EDGE = -1, -2, -3, -4, -5
+"""Codes of trajectories that ended otherwise than by an event, whose codes are their numbers; the last where a step may
+have gone beyond an edge and come back."""

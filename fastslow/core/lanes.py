@@ -22,10 +22,12 @@ from fastslow.core.lane_blocks import (
     END_Y,
     ERROR,
     EVALUATE,
+    FACTOR,
     FAST,
     FLOOR,
     G0,
     G1,
+    HEIGHT,
     IDEAL,
     IDEAL_BEFORE,
     K7,
@@ -46,10 +48,12 @@ from fastslow.core.lane_blocks import (
     STOP,
     TIME,
     TOO_MANY_STEPS,
+    TURNED_AT_EDGE,
     F,
     U,
     X,
     Y,
+    Z,
 )
 from fastslow.core.lane_step import chart_of, lane_jacobian, lane_step, load_system, room_for
 from fastslow.core.rosenbrock import MOST_GROWTH
@@ -148,6 +152,34 @@ def fate(w, i, q, at, size):
 
 
 @FUSED
+def place_of(chart, z):
+    """Return x at a z."""
+    kind, origin, size, _ = chart
+    if kind == 0.0:
+        return z
+    return origin + size * (math.tanh(z) if kind == 1.0 else math.exp(z))
+
+
+@FUSED
+def turned_at_edge(w, i, q, at, chart, before):
+    """Whether x or y turned within the step before so near to an edge that it may have been beyond.
+
+    `before` are z' and y' where that step began; they become those of now. What comes after a turn is no longer than
+    the speed at the end of the step times its length.
+    """
+    exits, found = int(q[at + 4]), False
+    for k in range(0, exits, 2):
+        speed = w[SLOW + i] if k > 0 else w[FACTOR + i] * w[F + i]
+        if speed * before[i, k // 2] < 0.0:
+            edge = at + int(q[at + 1]) - exits + k
+            turn = (w[HEIGHT + i] if k > 0 else w[Z + i]) - speed * w[STEP_BEFORE + i]
+            beyond = turn if k > 0 else place_of(chart, turn)
+            found = found or beyond < q[edge] or beyond > q[edge + 1]
+        before[i, k // 2] = speed
+    return found
+
+
+@FUSED
 def load(w, i, starts, here, options):
     """Set lane i to a start."""
     w[U + i], w[Y + i] = starts[here, 0], starts[here, 1]
@@ -202,6 +234,7 @@ def run_lanes(values, derivatives, p, event_p, system, options, starts, times, c
     who = np.full(LANES, -1)
     fresh = np.zeros(LANES, np.bool_)
     rejected = np.zeros(LANES, np.bool_)
+    before = np.zeros((LANES, 2))
     following, busy, count = 0, 0, starts.shape[0]
     for i in range(LANES):
         if following < count:
@@ -220,12 +253,13 @@ def run_lanes(values, derivatives, p, event_p, system, options, starts, times, c
             fresh[i] = False
             here = who[i]
             left = options[END] - w[TIME + i]
-            code = (
-                fate(w, i, q, system[here] * event_p.shape[1], chart[2])
-                if options[STOP] != 0.0 or left <= 0.0
-                else REACHED_END
-            )
-            if code < 0 and left > 0.0:
+            code = REACHED_END
+            if options[STOP] != 0.0 or left <= 0.0:
+                at = system[here] * event_p.shape[1]
+                code = fate(w, i, q, at, chart[2])
+                if turned_at_edge(w, i, q, at, chart, before) and code < 0:
+                    code = TURNED_AT_EDGE
+            if code == REACHED_END and left > 0.0:
                 if not abs(w[FAST + i]) + abs(w[SLOW + i]) < np.inf:
                     code = NOT_FINITE
                 elif steps[here] >= options[MAX_STEPS]:
@@ -250,6 +284,7 @@ def run_lanes(values, derivatives, p, event_p, system, options, starts, times, c
             starts[here, 0], starts[here, 1] = w[U + i], w[Y + i]
             w[STEP + i] = 0.0
             rejected[i] = False
+            before[i] = 0.0
             who[i] = -1
             busy -= 1
             if following < count:

@@ -136,7 +136,7 @@ def test_the_line_in_a_plane_is_where_the_start_is_critical(bistable: tuple[str,
 def test_cycles_are_born_where_no_equilibrium_changes() -> None:
     """Morris and Lecar's fibre fires from a saddle-node of cycles on, before the Hopf point at 93.86.
 
-    scipy's DOP853 (relative tolerance 1e-11) returns to the section of the equilibrium by -9e-6 at the nearest at 88.292,
+    With DOP853 at 1e-11 a turn from the section of the equilibrium misses it by 9e-6 at the nearest at 88.292,
     and by more than it left at 88.294. The unstable cycle crosses the line of starts up to 89.3.
     """
     boundary = fs.phase_boundary("morris_lecar", "current=87:93")

@@ -12,6 +12,7 @@ from fastslow.manifold.critical_manifold import critical_manifold
 from fastslow.ode.cycle_traps import trap_of
 from fastslow.ode.ensembles import ensemble
 from fastslow.ode.trajectories import Settling
+from fastslow.separatrices.thresholds import edge_starts
 from fastslow.systems.presets import study_of
 from fastslow.systems.system import Start
 
@@ -105,3 +106,15 @@ def test_the_edges_of_both_variables_end_runs():
     assert set(found.fate) == {"leaves the window of y"}
     across = fs.FastSlowSystem("x + tanh(x)/9 + y", "-y + exp(x)/99", window=((-1, 1), (-1, 1)), slow_rate="1/9")
     assert set(ensemble(across, [0.1, 0.1], [-0.5, 0.5]).fate) == {"leaves the window of x"}
+
+
+@pytest.mark.parametrize("window", [((-1, 1), (-3, 3)), ((-3, 3), ("-9/10", 3))])
+def test_starts_that_only_just_leave_the_window(window):
+    """Spirals that touch an edge between two steps, and those that cross it by 1e-7 of their size."""
+    system = fs.FastSlowSystem("(y - x/20)*(sin(x)**2 + cos(x)**2)", "-x", slow_rate=1, window=window)
+    edges = [y for y in edge_starts(Settling(fs.critical_manifold(system))) if 0.5 < y < 1.5]
+    assert edges
+    y = np.array([edge * (1 + side * 1e-7) for edge in edges for side in (-1, 1)])
+    alone = [Settling(fs.critical_manifold(system)).run(Start(0, Fraction(v))).verdict for v in y]
+    assert len(set(alone)) > 1
+    assert list(fs.ensemble(system, y).fate) == alone
