@@ -12,7 +12,7 @@ from numba.extending import intrinsic, overload
 from fastslow.core.decorators import FUSED, IN_LOOP
 from fastslow.core.functions import function_and_slope, function_value
 from fastslow.core.lane_blocks import ARGUMENT, GRADIENT, LANES, VALUE
-from fastslow.core.operations import COSH, EXP, PHI, POWER, SIGMOID, SILU, SQRT, TANH
+from fastslow.core.operations import COSH, EXP, PHI, POWER, RELU, SIGMOID, SILU, SOFTPLUS, SQRT, TANH
 
 _ROUNDING = 1.5 * 2.0**52
 """Added to a number it leaves the nearest integer in the lowest bits of the sum."""
@@ -127,6 +127,24 @@ def logistic(x):
     return (inverse if x >= 0.0 else e * inverse), e * inverse * inverse
 
 
+@IN_LOOP
+def softened(x):
+    """Return log(1 + exp(x)) and its derivative."""
+    e = exponential(-abs(x))
+    inverse = 1.0 / (1.0 + e)
+    # log(1 + e) = 2 artanh(s), s = e / (2 + e) <= 1/3: Taylor's series in parts; the next term is below 1e-17 s
+    s = e / (2.0 + e)
+    q = s * s
+    square = q * q
+    fourth = square * square
+    low = (1.0 + q * (1.0 / 3.0)) + square * (1.0 / 5.0 + q * (1.0 / 7.0))
+    middle = (1.0 / 9.0 + q * (1.0 / 11.0)) + square * (1.0 / 13.0 + q * (1.0 / 15.0))
+    high = (1.0 / 17.0 + q * (1.0 / 19.0)) + square * (1.0 / 21.0 + q * (1.0 / 23.0))
+    highest = (1.0 / 25.0 + q * (1.0 / 27.0)) + square * (1.0 / 29.0 + q * (1.0 / 31.0))
+    series = low + fourth * (middle + fourth * (high + fourth * highest))
+    return (x if x > 0.0 else 0.0) + 2.0 * s * series, (inverse if x >= 0.0 else e * inverse)
+
+
 @FUSED
 def lane_powers(w, order):
     """`power_and_slope` of the arguments."""
@@ -181,6 +199,14 @@ def lane_function(w, code, order, with_slope):
             x = w[ARGUMENT + i]
             s, slope = logistic(x)
             w[VALUE + i], w[GRADIENT + i] = x * s, s + x * slope
+    elif code == SOFTPLUS:
+        for i in range(LANES):
+            w[VALUE + i], w[GRADIENT + i] = softened(w[ARGUMENT + i])
+    elif code == RELU:
+        for i in range(LANES):
+            x = w[ARGUMENT + i]
+            w[VALUE + i] = 0.0 if x <= 0.0 else x
+            w[GRADIENT + i] = 1.0 if x > 0.0 else (0.5 if x == 0.0 else 0.0)
     elif code == COSH:
         for i in range(LANES):
             x = w[ARGUMENT + i]

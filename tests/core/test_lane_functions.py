@@ -58,6 +58,7 @@ def exact(function, x):
         ("sigmoid", lambda v: 1 / (1 + (-v).exp()), 3.0),
         ("silu", lambda v: v / (1 + (-v).exp()), 3.5),
         ("cosh", lambda v: v.cosh(), 2.0),
+        ("softplus", lambda v: v.exp().log1p(), 3.0),
         ("phi", lambda v: (v.exp() - 1) / v, 4.0),
     ],
 )
