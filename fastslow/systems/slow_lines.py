@@ -59,13 +59,11 @@ class SlowFactors:
 
 _Y, _W = " y", " w"
 """Stand for y and its coordinate; no variable has such a name."""
-_DEEP = Number(Fraction(40))
 
 
 def _steepness(w: Expression) -> Expression:
-    """Return (y - c) dw/dy in y = c + log(1 + e^w): it is one to rounding from w = -40 on."""
-    raised = add(Call("relu", add(w, _DEEP)), negative(_DEEP))
-    return multiply(Call("softplus", raised), power(Call("sigmoid", raised), -1))
+    """Return (y - c) dw/dy in y = c + s, s = log(1 + e^w): s / (1 - e^(-s)), which is one on the line."""
+    return power(Call("phi1", negative(Call("softplus", w))), -1)
 
 
 def slow_factors(g: Expression, names: tuple[str, str], bounds: tuple[Fraction, Fraction] | None) -> SlowFactors:
