@@ -71,7 +71,7 @@ def test_steps_of_formulas_against_the_flagship():
 
 
 def test_steps_of_ensembles_against_the_flagship():
-    """One step of every classic abreast takes about two of the network's at most: 2000 starts near the first of the model.
+    """One step of every classic abreast takes two of the network's at most: 2000 starts near the first of the model.
 
     To a time, so that the steps are those of lanes only.
     """
