@@ -59,11 +59,17 @@ class SlowFactors:
 
 _Y, _W = " y", " w"
 """Stand for y and its coordinate; no variable has such a name."""
+_FAR = Number(Fraction(40))
 
 
 def _steepness(w: Expression) -> Expression:
-    """Return (y - c) dw/dy in y = c + s, s = log(1 + e^w): s / (1 - e^(-s)), which is one on the line."""
-    return power(Call("phi1", negative(Call("softplus", w))), -1)
+    """Return (y - c) dw/dy in y = c + s, s = log(1 + e^w): s / (1 - e^(-s)) = s + s / (e^s - 1).
+
+    The second term is 1 on the line, and below rounding from s = 40 on, where it is kept from overflow.
+    """
+    rise = Call("softplus", w)
+    kept = add(_FAR, negative(Call("relu", add(_FAR, negative(rise)))))
+    return add(rise, power(Call("phi1", kept), -1))
 
 
 def slow_factors(g: Expression, names: tuple[str, str], bounds: tuple[Fraction, Fraction] | None) -> SlowFactors:
